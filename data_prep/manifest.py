@@ -1,0 +1,181 @@
+"""The manifest of a prepared corpus: what was written, from what, and how it was split.
+
+It is the last file written into a folder: a folder with a manifest is whole. Nothing but the
+standard library is imported, since the CDK app reads manifests as well.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any, ClassVar, Self, get_args, get_type_hints
+
+MANIFEST = "manifest.json"
+
+
+class ManifestError(ValueError):
+    """There is no usable manifest in a folder."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the corpus came from.
+
+    Attributes:
+        corpus: File name of the corpus.
+        vocabulary: File name of its vocabulary.
+        limit: Number of documents after which reading stopped; None for the whole corpus.
+    """
+
+    corpus: str
+    vocabulary: str
+    limit: int | None
+
+
+@dataclass(frozen=True)
+class Split:
+    """How documents were divided.
+
+    Attributes:
+        test_fraction: Share of the documents meant for testing, from 0 to below 1.
+        seed: Seed of the random choice; None when the test documents are the last ones.
+    """
+
+    test_fraction: float
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The vocabulary file: UTF-8, one word a line, the line's number from 0 is the word's id."""
+
+    file: str
+    size: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of RecordIO-protobuf documents; `tokens` is the sum of their counts."""
+
+    file: str
+    documents: int
+    nonzeros: int
+    tokens: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A prepared corpus.
+
+    Attributes:
+        format: Version of this layout.
+        source: Where it came from.
+        split: How it was divided.
+        vocabulary: The words.
+        train: The documents to train on, at least one.
+        test: The documents held out; None when there is none.
+        empty_documents: Documents without words, which were dropped.
+    """
+
+    FORMAT: ClassVar[int] = 1
+
+    format: int
+    source: Source
+    split: Split
+    vocabulary: Vocabulary
+    train: Part
+    test: Part | None
+    empty_documents: int
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the manifest of a folder and check that the files it names are there.
+
+        Raises:
+            ManifestError: There is no manifest, it is not one of this format, or a file that it
+                names is missing or has another size.
+        """
+        path = folder / MANIFEST
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ManifestError(f"{folder}: there is no {MANIFEST}") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise ManifestError(f"{path}: can't be read: {error}") from None
+        if isinstance(content, dict) and content.get("format") != cls.FORMAT:
+            raise ManifestError(
+                f"{path}: format is {content.get('format')!r}, must be {cls.FORMAT}"
+            )
+        try:
+            manifest: Self = _parse(cls, content, "the manifest")
+        except ManifestError as error:
+            raise ManifestError(f"{path}: {error}") from None
+        if not manifest.train.documents:
+            raise ManifestError(f"{path}: train: there are no documents to train on")
+        for part in (manifest.vocabulary, manifest.train, manifest.test):
+            if part:
+                _check_file(folder, part)
+        return manifest
+
+    def write(self, folder: Path) -> None:
+        """Write the manifest into a folder: after any interruption it is whole or not there."""
+        temporary = folder / f".{MANIFEST}.partial"
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(self.to_json())
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(folder / MANIFEST)
+
+    def to_json(self) -> str:
+        """Return the text of the file: equal manifests give equal bytes."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+def _parse(kind: Any, value: Any, where: str) -> Any:
+    """Return a JSON value as the type that an annotation names; nothing is converted."""
+    if NoneType in get_args(kind):
+        return None if value is None else _parse(get_args(kind)[0], value, where)
+    if is_dataclass(kind):
+        return _parse_object(kind, value, where)
+    if kind is str:
+        if not isinstance(value, str):
+            raise ManifestError(f"{where} is {value!r}, must be a text")
+    elif type(value) not in (int, kind) or not 0 <= value < float("inf"):
+        raise ManifestError(f"{where} is {value!r}, must be {_NUMBERS[kind]} from 0 on")
+    return value
+
+
+_NUMBERS = {int: "a whole number", float: "a number"}
+
+
+def _parse_object(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ManifestError(f"{where} is {value!r}, must be an object")
+    names = {field.name for field in fields(kind)}
+    if value.keys() != names:
+        odd = min(value.keys() ^ names)
+        problem = "is unknown" if odd in value else "is missing"
+        raise ManifestError(f"{where}: {odd!r} {problem}")
+    types = get_type_hints(kind)
+    return kind(**{name: _parse(types[name], value[name], name) for name in value})
+
+
+def _check_file(folder: Path, part: Vocabulary | Part) -> None:
+    if Path(part.file).name != part.file:
+        raise ManifestError(f"{folder / MANIFEST}: file {part.file!r} is not a plain file name")
+    if not re.fullmatch("[0-9a-f]{64}", part.sha256):
+        raise ManifestError(f"{folder / MANIFEST}: {part.sha256!r} is not a SHA-256 digest")
+    try:
+        size = (folder / part.file).stat().st_size
+    except OSError as error:
+        raise ManifestError(f"{folder / part.file}: {error.strerror}") from None
+    if size != part.bytes:
+        raise ManifestError(
+            f"{folder / part.file}: has {size} bytes, the manifest says {part.bytes}"
+        )

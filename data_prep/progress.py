@@ -1,0 +1,44 @@
+"""A progress bar for work that takes more than a second."""
+
+import sys
+import time
+from typing import Self
+
+_WIDTH = 30
+_PERIOD = 0.1  # seconds between two drawings
+
+
+class Progress:
+    """Draws how much of a known amount is done, on stderr and only if that is a terminal.
+
+    Args:
+        label: What is being done.
+        total: The whole amount, in any unit.
+    """
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._shown = False
+        self._next = time.monotonic() + 1 if sys.stderr.isatty() else float("inf")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+    def advance(self, amount: int) -> None:
+        """Count work as finished."""
+        self._done += amount
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _PERIOD
+            self._shown = True
+            filled = _WIDTH * self._done // self._total
+            bar = "#" * filled + "." * (_WIDTH - filled)
+            percent = 100 * self._done // self._total
+            sys.stderr.write(f"\r{self._label} [{bar}] {percent:3d} %")
+            sys.stderr.flush()

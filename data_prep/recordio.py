@@ -1,0 +1,436 @@
+"""RecordIO-protobuf, the training format of SageMaker's built-in algorithms, for word counts.
+
+A file is a sequence of frames, each holding one protobuf ``Record`` message: one document.
+``FORMAT.md`` draws the bytes. Both layers are little-endian whatever the machine.
+
+Sources: the frame is dmlc-core's ``recordio.h``; the message is ``aialgs.data.Record`` of the
+SageMaker developer guide, "Common data formats for training".
+"""
+
+import struct
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+    from data_prep.counts import Counts
+
+MAGIC = 0xCED7230A
+MAX_RECORD_BYTES = 1 << 24  # of one payload; bounds the memory that a claimed length can ask for
+MAX_FEATURE_DIM = (1 << 31) - 1  # the widest a SciPy matrix with 32-bit indices can be
+
+_FEATURE_KEY = b"values"
+_LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
+_BLOCK_NONZEROS = 1 << 16  # encoded at once: small enough for the cache, large enough for NumPy
+_READ_BYTES = 1 << 20
+
+# A `uid` field of 0, 2, 3 and 5 bytes: in front of the features it moves their alignment.
+_SHIFTS = (b"", b"\x1a\x00", b"\x1a\x01-", b"\x1a\x03---")
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
+_FLOAT32_TENSOR, _FLOAT64_TENSOR, _INT32_TENSOR = 2, 3, 7  # fields of the message `Value`
+_FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
+_MAX_VARINT_BYTES = 10
+_UNPACKED_WIRE = {_FLOAT32_TENSOR: _FIXED32, _FLOAT64_TENSOR: _FIXED64, _INT32_TENSOR: _VARINT}
+
+_Columns = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # (n, width) bytes, and which are used
+
+
+class RecordIOError(ValueError):
+    """Bytes that are not well-formed records, or counts that can't be written as records."""
+
+
+class Record(NamedTuple):
+    """One document as it stands in the file.
+
+    Attributes:
+        offset: Byte of the stream at which the record's frame starts.
+        keys: Word ids in the order of the file; None when the document is dense.
+        values: Counts of the keys, or of every word when the document is dense.
+        shape: Size of the vocabulary; None when the record does not say.
+    """
+
+    offset: int
+    keys: NDArray[np.int64] | None
+    values: NDArray[np.float32]
+    shape: int | None
+
+
+def encode(matrix: "Counts | sparse.csr_array") -> Iterator[bytes]:
+    """Encode the rows of a matrix as sparse float32 records, in order.
+
+    The bytes are those of ``write_spmatrix_to_sparse_tensor`` in version 2 of the SageMaker SDK.
+    The one exception is a payload that would contain the frame's magic at a multiple of 4, where
+    a reader may take it for a frame: a `uid` in front moves it out of the way.
+
+    Args:
+        matrix: (documents, vocabulary) word counts, float32. Every row has an entry: SageMaker
+            takes a record without keys for a dense vector of length 0 and fails.
+
+    Yields:
+        Whole frames, those of about 64 Ki entries at a time.
+
+    Raises:
+        RecordIOError: A dtype other than float32, a row without entries, a value that is not
+            finite, or a row of more than `MAX_RECORD_BYTES`.
+    """
+    if matrix.data.dtype != np.float32:
+        raise RecordIOError(
+            f"the matrix holds {matrix.data.dtype}; records are written from float32"
+        )
+    if not np.isfinite(matrix.data).all():
+        raise RecordIOError("the matrix holds a value that is not finite")
+    empty = np.flatnonzero(np.diff(matrix.indptr) == 0)
+    if empty.size:
+        raise RecordIOError(f"row {empty[0]} has no words; a record needs at least one")
+    documents = matrix.shape[0]
+    start = 0
+    while start < documents:
+        limit = int(matrix.indptr[start]) + _BLOCK_NONZEROS
+        stop = max(start + 1, int(np.searchsorted(matrix.indptr, limit, side="right")) - 1)
+        frames = _join_frames(matrix, start, stop)
+        if _count_magic(frames) == stop - start:
+            yield frames
+        else:
+            yield from (_shift_frame(matrix, row) for row in range(start, stop))
+        start = stop
+
+
+def _count_magic(frames: bytes) -> int:
+    return int(np.count_nonzero(np.frombuffer(frames, "<u4") == MAGIC))
+
+
+def _shift_frame(matrix: "Counts | sparse.csr_array", row: int) -> bytes:
+    for uid in _SHIFTS:
+        frame = _join_frames(matrix, row, row + 1, uid)
+        if _count_magic(frame) == 1:
+            return frame
+    raise RecordIOError(f"row {row} contains the RecordIO magic at every alignment")
+
+
+def _join_frames(
+    matrix: "Counts | sparse.csr_array", start: int, stop: int, uid: bytes = b""
+) -> bytes:
+    """Encode rows `start` to `stop` by array arithmetic over all of them at once."""
+    bounds = matrix.indptr[start : stop + 1].astype(np.int64)
+    first, last = int(bounds[0]), int(bounds[-1])
+    ids = matrix.indices[first:last]
+    digits, used, widths = _varint_table(matrix.shape[1])
+    keys = np.take(digits, ids, axis=0)[np.take(used, ids, axis=0)].tobytes()
+    values = matrix.data[first:last].astype("<f4", copy=False).tobytes()
+
+    # From the inside out: every message is preceded by its length.
+    shape = _varint_bytes(matrix.shape[1])
+    shape_field = b"\x1a" + _varint_bytes(len(shape)) + shape
+    name_field = b"\x0a" + _varint_bytes(len(_FEATURE_KEY)) + _FEATURE_KEY
+    values_size = 4 * np.diff(bounds)
+    keys_size = np.add.reduceat(np.take(widths, ids), bounds[:-1] - first, dtype=np.int64)
+    tensor_size = _field_size(values_size) + _field_size(keys_size) + len(shape_field)
+    value_size = _field_size(tensor_size)
+    entry_size = len(name_field) + _field_size(value_size)
+    payload_size = len(uid) + _field_size(entry_size)
+    if payload_size.max() > MAX_RECORD_BYTES:
+        row = start + int(payload_size.argmax())
+        raise RecordIOError(
+            f"row {row} takes {payload_size.max()} bytes; a record has at most {MAX_RECORD_BYTES}"
+        )
+
+    heads = _join_columns(
+        MAGIC.to_bytes(4, "little"),
+        _little_endian(payload_size),
+        uid + b"\x0a",
+        _varints(entry_size),
+        name_field + b"\x12",
+        _varints(value_size),
+        b"\x12",
+        _varints(tensor_size),
+        b"\x0a",
+        _varints(values_size),
+    )
+    middles = _join_columns(b"\x12", _varints(keys_size))
+    tails = [shape_field + bytes(padding) for padding in (-payload_size % 4).tolist()]
+    pieces = zip(
+        heads, _split(values, values_size), middles, _split(keys, keys_size), tails, strict=True
+    )
+    return b"".join(chain.from_iterable(pieces))
+
+
+def _varints(numbers: NDArray[np.int64]) -> _Columns:
+    """Write base-128 numbers, least digit first; the high bit says that another one follows."""
+    width = max(1, -(-int(numbers.max()).bit_length() // 7))
+    digits = numbers[:, np.newaxis] >> (7 * np.arange(width))
+    used = digits > 0
+    used[:, 0] = True
+    more = digits > 0x7F
+    return ((digits & 0x7F) | (more << 7)).astype(np.uint8), used
+
+
+def _little_endian(numbers: NDArray[np.int64]) -> _Columns:
+    columns = numbers.astype("<u4").view(np.uint8).reshape(-1, 4)
+    return columns, np.ones_like(columns, dtype=np.bool_)
+
+
+@lru_cache(maxsize=2)
+def _varint_table(size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return the varint columns of all numbers below `size`, and the bytes each one takes."""
+    digits, used = _varints(np.arange(size))
+    return digits, used, np.count_nonzero(used, axis=1)
+
+
+def _varint_bytes(number: int) -> bytes:
+    digits, _ = _varints(np.array([number]))
+    return digits.tobytes()
+
+
+def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bytes of a field: tag, length and payload."""
+    _, used = _varints(payload)
+    length_size: NDArray[np.int64] = np.count_nonzero(used, axis=1)
+    return 1 + length_size + payload
+
+
+def _join_columns(*parts: bytes | _Columns) -> list[bytes]:
+    """Set parts side by side: constants, and columns with a row for every record."""
+    rows = next(len(part[0]) for part in parts if not isinstance(part, bytes))
+    columns, masks = [], []
+    for part in parts:
+        if isinstance(part, bytes):
+            constant = np.frombuffer(part, np.uint8)
+            columns.append(np.broadcast_to(constant, (rows, constant.size)))
+            masks.append(np.ones((rows, constant.size), dtype=np.bool_))
+        else:
+            columns.append(part[0])
+            masks.append(part[1])
+    used = np.hstack(masks)
+    return _split(np.hstack(columns)[used].tobytes(), np.count_nonzero(used, axis=1))
+
+
+def _split(buffer: bytes, sizes: NDArray[np.int64]) -> list[bytes]:
+    bounds = [0, *np.cumsum(sizes).tolist()]
+    return [buffer[start:stop] for start, stop in pairwise(bounds)]
+
+
+def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr_array":
+    """Read all records of a stream into a matrix.
+
+    Args:
+        stream: Binary stream of RecordIO-protobuf, sparse or dense.
+        feature_dim: Size of the vocabulary that every record must have; by default that of the
+            first record.
+
+    Returns:
+        (documents, vocabulary) float32 matrix with sorted word ids and no explicit zeros; counts
+        given twice for one word are added up.
+
+    Raises:
+        RecordIOError: As `decode`; besides when there is no record, a sparse record has no shape,
+            or a record's vocabulary is of another size.
+    """
+    from scipy import sparse  # here, since writing does without: its import takes 0.2 s
+
+    ids, counts, sizes = [], [], []
+    for record in decode(stream):
+        if record.keys is not None and record.shape is None:
+            raise RecordIOError(f"byte {record.offset}: a sparse record must have a shape")
+        words = record.values.size if record.shape is None else record.shape
+        if feature_dim is None:
+            feature_dim = words
+        if words != feature_dim:
+            raise RecordIOError(
+                f"byte {record.offset}: a vocabulary of {words} words, must be {feature_dim}"
+            )
+        present = np.flatnonzero(record.values)
+        ids.append(present if record.keys is None else record.keys[present])
+        counts.append(record.values[present])
+        sizes.append(present.size)
+    if feature_dim is None or not sizes:
+        raise RecordIOError("there is no record")
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+    matrix = sparse.csr_array(
+        (np.concatenate(counts), np.concatenate(ids), bounds), shape=(len(sizes), feature_dim)
+    )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def decode(stream: BinaryIO) -> Iterator[Record]:
+    """Decode sparse and dense records one by one; labels and metadata are skipped.
+
+    Values may be float32, float64 or int32; all come out as float32. Memory is bounded by the
+    largest record, whatever the stream claims.
+
+    Raises:
+        RecordIOError: Anything malformed, with the byte of the stream where its record starts:
+            a wrong magic, a truncated frame or message, a record of more than `MAX_RECORD_BYTES`,
+            a split record, no tensor `values` or an empty one, keys out of range or not as many
+            as values, a value that is not a finite float32.
+    """
+    for offset, payload in _read_frames(stream):
+        try:
+            yield _decode_record(offset, payload)
+        except RecordIOError as error:
+            raise RecordIOError(f"byte {offset}: {error}") from None
+
+
+def _read_frames(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    offset = 0
+    while head := _read(stream, 8):
+        if len(head) < 8:
+            raise RecordIOError(f"byte {offset}: the stream ends inside the head of a record")
+        magic, word = struct.unpack("<II", head)
+        if magic != MAGIC:
+            raise RecordIOError(f"byte {offset}: magic is 0x{magic:08x}, must be 0x{MAGIC:08x}")
+        flag, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
+        if flag:
+            # Only dmlc's own writer splits. Whether SageMaker joins the parts is documented
+            # nowhere, so data that passes here must not depend on it.
+            raise RecordIOError(f"byte {offset}: split records (flag {flag}) are not supported")
+        if size > MAX_RECORD_BYTES:
+            raise RecordIOError(
+                f"byte {offset}: a record of {size} bytes; at most {MAX_RECORD_BYTES} are allowed"
+            )
+        padded = size + -size % 4
+        body = _read(stream, padded)
+        if len(body) < padded:
+            raise RecordIOError(
+                f"byte {offset}: the stream ends inside a record of {size} bytes, after {len(body)}"
+            )
+        yield offset, body[:size]
+        offset += 8 + padded
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """Read `size` bytes, fewer only at the end; a claimed size is not allocated in advance."""
+    pieces = []
+    while size and (piece := stream.read(min(size, _READ_BYTES))):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
+
+
+def _decode_record(offset: int, payload: bytes) -> Record:
+    kind, tensor = _find_tensor(payload)
+    # Numbers come packed or one by one, and a packed field in any number of pieces.
+    pieces = {1: bytearray(), 2: bytearray(), 3: bytearray()}
+    for field, wire, content in _fields(tensor):
+        if field in pieces:
+            if wire not in (_BYTES, _UNPACKED_WIRE[kind] if field == 1 else _VARINT):
+                raise RecordIOError(f"field {field} of the tensor has wire type {wire}")
+            pieces[field] += content
+    values = _decode_values(kind, pieces[1])
+    keys = _decode_varints(pieces[2])
+    shape = _decode_shape(pieces[3])
+    if not values.size:
+        raise RecordIOError("the tensor has no values; SageMaker can't read empty documents")
+    if not keys.size:
+        if shape not in (None, values.size):
+            raise RecordIOError(f"a dense record of {values.size} values has the shape {shape}")
+        return Record(offset, None, values, shape)
+    if keys.size != values.size:
+        raise RecordIOError(f"{keys.size} keys for {values.size} values")
+    limit = MAX_FEATURE_DIM if shape is None else shape
+    if keys.min() < 0 or keys.max() >= limit:
+        outside = keys[(keys < 0) | (keys >= limit)][0]
+        raise RecordIOError(f"key {outside.astype(np.uint64)} is not below the shape {limit}")
+    return Record(offset, keys, values, shape)
+
+
+def _find_tensor(payload: bytes) -> tuple[int, bytes]:
+    """Return the tensor of the feature `values`, and its field number in `Value`."""
+    tensors = (
+        (kind, tensor)
+        for entry in _messages(payload, 1)
+        if _FEATURE_KEY in _messages(entry, 1)
+        for value in _messages(entry, 2)
+        for kind, wire, tensor in _fields(value)
+        if kind in _UNPACKED_WIRE and wire == _BYTES
+    )
+    found = next(tensors, None)
+    if found is None:
+        raise RecordIOError("no float32, float64 or int32 tensor for the feature 'values'")
+    if next(tensors, None):
+        raise RecordIOError("more than one tensor for the feature 'values'")
+    return found
+
+
+def _decode_values(kind: int, packed: bytearray) -> NDArray[np.float32]:
+    if kind == _INT32_TENSOR:
+        return _decode_varints(packed).astype(np.int32).astype(np.float32)
+    dtype = np.dtype("<f4" if kind == _FLOAT32_TENSOR else "<f8")
+    if len(packed) % dtype.itemsize:
+        raise RecordIOError(f"{len(packed)} bytes of values do not divide into {dtype.name}")
+    with np.errstate(over="ignore"):
+        values = np.frombuffer(packed, dtype).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise RecordIOError("a value is not a finite float32")
+    return values
+
+
+def _decode_shape(packed: bytearray) -> int | None:
+    shape = _decode_varints(packed).tolist()
+    if not shape:
+        return None
+    if len(shape) > 1 or not 1 <= shape[0] <= MAX_FEATURE_DIM:
+        raise RecordIOError(f"shape is {shape}, must be one number from 1 to {MAX_FEATURE_DIM}")
+    return int(shape[0])
+
+
+def _decode_varints(packed: bytearray) -> NDArray[np.int64]:
+    """Decode base-128 numbers of up to 64 bits, modulo 2**64 as protobuf does."""
+    if not packed:
+        return np.zeros(0, np.int64)
+    if packed[-1] > 0x7F:
+        raise RecordIOError("the tensor ends inside a number")
+    digits = np.frombuffer(packed, np.uint8)
+    ends = np.flatnonzero(digits < 0x80) + 1
+    starts = np.concatenate(([0], ends[:-1]))
+    widths = ends - starts
+    if widths.max() > _MAX_VARINT_BYTES:
+        raise RecordIOError(f"a number of more than {_MAX_VARINT_BYTES} bytes")
+    places = np.arange(digits.size) - np.repeat(starts, widths)
+    terms = (digits & 0x7F).astype(np.int64) << (7 * places)
+    return np.bitwise_or.reduceat(terms, starts)
+
+
+def _messages(message: bytes, number: int) -> Iterator[bytes]:
+    return (
+        content for field, wire, content in _fields(message) if field == number and wire == _BYTES
+    )
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Walk over a protobuf message: field number, wire type and content (a varint's own bytes)."""
+    at = 0
+    while at < len(message):
+        tag, at = _read_varint(message, at)
+        field, wire = tag >> 3, tag & 7
+        if wire == _BYTES:
+            size, at = _read_varint(message, at)
+        elif wire == _VARINT:
+            size = _read_varint(message, at)[1] - at
+        elif wire in _FIXED_BYTES:
+            size = _FIXED_BYTES[wire]
+        else:
+            raise RecordIOError(f"not a protobuf message: field {field} of wire type {wire}")
+        if at + size > len(message):
+            raise RecordIOError(f"field {field} runs past the end of its message")
+        yield field, wire, message[at : at + size]
+        at += size
+
+
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return the number at a position, and the position after it."""
+    number = 0
+    for place, byte in enumerate(message[at : at + _MAX_VARINT_BYTES]):
+        number |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return number, at + place + 1
+    raise RecordIOError(
+        "not a protobuf message: it ends inside a number, or the number is too long"
+    )

@@ -1,0 +1,20 @@
+"""Divide documents into those to train on and those held out."""
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def held_out(documents: int, test_fraction: float, seed: int | None = None) -> NDArray[np.bool_]:
+    """Return which documents are for testing, as a mask (documents,).
+
+    The first `(1 - test_fraction) * documents`, rounded down, are for training and the rest is for
+    testing; a seed makes it as many, chosen at random. The fraction is taken as the decimal number
+    it is written as: with 0.9 one of ten documents is for training, where floats would give none.
+    """
+    training = int((1 - Fraction(str(test_fraction))) * documents)
+    mask = np.arange(documents) >= training
+    if seed is not None:
+        np.random.default_rng(seed).shuffle(mask)
+    return mask

@@ -1,0 +1,25 @@
+import os
+from pathlib import Path
+
+import pytest
+
+_REPOSITORY = Path(__file__).parent.parent
+
+
+def _shared(name: str) -> Path:
+    data = Path(os.environ.get("SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if not (data / name).is_dir():
+        pytest.skip(f"needs the {name} corpus: set SHARED_DATA to the folder it is in")
+    return data / name
+
+
+@pytest.fixture(scope="session")
+def nyt() -> Path:
+    """Folder of the New York Times counts: `nyt_data.txt` and `nyt_vocab.dat`."""
+    return _shared("nyt")
+
+
+@pytest.fixture(scope="session")
+def kos() -> Path:
+    """Folder of the Daily Kos counts: `docword.kos.txt.gz` and `vocab.kos.txt`."""
+    return _shared("kos")

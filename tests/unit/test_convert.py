@@ -1,0 +1,218 @@
+import hashlib
+import itertools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.convert import convert
+from data_prep.corpus import CorpusError
+from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
+from data_prep.recordio import read_matrix
+
+FILES = ["manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Twenty documents: number i has the word i, twice."""
+    path = tmp_path / "corpus.txt"
+    path.write_text("".join(f"{row}:2\n" for row in range(1, 21)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def vocabulary(tmp_path: Path) -> Path:
+    path = tmp_path / "words.txt"
+    path.write_text("".join(f"wörd{row}\n" for row in range(1, 21)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "build" / "out"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def documents(path: Path) -> list[int]:
+    """Return the word ids of documents that have one each."""
+    with path.open("rb") as stream:
+        ids: list[int] = read_matrix(stream, 20).indices.tolist()
+    return ids
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_last_documents_are_held_out(corpus: Path, vocabulary: Path, out: Path) -> None:
+    convert(corpus, vocabulary, out, test_fraction=0.1)
+    assert names(out) == FILES
+    assert documents(out / "train.recordio") == list(range(18))
+    assert documents(out / "test.recordio") == [18, 19]
+
+
+def test_a_seed_holds_out_others_and_keeps_the_order(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    convert(corpus, vocabulary, out, test_fraction=0.5, seed=3)
+    train, test = documents(out / "train.recordio"), documents(out / "test.recordio")
+    assert sorted(train + test) == list(range(20))
+    assert (train, test) == (sorted(train), sorted(test))
+    assert train != list(range(10))
+
+
+def test_the_manifest_tells_what_was_written(corpus: Path, vocabulary: Path, out: Path) -> None:
+    manifest = convert(corpus, vocabulary, out, limit=19)
+    train = (out / "train.recordio").read_bytes()
+    assert manifest == Manifest.load(out)
+    assert manifest.source == Source("corpus.txt", "words.txt", 19)
+    assert manifest.split == Split(0.05, None)
+    assert manifest.train == Part(
+        "train.recordio", 18, 18, 36, len(train), hashlib.sha256(train).hexdigest()
+    )
+    assert manifest.test is not None
+    assert manifest.test.documents == 1
+
+
+def test_the_vocabulary_is_written_anew(corpus: Path, vocabulary: Path, out: Path) -> None:
+    vocabulary.write_bytes(vocabulary.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    manifest = convert(corpus, vocabulary, out)
+    content = (out / "vocab.txt").read_bytes()
+    assert content == "".join(f"wörd{row}\n" for row in range(1, 21)).encode()
+    assert manifest.vocabulary.sha256 == hashlib.sha256(content).hexdigest()
+    assert manifest.vocabulary.size == 20
+
+
+def test_documents_without_words_are_dropped_and_counted(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    corpus.write_bytes(b"\n1:1\n\n" + corpus.read_bytes() + b"\n\n")
+    manifest = convert(corpus, vocabulary, out, test_fraction=0)
+    assert manifest.empty_documents == 2
+    assert documents(out / "train.recordio") == [0, *range(20)]
+
+
+def test_without_documents_to_test_there_is_no_test_file(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    convert(corpus, vocabulary, out)
+    manifest = convert(corpus, vocabulary, out, test_fraction=0)
+    assert manifest.test is None
+    assert names(out) == ["manifest.json", "train.recordio", "vocab.txt"]
+
+
+def test_the_same_input_gives_the_same_bytes(corpus: Path, vocabulary: Path, out: Path) -> None:
+    for folder, seed in itertools.product(("one", "two"), (None, 1)):
+        convert(corpus, vocabulary, out / folder / str(seed), seed=seed)
+    assert contents(out / "one" / "None") == contents(out / "two" / "None")
+    assert contents(out / "one" / "1") == contents(out / "two" / "1")
+
+
+def test_other_files_in_the_folder_stay(corpus: Path, vocabulary: Path, out: Path) -> None:
+    out.mkdir(parents=True)
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    convert(corpus, vocabulary, out)
+    assert names(out) == sorted([*FILES, "notes.txt"])
+
+
+# Bad input
+
+
+def test_bad_input_leaves_nothing_behind(corpus: Path, vocabulary: Path, out: Path) -> None:
+    corpus.write_bytes(corpus.read_bytes() + b"21:1\n")
+    with pytest.raises(CorpusError, match=r":21:1: word id '21'"):
+        convert(corpus, vocabulary, out)
+    assert not out.parent.exists()
+
+
+def test_bad_input_leaves_an_older_output_as_it_was(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    convert(corpus, vocabulary, out)
+    before = contents(out)
+    corpus.write_bytes(corpus.read_bytes() + b"21:1\n")
+    with pytest.raises(CorpusError):
+        convert(corpus, vocabulary, out)
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize(("text", "fraction"), [("1:1\n", 0.05), ("1:1\n\n2:1\n", 0.9)])
+def test_a_split_that_leaves_nothing_to_train_on_is_refused(
+    corpus: Path, vocabulary: Path, out: Path, text: str, fraction: float
+) -> None:
+    corpus.write_text(text, encoding="utf-8")
+    with pytest.raises(CorpusError, match="no document is left to train on"):
+        convert(corpus, vocabulary, out, test_fraction=fraction)
+    assert not out.exists()
+
+
+# Interruptions
+
+
+def watch_files(monkeypatch: pytest.MonkeyPatch, before: Callable[[str], None]) -> None:
+    """Call a function before every sync, move and removal of a file."""
+
+    def watched(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            before(f"{name} {arguments[-1]}")
+            return original(*arguments, **options)
+
+        return call
+
+    for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "unlink")):
+        monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
+
+
+@pytest.mark.parametrize("step", range(11))
+def test_an_interruption_never_leaves_a_folder_that_passes_for_whole(
+    corpus: Path, vocabulary: Path, out: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interrupted before any step: there is the old output with its manifest, or no manifest."""
+    convert(corpus, vocabulary, out, test_fraction=0.5)
+    old = contents(out)
+    steps = itertools.count()
+
+    def interrupt(_: str) -> None:
+        if next(steps) == step:
+            raise KeyboardInterrupt
+
+    watch_files(monkeypatch, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        convert(corpus, vocabulary, out, test_fraction=0.25)
+    assert set(names(out)) <= set(FILES)
+    assert MANIFEST not in names(out) or contents(out) == old
+
+
+def test_the_old_manifest_goes_first_and_the_new_one_comes_last(
+    corpus: Path, vocabulary: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert(corpus, vocabulary, out)
+    steps: list[str] = []
+    watch_files(monkeypatch, steps.append)
+    convert(corpus, vocabulary, out)
+    changes = [step for step in steps if step.endswith(tuple(f"{out}/{name}" for name in FILES))]
+    assert changes[0] == f"unlink {out / MANIFEST}"
+    assert changes[-1] == f"replace {out / MANIFEST}"
+    assert len(changes) == 6
+
+
+# Real input
+
+
+def test_the_nyt_counts_convert_to_the_known_totals(nyt: Path, out: Path) -> None:
+    manifest = convert(nyt / "nyt_data.txt", nyt / "nyt_vocab.dat", out)
+    assert manifest.test is not None
+    parts = (manifest.train, manifest.test)
+    assert [part.documents for part in parts] == [8713, 459]
+    assert manifest.vocabulary.size == 3012
+    assert sum(part.nonzeros for part in parts) == 877_689
+    assert sum(part.tokens for part in parts) == 1_294_534
+    assert manifest.train.sha256 == (
+        "50630a91e3223743793357438e833838f69e583fb3d1cf4cab84168d120c549d"
+    )

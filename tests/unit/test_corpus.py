@@ -1,0 +1,239 @@
+import re
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from data_prep.corpus import CorpusError, read_corpus, read_vocabulary
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "corpus.txt"
+
+
+def read(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> list[list[float]]:
+    """Return the documents as dense rows; the file's content is what was announced."""
+    file.write_bytes(content)
+    corpus = read_corpus(file, words, limit)
+    rows: list[list[float]] = []
+    for block in corpus.blocks:
+        assert block.shape == (block.indptr.size - 1, words)
+        for start, stop in zip(block.indptr[:-1], block.indptr[1:], strict=True):
+            row = np.zeros(words)
+            row[block.indices[start:stop]] = block.data[start:stop]
+            assert (np.diff(block.indices[start:stop]) > 0).all()
+            rows.append(row.tolist())
+    assert len(rows) == corpus.documents
+    return rows
+
+
+# Good input
+
+
+def test_ids_count_from_one_and_a_document_is_a_line(file: Path) -> None:
+    assert read(file, b"1:2,3:1\n2:10\n", words=3) == [[2, 0, 1], [0, 10, 0]]
+
+
+def test_counts_are_float32_and_ids_int32(file: Path) -> None:
+    file.write_bytes(b"1:16777216\n")
+    (block,) = read_corpus(file, 1).blocks
+    assert (str(block.indptr.dtype), str(block.indices.dtype)) == ("int64", "int32")
+    assert (str(block.data.dtype), block.data.tolist()) == ("float32", [16777216])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"1:2\n3:1",
+        b"1:2\r\n3:1\r\n",
+        b"1:2\n3:1\n\n\r\n \n",
+        b"  1:2\t\n3:1\n",
+        b"1:2\n00000003:00001\n",
+        b"1:1,1:1\n3:1\n",
+    ],
+    ids=["no last newline", "Windows", "blank at the end", "blanks around", "zeros", "twice"],
+)
+def test_variants_mean_the_same(file: Path, content: bytes) -> None:
+    assert read(file, content, words=3) == [[2, 0, 0], [0, 0, 1]]
+
+
+def test_ids_may_come_in_any_order(file: Path) -> None:
+    assert read(file, b"3:1,1:2,3:4\n2:1\n2:1,1:1\n", words=3) == [[2, 0, 5], [0, 1, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n"])
+def test_a_blank_line_is_a_document_without_words(file: Path, blank: bytes) -> None:
+    assert read(file, blank + b"1:1\n" + blank * 2 + b"2:1\n", words=2) == [
+        [0, 0],
+        [1, 0],
+        [0, 0],
+        [0, 0],
+        [0, 1],
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 4, 99])
+def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
+    content = b"1:1\n\n1:3\n1:4\n"
+    assert read(file, content, words=1, limit=limit) == [[1], [0], [3], [4]][:limit]
+
+
+def test_blank_lines_before_the_limit_are_at_the_end(file: Path) -> None:
+    assert read(file, b"1:1\n\n1:3\n", words=1, limit=2) == [[1]]
+
+
+def test_lines_after_the_limit_are_not_looked_at(file: Path) -> None:
+    assert read(file, b"1:1\nnonsense\n", words=1, limit=1) == [[1]]
+
+
+def test_a_corpus_of_many_blocks_is_read_to_the_end(file: Path) -> None:
+    lines = [f"{row % 9 + 1}:{row + 1}" for row in range(100_000)]
+    rows = read(file, "\n".join(lines).encode())
+    assert [max(row) for row in rows] == list(range(1, 100_001))
+    assert read(file, "\n".join(lines).encode(), limit=60_001) == rows[:60_001]
+
+
+def test_a_line_longer_than_a_block_is_one_document(file: Path) -> None:
+    line = ",".join(f"{word}:1" for word in range(1, 100_001))
+    assert [sum(row) for row in read(file, f"{line}\n1:5\n".encode(), 100_000)] == [100_000, 5]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(1, 9), st.integers(1, 1 << 20)), max_size=6), min_size=1
+    ).filter(lambda documents: bool(documents[-1]))
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_documents_are_read_back(file: Path, documents: list[list[tuple[int, int]]]) -> None:
+    text = "\n".join(",".join(f"{word}:{count}" for word, count in row) for row in documents)
+    totals: list[Counter[int]] = [Counter() for _ in documents]
+    for total, document in zip(totals, documents, strict=True):
+        for word, count in document:
+            total[word] += count
+    expected = [[total[word] for word in range(1, 10)] for total in totals]
+    plain = read(file, text.encode())
+    # A blank in front of the last line leads to the parser that goes line by line.
+    careful = read(file, re.sub(r"(.*)$", r" \1", text).encode())
+    assert plain == careful == expected
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"0:1", ":2:1: word id '0' must be a whole number from 1 to 9"),
+        (b"1:1,10:1", ":2:5: word id '10' must be a whole number from 1 to 9"),
+        (b"1:1,x:1", ":2:5: word id 'x' must be a whole number from 1 to 9"),
+        (b"-1:1", ":2:1: word id '-1' must be a whole number from 1 to 9"),
+        (b"1.0:1", ":2:1: word id '1.0' must be"),
+        (b":1", ":2:1: word id '' must be"),
+        (b"1_0:1", ":2:1: word id '1_0' must be"),
+        (b"99999999999999999999:1", ":2:1: word id '99999999999999999999' must be"),
+        ("\u0663:1".encode(), ":2:1: word id '\u0663' must be"),
+        (b"1:0", ":2:3: count '0' must be a whole number from 1 to 16777216"),
+        (b"1:1,23:-4", ":2:5: word id '23'"),
+        (b"1:1,2:-4", ":2:7: count '-4' must be a whole number from 1 to 16777216"),
+        (b"1:1.5", ":2:3: count '1.5' must be"),
+        (b"1:x", ":2:3: count 'x' must be"),
+        (b"1:", ":2:3: count '' must be"),
+        (b"1:16777217", ":2:3: count '16777217' must be"),
+        (b"1:1:1", ":2:3: count '1:1' must be"),
+        (b"1:9000000,1:9000000", ":2:13: the counts of word id 1 add up to 18000000; at most"),
+        (b"2:1 3:1", ":2:3: count '1 3:1' must be"),
+        (b"1:1,", ":2:5: '' must be of the form id:count"),
+        (b",1:1", ":2:1: '' must be of the form id:count"),
+        (b"1:1,,2:1", ":2:5: '' must be of the form id:count"),
+        (b"1 1", ":2:1: '1 1' must be of the form id:count"),
+        (b"  hello", ":2:3: 'hello' must be of the form id:count"),
+        (b"x" * 99, f":2:1: '{'x' * 40}...' must be of the form id:count"),
+        (b"1:1,\xff:1", ":2:5: byte 0xff is not UTF-8"),
+        (b"\x1f\x8b\x08\x00", ":2:2: byte 0x8b is not UTF-8"),
+        (b"\x00\x1b[2J", r":2:1: '\x00\x1b[2J' must be of the form id:count"),
+    ],
+)
+def test_bad_lines_are_told_with_line_column_value_and_what_is_allowed(
+    file: Path, line: bytes, problem: str
+) -> None:
+    with pytest.raises(CorpusError) as caught:
+        read(file, b"1:1\n" + line + b"\n1:1\n")
+    assert str(caught.value).startswith(f"{file}{problem}")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_line_number_counts_all_blocks_and_blank_lines(file: Path) -> None:
+    with pytest.raises(CorpusError, match=r":300003:3: count '0'"):
+        read(file, b"1:1\n\n\r\n" * 100_000 + b"1:1\n1:1\n1:0\n")
+
+
+def test_an_endless_line_is_refused(file: Path) -> None:
+    with pytest.raises(CorpusError, match=r":2: the line has more than 16777216 bytes"):
+        read(file, b"1:1\n" + b"1:1," * (1 << 23))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n\n"])
+def test_a_corpus_without_documents_is_refused(file: Path, content: bytes) -> None:
+    with pytest.raises(CorpusError, match="the file has no documents"):
+        read(file, content)
+
+
+def test_a_corpus_that_is_not_there_is_refused(file: Path) -> None:
+    with pytest.raises(CorpusError, match=r"corpus\.txt: No such file or directory"):
+        read_corpus(file, 9)
+
+
+@given(st.binary(max_size=60) | st.text("0123456789:,\n\r ", max_size=60).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content: bytes) -> None:
+    with suppress(CorpusError):
+        assert read(file, content)
+
+
+# Vocabulary
+
+
+def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
+    file.write_bytes("new york\r\nzürich \nid\n\n".encode())
+    assert read_vocabulary(file) == ["new york", "zürich", "id"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", ": the file is empty, must be one word a line"),
+        (b"\n \n", ": the file is empty, must be one word a line"),
+        (b"a\n\nb\n", ":2: the line is blank, must be a word"),
+        (b"\na\n", ":1: the line is blank, must be a word"),
+        (b"a\nb\na\n", ":3: the word 'a' is on line 1 already"),
+        (b"a\nb\xff\n", ":2:2: byte 0xff is not UTF-8"),
+        ("a\nb\u2028c\n".encode(), r":2: the word 'b\u2028c' contains a line break"),
+    ],
+)
+def test_bad_vocabularies_are_told_with_the_line(file: Path, content: bytes, problem: str) -> None:
+    file.write_bytes(content)
+    with pytest.raises(CorpusError) as caught:
+        read_vocabulary(file)
+    assert str(caught.value) == f"{file}{problem}"
+
+
+def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="Is a directory"):
+        read_vocabulary(tmp_path)
+
+
+# Real input
+
+
+def test_the_nyt_counts_have_the_known_totals(nyt: Path) -> None:
+    words = read_vocabulary(nyt / "nyt_vocab.dat")
+    corpus = read_corpus(nyt / "nyt_data.txt", len(words))
+    blocks = list(corpus.blocks)
+    assert (corpus.documents, len(words)) == (9172, 3012)
+    assert sum(block.data.size for block in blocks) == 877_689
+    assert sum(block.data.sum(dtype=float) for block in blocks) == 1_294_534

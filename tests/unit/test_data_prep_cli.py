@@ -1,0 +1,132 @@
+"""The command line `python -m data_prep`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.__main__ import main
+from data_prep.manifest import Manifest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    assert main(["sample", "--out", str(tmp_path), "--documents", "40"]) == 0
+    return tmp_path
+
+
+def convert(folder: Path, *options: str) -> int:
+    files = ["--corpus", str(folder / "corpus.txt"), "--vocab", str(folder / "vocab.txt")]
+    return main(["convert", *files, "--out", str(folder / "out"), *options])
+
+
+def test_sample_and_convert_work_as_commands(tmp_path: Path) -> None:
+    """As a user calls them: in a process of their own, in an empty environment."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "data_prep", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True)
+
+    drawn = run("sample", "--out", tmp_path, "--documents", "40", "--seed", "2")
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    corpus, vocabulary = tmp_path / "corpus.txt", tmp_path / "vocab.txt"
+    done = run("convert", "--corpus", corpus, "--vocab", vocabulary, "--out", tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("38 + 2 documents (0 without words dropped), 1,000 words, ")
+    assert Manifest.load(tmp_path / "out").train.documents == 38
+
+
+def test_the_options_of_convert_reach_the_manifest(sample: Path) -> None:
+    assert convert(sample, "--test-fraction", "0.5", "--seed", "0", "--limit", "30") == 0
+    manifest = Manifest.load(sample / "out")
+    assert (manifest.split.test_fraction, manifest.split.seed) == (0.5, 0)
+    assert (manifest.source.limit, manifest.train.documents) == (30, 15)
+
+
+def test_json_prints_the_manifest_and_nothing_else(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert convert(sample, "--json") == 0
+    printed = capsys.readouterr().out
+    assert printed == (sample / "out" / "manifest.json").read_text(encoding="utf-8")
+    assert json.loads(printed)["train"]["documents"] == 38
+
+
+def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    corpus = sample / "corpus.txt"
+    corpus.write_text("1:1\n1001:1\n", encoding="utf-8")
+    capsys.readouterr()
+    assert convert(sample) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        f"data_prep: {corpus}:2:1: word id '1001' must be a whole number from 1 to 1000\n"
+    )
+    assert not (sample / "out").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sample / "out").write_text("a file", encoding="utf-8")
+    assert convert(sample) == 1
+    error = capsys.readouterr().err
+    assert str(sample / "out") in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "required: COMMAND"),
+        (["convert"], "--corpus, --vocab, --out"),
+        (["sample", "--out", "x", "--topics", "13"], "--topics"),
+        (["sample", "--out", "x", "--vocabulary", "10"], "must be a whole number from 120 on"),
+    ],
+)
+def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
+    arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert problem in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--test-fraction", "1"),
+        ("--test-fraction", "-0.1"),
+        ("--test-fraction", "nan"),
+        ("--test-fraction", "five"),
+        ("--limit", "0"),
+        ("--limit", "1.5"),
+        ("--seed", "-1"),
+        ("--seed", "\u0663"),
+    ],
+)
+def test_option_values_out_of_range_are_refused_with_the_value(
+    sample: Path, option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        convert(sample, f"{option}={value}")
+    assert caught.value.code == 2
+    assert f"argument {option}: '{value}' must be a" in capsys.readouterr().err
+    assert not (sample / "out").exists()
+
+
+def test_help_teaches_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "python -m data_prep sample --out" in capsys.readouterr().out
