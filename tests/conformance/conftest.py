@@ -5,6 +5,9 @@ A comparison is collected when its variable names the Python of that venv: `make
 
 import os
 
-_ORACLES = {"test_recordio_sdk.py": "CONFORMANCE_SAGEMAKER_PYTHON"}
+_ORACLES = {
+    "test_artifact_mxnet.py": "CONFORMANCE_MXNET_PYTHON",
+    "test_recordio_sdk.py": "CONFORMANCE_SAGEMAKER_PYTHON",
+}
 
 collect_ignore = [test for test, variable in _ORACLES.items() if variable not in os.environ]

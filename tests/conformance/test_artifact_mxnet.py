@@ -1,0 +1,63 @@
+"""Our model files against those of MXNet 1.9.1."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from topics.artifact import Model, decode, encode
+
+PYTHON = os.environ.get("CONFORMANCE_MXNET_PYTHON")
+if PYTHON is None:
+    pytest.skip("CONFORMANCE_MXNET_PYTHON names no Python", allow_module_level=True)
+
+
+def mxnet(command: str, source: Path, target: Path) -> None:
+    script = Path(__file__).with_name("mxnet_oracle.py")
+    arguments = [str(PYTHON), str(script), command, str(source), str(target)]
+    result = subprocess.run(arguments, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def random_model(topics: int, words: int) -> Model:
+    rng = np.random.default_rng(topics)
+    beta = rng.dirichlet(np.full(words, 0.1), topics).astype(np.float32)
+    alpha = rng.uniform(0.01, 1, topics).astype(np.float32)
+    return Model(alpha.astype(np.float64), beta.astype(np.float64))
+
+
+SIZES = [(1, 1), (2, 3), (10, 3012), (150, 5000)]
+
+
+@pytest.mark.parametrize(("topics", "words"), SIZES)
+def test_our_bytes_are_those_of_mxnet(topics: int, words: int, tmp_path: Path) -> None:
+    model = random_model(topics, words)
+    np.savez(tmp_path / "model.npz", alpha=model.alpha, beta=model.beta)
+    mxnet("save", tmp_path / "model.npz", tmp_path / "model_algo-1")
+    theirs = (tmp_path / "model_algo-1").read_bytes()
+    assert encode(model) == theirs
+    np.testing.assert_allclose(decode(theirs, "it").beta, model.beta, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("topics", "words"), SIZES)
+def test_mxnet_reads_what_we_write(topics: int, words: int, tmp_path: Path) -> None:
+    model = random_model(topics, words)
+    (tmp_path / "model_algo-1").write_bytes(encode(model))
+    mxnet("load", tmp_path / "model_algo-1", tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as arrays:
+        assert np.array_equal(arrays["alpha"], model.alpha)
+        assert np.array_equal(arrays["beta"], model.beta)
+
+
+def test_the_pinned_bytes_of_the_unit_test_are_mxnets(tmp_path: Path) -> None:
+    beta = [[0.5, 0.25, 0.25], [0, 0.5, 0.5]]
+    np.savez(tmp_path / "model.npz", alpha=[0.5, 1.5], beta=beta)
+    mxnet("save", tmp_path / "model.npz", tmp_path / "model_algo-1")
+    assert (tmp_path / "model_algo-1").read_bytes().hex() == (
+        "120100000000000000000000000000000200000000000000"
+        "c9fa93f9000000000100000002000000000000000100000000000000000000000000003f0000c03f"
+        "c9fa93f9000000000200000002000000000000000300000000000000010000000000000000000000"
+        "0000003f0000803e0000803e000000000000003f0000003f0000000000000000"
+    )

@@ -1,0 +1,260 @@
+"""The model file: bytes of the NDArray list, and the archive around it."""
+
+import contextlib
+import gzip
+import io
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from topics import artifact
+from topics.artifact import ArtifactError, Model, decode, encode, load, save
+
+# The bytes of mx.nd.save([alpha, beta]) in MXNet 1.9.1; the conformance test holds that.
+HEAD = "1201000000000000 0000000000000000 0200000000000000"
+ALPHA = "0000003f 0000c03f"  # 0.5, 1.5
+BETA = "0000003f 0000803e 0000803e 00000000 0000003f 0000003f"  # 0.5 0.25 0.25, 0 0.5 0.5
+CPU_FLOAT32 = "01000000 00000000 00000000"
+NO_NAMES = "0000000000000000"
+V2 = (
+    f"{HEAD} c9fa93f9 00000000 01000000 0200000000000000 {CPU_FLOAT32} {ALPHA}"
+    f"c9fa93f9 00000000 02000000 0200000000000000 0300000000000000 {CPU_FLOAT32} {BETA} {NO_NAMES}"
+)
+V1 = (
+    f"{HEAD} c8fa93f9 01000000 0200000000000000 {CPU_FLOAT32} {ALPHA}"
+    f"c8fa93f9 02000000 0200000000000000 0300000000000000 {CPU_FLOAT32} {BETA} {NO_NAMES}"
+)
+V0 = (
+    f"{HEAD} 01000000 02000000 {CPU_FLOAT32} {ALPHA}"
+    f"02000000 02000000 03000000 {CPU_FLOAT32} {BETA} {NO_NAMES}"
+)
+MODEL = Model(np.array([0.5, 1.5]), np.array([[0.5, 0.25, 0.25], [0, 0.5, 0.5]]))
+
+
+def same(one: Model, other: Model) -> bool:
+    return np.array_equal(one.alpha, other.alpha) and np.array_equal(one.beta, other.beta)
+
+
+def packed(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member, content in members:
+            member.size = member.size or len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    info.linkname = "/etc/passwd" if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE) else ""
+    return info
+
+
+def load_bytes(content: bytes, folder: Path) -> Model:
+    (folder / "model.tar.gz").write_bytes(content)
+    return load(str(folder / "model.tar.gz"))
+
+
+def test_the_bytes_are_those_of_mxnet() -> None:
+    assert encode(MODEL).hex() == bytes.fromhex(V2).hex()
+
+
+@pytest.mark.parametrize(
+    "layout", [V0, V1, V2, V2.replace("c9fa93f9", "cafa93f9")], ids=["V0", "V1", "V2", "V3"]
+)
+def test_all_layouts_of_mxnet_are_read(layout: str) -> None:
+    assert same(decode(bytes.fromhex(layout), "it"), MODEL)
+
+
+@pytest.mark.parametrize(("code", "dtype"), [("01", "<f8"), ("02", "<f2")])
+def test_double_and_half_precision_are_read(code: str, dtype: str) -> None:
+    layout = V2.replace(CPU_FLOAT32, CPU_FLOAT32[:-8] + f"{code}000000")
+    layout = layout.replace(ALPHA, MODEL.alpha.astype(dtype).tobytes().hex())
+    layout = layout.replace(BETA, MODEL.beta.astype(dtype).tobytes().hex())
+    assert same(decode(bytes.fromhex(layout), "it"), MODEL)
+
+
+def test_rows_of_beta_are_brought_to_sum_1() -> None:
+    doubled = V2.replace(BETA, (2 * MODEL.beta).astype("<f4").tobytes().hex())
+    assert same(decode(bytes.fromhex(doubled), "it"), MODEL)
+
+
+def test_every_truncation_is_refused() -> None:
+    content = bytes.fromhex(V2)
+    for size in range(len(content)):
+        with pytest.raises(ArtifactError, match="it: the model ends early"):
+            decode(content[:size], "it")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1201", "1301", "magic is 0x113"),
+        ("0200000000000000", "0300000000000000", "3 arrays"),
+        ("c9fa93f9 00000000", "c9fa93f9 01000000", "storage type 1"),
+        ("c9fa93f9 00000000 01000000", "c9fa93f9 00000000 00000000", "0 dimensions"),
+        ("01000000 0200000000000000", "01000000 0000000000000000", r"the shape \(0,\)"),
+        ("01000000 0200000000000000", "01000000 ffffffffffffffff", r"the shape \(-1,\)"),
+        ("01000000 0200000000000000", "01000000 ffffffffffffff7f", "ends early: 368934881474"),
+        ("00000000 00000000 0000003f", "00000000 04000000 0000003f", "element type 4"),
+        (NO_NAMES, "0100000000000000", "1 names and 0 bytes after"),
+        (NO_NAMES, NO_NAMES + "00", "0 names and 1 bytes after"),
+        (ALPHA, "0000003f 00000000", "alpha must be finite and positive"),
+        (ALPHA, "0000003f 0000c07f", "alpha must be finite and positive"),
+        (BETA, BETA.replace("0000803e", "0000c07f"), "beta must be finite and not negative"),
+        (BETA, BETA.replace("0000803e", "000080be"), "beta must be finite and not negative"),
+        (BETA, BETA[:27] + "00000000" * 3, "topic 1 gives no word a probability"),
+    ],
+)
+def test_what_is_no_model_is_refused(old: str, new: str, message: str) -> None:
+    content = new.join(V2.rsplit(old, 1)) if old == NO_NAMES else V2.replace(old, new, 1)
+    assert content != V2
+    with pytest.raises(ArtifactError, match=message):
+        decode(bytes.fromhex(content), "it")
+
+
+def test_alpha_and_beta_must_have_as_many_topics() -> None:
+    three = Model(np.ones(3), MODEL.beta)
+    with pytest.raises(ArtifactError, match=r"alpha has the shape \(3,\) and beta \(2, 3\)"):
+        decode(encode(three), "it")
+
+
+def test_a_saved_model_is_loaded_again(tmp_path: Path) -> None:
+    save(MODEL, tmp_path / "model.tar.gz")
+    assert same(load(str(tmp_path / "model.tar.gz")), MODEL)
+
+
+def test_the_same_model_gives_the_same_archive_with_nothing_of_this_machine(
+    tmp_path: Path,
+) -> None:
+    for name in ("one.tar.gz", "other.tar.gz"):
+        save(MODEL, tmp_path / name)
+    content = (tmp_path / "one.tar.gz").read_bytes()
+    assert content == (tmp_path / "other.tar.gz").read_bytes()
+    assert content[:8].hex() == "1f8b080000000000"  # no flags, so no file name; time 0
+    with tarfile.open(tmp_path / "one.tar.gz") as archive:
+        (only,) = archive
+    assert (only.name, only.mtime, only.uid, only.uname, only.mode) == (
+        "model_algo-1",
+        0,
+        0,
+        "",
+        0o644,
+    )
+
+
+def test_other_members_are_passed_over(tmp_path: Path) -> None:
+    content = packed(
+        (member("a_folder", tarfile.DIRTYPE), b""),
+        (member("notes.txt"), b"x" * 700),
+        (member("a_link", tarfile.SYMTYPE), b""),
+        (member("model_algo-1"), encode(MODEL)),
+    )
+    assert same(load_bytes(content, tmp_path), MODEL)
+
+
+@pytest.mark.parametrize("name", ["../model_algo-1", "/model_algo-1", "sub/model_algo-1"])
+def test_a_member_with_a_path_is_not_taken(name: str, tmp_path: Path) -> None:
+    content = packed((member(name), encode(MODEL)))
+    with pytest.raises(ArtifactError, match=rf"no file named model_.* it holds '{name}'"):
+        load_bytes(content, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+)
+def test_a_member_that_is_no_regular_file_is_refused(kind: bytes, tmp_path: Path) -> None:
+    content = packed((member("model_algo-1", kind), b""))
+    with pytest.raises(ArtifactError, match="'model_algo-1' is not a regular file"):
+        load_bytes(content, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model_algo-1", "other"])
+def test_what_unpacks_to_too_much_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact, "MAX_MODEL_BYTES", 10_000)
+    content = packed((member(name), bytes(10_000)), (member("model_algo-1"), encode(MODEL)))
+    with pytest.raises(ArtifactError, match="unpacks to more than 10000 bytes"):
+        load_bytes(content, tmp_path)
+
+
+def test_a_declared_size_is_not_believed(tmp_path: Path) -> None:
+    """A header that claims 8 GiB is refused at once; one that claims too much for the file too."""
+    for size, message in ((0o77777777777, "unpacks to more"), (1 << 20, "ends early")):
+        header = member("model_algo-1")
+        header.size = size
+        content = gzip.compress(header.tobuf(tarfile.USTAR_FORMAT) + encode(MODEL))
+        with pytest.raises(ArtifactError, match=message):
+            load_bytes(content, tmp_path)
+
+
+ARCHIVE = packed((member("model_algo-1"), encode(MODEL)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the archive ends early, 512 bytes are missing"),
+        (b"no gzip", "not a model.tar.gz: Not a gzipped file"),
+        (ARCHIVE[:-20], "not a model.tar.gz: Compressed file ended"),
+        (ARCHIVE[:-8] + bytes(4) + ARCHIVE[-4:], "not a model.tar.gz: CRC check failed"),
+        (ARCHIVE[:30] + b"\xff\xff" + ARCHIVE[32:], "not a model.tar.gz: Error -3"),
+        (gzip.compress(b"no tar"), "the archive ends early, 506 bytes are missing"),
+        (gzip.compress(b"no tar" * 100), "not a model.tar.gz: b'ar.*is not a number"),
+        (gzip.compress(bytes(1024)), "no file named model_.* it is empty"),
+    ],
+)
+def test_what_is_no_archive_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        load_bytes(content, tmp_path)
+
+
+def test_damaged_headers_never_cause_another_exception(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    archive = bytearray(gzip.decompress(ARCHIVE))
+    for _ in range(500):
+        damaged = archive.copy()
+        for position in rng.integers(0, 512, 3):
+            damaged[position] = rng.integers(256)
+        damaged[148:156] = b" " * 8
+        damaged[148:156] = b"%06o\0 " % sum(damaged[:512])
+        with contextlib.suppress(ArtifactError):
+            load_bytes(gzip.compress(damaged, 1), tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"none\.tar\.gz: No such file or directory"):
+        load(str(tmp_path / "none.tar.gz"))
+
+
+class FakeS3:
+    """Answers get_object from a dict."""
+
+    def __init__(self, objects: dict[tuple[str, str], bytes]) -> None:
+        self.objects = objects
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        if (Bucket, Key) not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+
+
+def test_a_model_is_loaded_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = FakeS3({("bucket", "a/b/model.tar.gz"): ARCHIVE})
+    monkeypatch.setattr(boto3, "client", {"s3": s3}.__getitem__)
+    assert same(load("s3://bucket/a/b/model.tar.gz"), MODEL)
+    with pytest.raises(ArtifactError, match=r"s3://bucket/none: .*NoSuchKey"):
+        load("s3://bucket/none")
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key"])
+def test_an_address_in_s3_must_be_whole(address: str) -> None:
+    with pytest.raises(ArtifactError, match="has the form s3://BUCKET/KEY"):
+        load(address)

@@ -1,0 +1,216 @@
+"""Topics from moments: the moments themselves, and what is found in planted corpora."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+from topics import spectral
+from topics.evaluate import match_topics, per_word_log_likelihood, unigram
+from topics.spectral import SpectralError, fit
+
+Array = NDArray[np.float64]
+
+
+def planted(
+    topics: int, words: int, documents: int, *, length: int = 100, seed: int = 0
+) -> tuple[sparse.csr_array, Array]:
+    """Draw a corpus from an LDA model; returns it and the model's beta."""
+    rng = np.random.default_rng(seed)
+    beta = rng.dirichlet(np.full(words, 0.05), topics)
+    mixtures = rng.dirichlet(np.full(topics, 1 / topics), documents)
+    return sparse.csr_array(rng.multinomial(length, mixtures @ beta).astype(np.float32)), beta
+
+
+def tiny() -> sparse.csr_array:
+    rows = [[2, 1, 0, 3], [0, 4, 1, 0], [1, 1, 1, 1], [0, 0, 2, 1], [1, 1, 0, 0]]
+    return sparse.csr_array(np.array(rows, np.float32))
+
+
+def average_over_positions(counts: sparse.csr_array, order: int) -> Array:
+    """The moment by its definition: over all ordered choices of different positions."""
+    size = counts.shape[1]
+    moments = []
+    for row in counts.toarray().astype(int):
+        if row.sum() >= 3:
+            positions = list(itertools.permutations(np.repeat(np.arange(size), row), order))
+            moment = np.zeros((size,) * order)
+            np.add.at(moment, tuple(np.array(positions).T), 1 / len(positions))
+            moments.append(moment)
+    mean: Array = np.mean(moments, axis=0)
+    return mean
+
+
+def pair_moment(counts: sparse.csr_array, alpha0: float) -> Array:
+    words = average_over_positions(counts, 1)
+    return average_over_positions(counts, 2) - alpha0 / (alpha0 + 1) * np.outer(words, words)
+
+
+@pytest.mark.parametrize("alpha0", [0.5, 3.0])
+def test_the_eigenpairs_are_those_of_the_pair_moment(
+    alpha0: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
+    documents = spectral._Documents(tiny())
+    values, vectors = spectral._top_eigenpairs(documents, alpha0, 1, np.random.default_rng(0))
+    expected = np.linalg.eigvalsh(pair_moment(tiny(), alpha0))[::-1][: len(values)]
+    np.testing.assert_allclose(values, expected, atol=1e-12)
+    np.testing.assert_allclose(pair_moment(tiny(), alpha0) @ vectors, vectors * values, atol=1e-9)
+
+
+@pytest.mark.parametrize("alpha0", [0.5, 3.0])
+def test_the_triple_moment_is_that_of_the_definition(
+    alpha0: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Summed up in whitened coordinates, in blocks, it equals the definition's V x V x V array."""
+    monkeypatch.setattr(spectral, "_BLOCK_ELEMENTS", 5)
+    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
+    documents = spectral._Documents(tiny())
+    values, vectors = spectral._top_eigenpairs(documents, alpha0, 1, np.random.default_rng(0))
+    whiten = vectors / np.sqrt(values)
+
+    words = average_over_positions(tiny(), 1)
+    pairs = average_over_positions(tiny(), 2)
+    mixed = np.einsum("ij,k->ijk", pairs, words)
+    moment = average_over_positions(tiny(), 3)
+    moment -= alpha0 / (alpha0 + 2) * (mixed + mixed.transpose(0, 2, 1) + mixed.transpose(2, 1, 0))
+    scale = 2 * alpha0**2 / ((alpha0 + 1) * (alpha0 + 2))
+    moment += scale * np.einsum("i,j,k->ijk", words, words, words)
+
+    expected = np.einsum("xyz,xi,yj,zk->ijk", moment, whiten, whiten, whiten)
+    found = spectral._whitened_triples(documents, whiten, alpha0)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(("topics", "words", "documents"), [(3, 50, 500), (10, 500, 2000)])
+def test_planted_topics_are_recovered(topics: int, words: int, documents: int) -> None:
+    counts, beta = planted(topics, words, documents)
+    model = fit(counts, topics)
+    assert match_topics(beta, model.beta).cosine.min() >= 0.98
+
+
+def test_overlapping_bars_are_recovered() -> None:
+    """The rows and columns of a 5 x 5 image, AWS's example of LDA.
+
+    The topics depend on each other, as all rows make up what all columns do: 10 topics have
+    only 9 directions.
+    """
+    bars = np.zeros((10, 5, 5))
+    for index in range(5):
+        bars[index, index, :] = bars[5 + index, :, index] = 0.2
+    beta = bars.reshape(10, 25)
+    rng = np.random.default_rng(0)
+    mixtures = rng.dirichlet(np.full(10, 0.1), 4000)
+    counts = sparse.csr_array(rng.multinomial(150, mixtures @ beta).astype(np.float32))
+    assert match_topics(beta, fit(counts, 10).beta).cosine.min() >= 0.98
+
+
+def test_a_single_topic_is_the_average_document() -> None:
+    counts, beta = planted(1, 50, 200)
+    model = fit(counts, 1, alpha0=0.7)
+    np.testing.assert_allclose(model.alpha, [0.7])
+    assert match_topics(beta, model.beta).cosine.min() > 0.999
+
+
+def test_alpha_follows_the_size_of_topics_and_adds_up_to_alpha0() -> None:
+    rng = np.random.default_rng(0)
+    beta = rng.dirichlet(np.full(200, 0.05), 3)
+    truth = np.array([0.3, 0.9, 1.8])
+    mixtures = rng.dirichlet(truth, 4000)
+    counts = sparse.csr_array(rng.multinomial(100, mixtures @ beta).astype(np.float32))
+    model = fit(counts, 3, alpha0=3.0)
+    assert model.alpha.sum() == pytest.approx(3.0)
+    match = match_topics(beta, model.beta)
+    np.testing.assert_allclose(model.alpha[match.second], truth, rtol=0.15)
+    assert (np.diff(model.alpha) <= 0).all()
+
+
+def test_topics_are_probabilities() -> None:
+    model = fit(planted(4, 80, 600)[0], 4)
+    assert model.beta.shape == (4, 80)
+    assert (model.beta >= 0).all()
+    np.testing.assert_allclose(model.beta.sum(axis=1), 1)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_the_same_topics() -> None:
+    counts, _ = planted(5, 100, 800)
+    one, again, other = fit(counts, 5), fit(counts, 5), fit(counts, 5, seed=1)
+    assert np.array_equal(one.beta, again.beta)
+    assert np.array_equal(one.alpha, again.alpha)
+    assert match_topics(one.beta, other.beta).cosine.min() > 0.9999
+
+
+def test_documents_of_one_or_two_words_change_nothing() -> None:
+    counts, _ = planted(3, 50, 500)
+    short = np.zeros((3, 50), np.float32)
+    short[1, 4], short[2, 7] = 1, 2
+    longer = sparse.csr_array(sparse.vstack([counts, sparse.csr_array(short)], format="csr"))
+    assert np.array_equal(fit(counts, 3).beta, fit(longer, 3).beta)
+
+
+@pytest.mark.parametrize("asked", [4, 20, 200])
+def test_more_topics_than_the_data_supports_is_an_error_that_says_how_many(asked: int) -> None:
+    counts, _ = planted(3, 150, 800)
+    message = f"{asked} topics asked for, but the data supports 3: 800 documents .* 3 directions"
+    with pytest.raises(SpectralError, match=message):
+        fit(counts, asked)
+
+
+def test_documents_without_three_words_support_no_topic() -> None:
+    counts = sparse.csr_array(np.array([[1, 1, 0], [0, 2, 0]], np.float32))
+    with pytest.raises(SpectralError, match="none of the 2 documents has 3 words or more"):
+        fit(counts, 1)
+
+
+@pytest.mark.parametrize(("topics", "alpha0"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
+def test_parameters_out_of_range_are_refused(topics: int, alpha0: float) -> None:
+    with pytest.raises(SpectralError, match=f"num_topics is {topics}.*alpha0 is {alpha0}"):
+        fit(tiny(), topics, alpha0=alpha0)
+
+
+def test_the_projection_is_the_nearest_point_of_the_simplex() -> None:
+    rng = np.random.default_rng(0)
+    rows = rng.normal(0, 1, (200, 6))
+    nearest = spectral._project_to_simplex(rows)
+    np.testing.assert_allclose(nearest.sum(axis=1), 1)
+    assert (nearest >= 0).all()
+    distance = np.linalg.norm(rows - nearest, axis=1)
+    for other in rng.dirichlet(np.full(6, 0.5), 200):
+        assert (distance <= np.linalg.norm(rows - other, axis=1) + 1e-12).all()
+    inside = rng.dirichlet(np.ones(6), 20)
+    np.testing.assert_allclose(spectral._project_to_simplex(inside), inside)
+
+
+@pytest.fixture(scope="module")
+def nyt_counts(nyt: Path) -> sparse.csr_array:
+    lines = (nyt / "nyt_data.txt").read_text(encoding="utf-8").splitlines()
+    pairs = np.array([pair.split(":") for line in lines for pair in line.split(",")], np.int64)
+    bounds = np.cumsum([0, *(line.count(",") + 1 for line in lines)])
+    return sparse.csr_array(
+        (pairs[:, 1].astype(np.float32), pairs[:, 0] - 1, bounds), shape=(len(lines), 3012)
+    )
+
+
+def test_topics_of_real_text_predict_unseen_documents(nyt_counts: sparse.csr_array) -> None:
+    train, test = nyt_counts[:8713], nyt_counts[8713:]
+    score = per_word_log_likelihood(fit(train, 10), test)
+    assert score > per_word_log_likelihood(unigram(train), test) + 0.2
+    assert score > -7.24
+
+
+def test_topics_of_real_text_read_as_sections_of_a_newspaper(
+    nyt: Path, nyt_counts: sparse.csr_array
+) -> None:
+    words = (nyt / "nyt_vocab.dat").read_text(encoding="utf-8").split()
+    model = fit(nyt_counts[:8713], 10)
+    tops = [{words[word] for word in np.argsort(-row)[:10]} for row in model.beta]
+    for section in (
+        {"vaccine", "health", "virus"},
+        {"court", "law", "judge"},
+        {"russia", "ukraine", "military"},
+        {"election", "republican", "vote"},
+    ):
+        assert any(section <= top for top in tops), section

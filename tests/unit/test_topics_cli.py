@@ -1,0 +1,277 @@
+"""The command line `python -m topics`."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from scipy import sparse
+
+from data_prep.recordio import encode
+from topics.__main__ import main
+from topics.artifact import Model, load, save
+from topics.spectral import fit
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """500 documents drawn from 4 topics, the topics, and a model fitted to the documents."""
+    folder = tmp_path_factory.mktemp("sample")
+    rng = np.random.default_rng(0)
+    beta = rng.dirichlet(np.full(60, 0.05), 4)
+    np.savez(folder / "planted.npz", beta=beta)
+    mixtures = rng.dirichlet(np.full(4, 0.25), 500)
+    counts = sparse.csr_array(rng.multinomial(80, mixtures @ beta).astype(np.float32))
+    for name, part in (("train", counts[:475]), ("test", counts[475:])):
+        (folder / f"{name}.recordio").write_bytes(b"".join(encode(part)))
+    words = "".join(f"word{number}\n" for number in range(60))
+    (folder / "vocab.txt").write_text(words, encoding="utf-8")
+    save(fit(counts[:475], 4), folder / "model.tar.gz")
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> str:
+    """A model of two topics and three words."""
+    model = Model(np.array([0.75, 0.25]), np.array([[0.5, 0.5, 0], [0.125, 0.25, 0.625]]))
+    save(model, tmp_path / "model.tar.gz")
+    return str(tmp_path / "model.tar.gz")
+
+
+def test_fit_and_show_work_as_commands(sample: Path, tmp_path: Path) -> None:
+    """As a user calls them: in a process of their own, in an empty environment."""
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "topics", *map(str, arguments)]
+        return subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True)
+
+    train, out = sample / "train.recordio", tmp_path / "model.tar.gz"
+    fitted = run("fit", train, "--num-topics", "4", "--out", out)
+    assert (fitted.returncode, fitted.stderr) == (0, "")
+    assert fitted.stdout.startswith("4 topics of 475 documents, ")
+    assert out.read_bytes() == (sample / "model.tar.gz").read_bytes()
+    shown = run("show", out, "--vocab", sample / "vocab.txt")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.count("topic ") == 4
+    assert "  word" in shown.stdout
+
+
+def test_help_gives_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    assert "python -m topics show model.tar.gz --vocab" in capsys.readouterr().out
+
+
+def test_fit_takes_alpha0(sample: Path, tmp_path: Path) -> None:
+    train, out = str(sample / "train.recordio"), str(tmp_path / "model.tar.gz")
+    assert main(["fit", train, "--num-topics", "4", "--alpha0", "2.5", "--out", out]) == 0
+    assert load(out).alpha.sum() == pytest.approx(2.5, rel=1e-6)
+
+
+def test_show_prints_the_top_words_of_each_topic(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "vocab.txt").write_text("ape\nbear\ncat\n", encoding="utf-8")
+    assert main(["show", small, "--vocab", str(tmp_path / "vocab.txt"), "--words", "2"]) == 0
+    assert capsys.readouterr().out == (
+        "topic   0  alpha 0.7500  ape 0.5000  bear 0.5000\n"
+        "topic   1  alpha 0.2500  cat 0.6250  bear 0.2500\n"
+    )
+
+
+def test_show_without_vocabulary_prints_ids(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", small, "--words", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "topics": [
+            {"topic": 0, "alpha": 0.75, "words": [{"word": "0", "probability": 0.5}]},
+            {"topic": 1, "alpha": 0.25, "words": [{"word": "2", "probability": 0.625}]},
+        ]
+    }
+
+
+def test_score_prints_both_log_likelihoods(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["--test", str(sample / "test.recordio"), "--train", str(sample / "train.recordio")]
+    assert main(["score", str(sample / "model.tar.gz"), *files]) == 0
+    title, model, unigram = capsys.readouterr().out.splitlines()
+    assert title == "held-out log likelihood per word"
+    assert (model.split()[0], unigram.split()[0]) == ("model", "unigram")
+    assert float(model.split()[1]) > float(unigram.split()[1]) + 0.5
+
+
+def test_recover_counts_the_planted_topics_that_were_found(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["recover", str(sample / "model.tar.gz"), str(sample / "planted.npz")]
+    assert main(arguments) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("4 of 4 planted topics recovered (cosine 0.95 or more)\nplanted   0  ")
+    assert main([*arguments, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["planted"], answer["recovered"]) == (4, 4)
+    assert {pair["topic"] for pair in answer["pairs"]} == set(range(4))
+    assert min(pair["cosine"] for pair in answer["pairs"]) >= 0.95
+
+
+def test_recover_does_not_count_what_was_missed(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "planted.npz", beta=[[0.5, 0.5, 0], [0.5, 0.4, 0.1]])
+    assert main(["recover", small, str(tmp_path / "planted.npz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovered"] == 1
+
+
+class FakeRuntime:
+    """Answers documents with their number, and fails after `good` requests."""
+
+    def __init__(self, good: int = 99) -> None:
+        self.good = good
+
+    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
+        if not self.good:
+            error = {"Error": {"Code": "ValidationError", "Message": "Endpoint it not found."}}
+            raise ClientError(error, "InvokeEndpoint")  # type: ignore[arg-type]
+        self.good -= 1
+        rows = range(len(request["Body"].splitlines()))
+        predictions = [{"topic_mixture": [row / 4, 1 - row / 4]} for row in rows]
+        return {"Body": io.BytesIO(json.dumps({"predictions": predictions}).encode())}
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
+    fake = FakeRuntime()
+    monkeypatch.setattr(boto3, "client", {"sagemaker-runtime": fake}.__getitem__)
+    return fake
+
+
+LINES = '{"topic_mixture": [0.0, 1.0]}\n{"topic_mixture": [0.25, 0.75]}\n'
+
+
+def test_predict_prints_json_lines_and_a_summary(
+    sample: Path, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents = str(sample / "test.recordio")
+    assert main(["predict", "--endpoint", "it", documents, "--limit", "2"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == LINES
+    assert printed.err.startswith("2 predictions in ")
+
+
+def test_predict_writes_to_a_file(
+    sample: Path, runtime: FakeRuntime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    documents, out = str(sample / "test.recordio"), tmp_path / "out.jsonl"
+    command = ["predict", "--endpoint", "it", documents, "--limit", "2", "--out", str(out)]
+    assert main(command) == 0
+    assert out.read_text(encoding="utf-8") == LINES
+    assert capsys.readouterr().out == ""
+
+
+def test_predict_leaves_no_file_when_the_endpoint_fails(
+    sample: Path, runtime: FakeRuntime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runtime.good = 0
+    documents, out = str(sample / "test.recordio"), tmp_path / "out.jsonl"
+    assert main(["predict", "--endpoint", "it", documents, "--out", str(out)]) == 1
+    message = "topics: the endpoint 'it': ValidationError: Endpoint it not found.\n"
+    assert capsys.readouterr().err == message
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "none.tar.gz"], "none.tar.gz: No such file or directory"),
+        (["show", "junk"], "junk: not a model.tar.gz: Not a gzipped file"),
+        (["show", "model.tar.gz", "--vocab", "junk"], "junk has 1 words, the model 3"),
+        (["show", "s3://bucket"], "s3://bucket: an address in S3 has the form s3://BUCKET/KEY"),
+        (["recover", "model.tar.gz", "junk"], "junk: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "none.npz"], "none.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "other.npz"], "over 2 words can't be matched with topics"),
+        (["recover", "model.tar.gz", "zero.npz"], "zero.npz: beta must be"),
+        (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
+        (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
+        (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
+        (["predict", "--endpoint", "it", "junk"], "junk: byte 0: "),
+        (["score", "model.tar.gz", "--test", "none", "--train", "none"], "none: No such file"),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
+    arguments: list[str],
+    message: str,
+    small: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(Path(small).parent)
+    Path("junk").write_text("not at all a file of any such kind", encoding="utf-8")
+    np.savez("other.npz", beta=[[0.5, 0.5]])
+    np.savez("zero.npz", beta=[[0.0, 0.0, 0.0]])
+    np.savez("pickle.npz", beta=np.array([{}], object))
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("topics: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["fit", "x", "--out", "y"], "the following arguments are required: --num-topics"),
+        (["fit", "x", "--out", "y", "--num-topics", "0"], "'0' must be a whole number from 1 on"),
+        (
+            ["fit", "x", "--out", "y", "--num-topics", "1", "--alpha0", "nan"],
+            "'nan' must be a positive number",
+        ),
+        (["show", "x", "--words", "-1"], "'-1' must be a whole number from 1 on"),
+    ],
+)
+def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_more_topics_than_the_data_supports_is_bad_input(
+    sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, out = str(sample / "train.recordio"), tmp_path / "model.tar.gz"
+    assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 2
+    assert "50 topics asked for, but the data supports" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("words", ["1", "3000"])  # less and more than a pipe holds
+def test_output_that_nobody_reads_to_the_end_is_no_error(words: str, tmp_path: Path) -> None:
+    save(Model(np.ones(9), np.ones((9, 3000))), tmp_path / "model.tar.gz")
+    command = [sys.executable, "-m", "topics", "show", str(tmp_path / "model.tar.gz")]
+    with subprocess.Popen(
+        [*command, "--words", words],
+        cwd=ROOT,
+        env={},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -1,0 +1,1 @@
+"""Topic models: fit, infer, store, evaluate, and ask a deployed endpoint."""

@@ -1,0 +1,44 @@
+"""How large an eigenvalue of the word pair moments gets by chance alone.
+
+The second moment of LDA has as many positive eigenvalues as there are topics. Estimated from
+finite documents it has others, and a topic whose eigenvalue is no larger than theirs can't be
+told from chance: taking such directions into the decomposition spoils the topics that are there.
+
+With one topic, documents of n words are multinomial draws and their pair moment is a sum of
+Wishart-like terms with the word probabilities p as variances. The largest eigenvalue of such a
+matrix is the upper edge of a free multiplicative convolution and follows from p and the lengths.
+
+Sources: Marchenko, Pastur (1967); Silverstein, Choi: "Analysis of the limiting spectral
+distribution of large dimensional random matrices", J. Multivariate Analysis 54 (1995).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize_scalar
+
+_LOG_RANGE = (-12.0, 12.0)  # where the minimum is looked for; it lies near 0
+
+
+def noise_edge(lengths: NDArray[np.float64], words: NDArray[np.float64]) -> float:
+    """Return the largest eigenvalue that the pair moment of one-topic documents has by chance.
+
+    Args:
+        lengths: (D,) words of each document, at least 2.
+        words: (V,) probability of each word, some of them 0.
+    """
+    shares, times = np.unique(1 / (len(lengths) * (lengths - 1)), return_counts=True)
+    present = words[words > 0]
+
+    # An eigenvalue z outside the noise has a resolvent g with z = y S(g), g S(g) = h(y) for some
+    # y above all p; S is the Wishart part, h that of the word probabilities. The smallest z is
+    # the edge.
+    def wishart(g: float) -> float:
+        return float((times * shares * shares * g / (1 - shares * g)).sum())
+
+    def eigenvalue(log_distance: float) -> float:
+        y = present.max() * (1 + np.exp(log_distance))
+        h = (present / (y - present)).sum()
+        g = brentq(lambda g: g * wishart(g) - h, 0, (1 - 1e-12) / shares.max())
+        return float(y * wishart(g))
+
+    return float(minimize_scalar(eigenvalue, bounds=_LOG_RANGE, method="bounded").fun)
