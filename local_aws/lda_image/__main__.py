@@ -1,0 +1,56 @@
+"""The entry points of the image: `train` and `serve`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run an entry point; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    # Imported here: each needs libraries that the other doesn't, and both should start at once.
+    if options.entry == "train":
+        from local_aws.lda_image.train import train
+
+        return train(options.ml_root)
+    from local_aws.lda_image.serve import serve
+
+    return serve(options.ml_root, options.port)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws.lda_image",
+        description="Run as SageMaker runs its LDA image, with a folder in place of /opt/ml."
+        " Both end at once on SIGTERM.",
+        epilog="example: python -m local_aws.lda_image serve --ml-root /tmp/ml --port 8080",
+    )
+    entries = parser.add_subparsers(dest="entry", metavar="ENTRY", required=True)
+    train = entries.add_parser(
+        "train",
+        help="fit a model",
+        description="Read input/config/hyperparameters.json, input/config/inputdataconfig.json and"
+        " the channels in input/data; write model/model_algo-1, or the reason to output/failure.",
+    )
+    serve = entries.add_parser(
+        "serve",
+        help="answer requests with a model",
+        description="Load model/model_algo-1, print the address, and answer /ping and"
+        " /invocations.",
+    )
+    for entry in (train, serve):
+        entry.add_argument(
+            "--ml-root",
+            type=Path,
+            required=True,
+            metavar="FOLDER",
+            help="the folder that stands for /opt/ml",
+        )
+    serve.add_argument(
+        "--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

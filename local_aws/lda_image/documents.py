@@ -1,0 +1,145 @@
+"""Documents as they arrive in channels and requests: CSV, JSON and RecordIO-protobuf.
+
+Source: "Common Data Formats for Training" and "Common Data Formats for Inference" in the Amazon
+SageMaker developer guide.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from data_prep.recordio import RecordIOError, read_matrix
+
+CSV = "text/csv"
+JSON = "application/json"
+RECORDIO = "application/x-recordio-protobuf"
+
+
+class DocumentsError(ValueError):
+    """Content that is not word counts of the vocabulary."""
+
+
+def parse(content: bytes, media: str, feature_dim: int) -> sparse.csr_array:
+    """Read documents.
+
+    Args:
+        content: The whole body or file.
+        media: `CSV`, `JSON` or `RECORDIO`.
+        feature_dim: Size of the vocabulary.
+
+    Returns:
+        (documents, feature_dim) float32 word counts, finite and not negative; at least one row.
+
+    Raises:
+        DocumentsError: The content is malformed or of another vocabulary.
+    """
+    counts = _PARSERS[media](content, feature_dim)
+    if counts.shape[1] != feature_dim:
+        raise DocumentsError(f"documents have {counts.shape[1]} features, must have {feature_dim}")
+    if not np.isfinite(counts.data).all() or (counts.data < 0).any():
+        raise DocumentsError("word counts must be finite and not negative")
+    return counts
+
+
+def _parse_csv(content: bytes, feature_dim: int) -> sparse.csr_array:
+    del feature_dim
+    if not content.strip():
+        raise DocumentsError("there is no document")
+    try:
+        text = io.StringIO(content.decode("ascii"))
+        rows = np.loadtxt(text, np.float32, delimiter=",", comments=None, ndmin=2)
+    except ValueError as error:
+        raise DocumentsError(f"not a CSV of numbers: {error}") from None
+    return sparse.csr_array(rows)
+
+
+def _parse_recordio(content: bytes, feature_dim: int) -> sparse.csr_array:
+    try:
+        return read_matrix(io.BytesIO(content), feature_dim)
+    except RecordIOError as error:
+        raise DocumentsError(str(error)) from None
+
+
+def _parse_json(content: bytes, feature_dim: int) -> sparse.csr_array:
+    try:
+        request = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DocumentsError(f"not JSON: {error}") from None
+    instances = request.get("instances") if isinstance(request, dict) else None
+    if not isinstance(instances, list) or not instances:
+        raise DocumentsError('the request must be {"instances": [...]} with at least one document')
+    keys, values = zip(*_parse_instances(instances, feature_dim), strict=True)
+    sizes = [len(row) for row in keys]
+    counts = sparse.csr_array(
+        (np.concatenate(values), np.concatenate(keys), np.cumsum([0, *sizes])),
+        shape=(len(sizes), feature_dim),
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
+
+
+_Row = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+def _parse_instances(instances: list[Any], feature_dim: int) -> Iterator[_Row]:
+    for position, instance in enumerate(instances):
+        try:
+            yield _parse_instance(instance, feature_dim)
+        except (DocumentsError, TypeError, KeyError) as error:
+            reason = str(error) if isinstance(error, DocumentsError) else "must have 'features'"
+            raise DocumentsError(f"instance {position}: {reason}") from None
+
+
+def _parse_instance(instance: Any, feature_dim: int) -> _Row:
+    """Read `{"features": [...]}` or `{"data": {"features": {"values": [...], "keys": ...}}}`."""
+    if "data" not in instance:
+        return _parse_dense(instance["features"], feature_dim)
+    features = instance["data"]["features"]
+    if "keys" not in features:
+        return _parse_dense(features["values"], feature_dim)
+    values = _float32(_numbers(features["values"], "values"))
+    keys = _numbers(features["keys"], "keys")
+    shape = features.get("shape", [feature_dim])
+    if shape != [feature_dim]:
+        raise DocumentsError(f"shape is {str(shape)[:50]}, must be [{feature_dim}]")
+    if len(keys) != len(values):
+        raise DocumentsError(f"{len(keys)} keys for {len(values)} values")
+    if ((keys < 0) | (keys >= feature_dim) | (keys != np.floor(keys))).any():
+        raise DocumentsError(f"keys must be whole numbers from 0 to {feature_dim - 1}")
+    return keys.astype(np.int64), values
+
+
+def _parse_dense(features: Any, feature_dim: int) -> _Row:
+    values = _float32(_numbers(features, "features"))
+    if len(values) != feature_dim:
+        raise DocumentsError(f"{len(values)} features, must be {feature_dim}")
+    keys = np.flatnonzero(values)
+    return keys, values[keys]
+
+
+def _numbers(items: Any, name: str) -> NDArray[np.float64]:
+    if not isinstance(items, list) or not all(type(item) in (int, float) for item in items):
+        raise DocumentsError(f"{name} must be a list of numbers")
+    try:
+        return np.array(items, np.float64)
+    except OverflowError:  # an integer beyond the range of a double
+        raise DocumentsError("word counts must be finite and not negative") from None
+
+
+def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(
+        over="ignore"
+    ):  # infinity is refused with the other values that are not finite
+        return values.astype(np.float32)
+
+
+_PARSERS = {CSV: _parse_csv, JSON: _parse_json, RECORDIO: _parse_recordio}

@@ -1,0 +1,107 @@
+"""The `train` entry point: fit a model to the `train` channel and score it on `test`."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+from scipy import sparse
+
+from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
+from local_aws.lda_image.documents import DocumentsError, parse
+from topics import artifact
+from topics.evaluate import EvaluationError, per_word_log_likelihood
+from topics.spectral import SpectralError, fit
+
+_CLIENT_ERRORS = (ConfigurationError, DocumentsError, EvaluationError, SpectralError)
+_CLIENT_FAILURE, _ALGORITHM_FAILURE = 2, 1  # exit codes
+
+_log = logging.getLogger(__name__)
+
+
+def train(root: Path) -> int:
+    """Train under `root`, the folder that stands for `/opt/ml`.
+
+    The process has no handler for SIGTERM, which therefore ends it at once; a model file is
+    either whole or not there.
+
+    Returns:
+        0; or 2 when the request or the data is at fault and 1 when this program is, with the
+        reason in `output/failure`.
+    """
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO,
+        format="[%(asctime)s %(levelname)s %(process)d] %(message)s",
+        datefmt="%m/%d/%Y %H:%M:%S",
+    )
+    try:
+        _train(root)
+    except _CLIENT_ERRORS as error:
+        return _fail(root, f"ClientError: {error}", _CLIENT_FAILURE)
+    except Exception as error:  # the contract: whatever happens, the caller learns the reason
+        _log.exception("the algorithm failed")
+        return _fail(root, f"AlgorithmError: {error!r}", _ALGORITHM_FAILURE)
+    return 0
+
+
+def _fail(root: Path, reason: str, code: int) -> int:
+    reason = " ".join(reason.split())
+    _log.error(reason)
+    (root / "output").mkdir(exist_ok=True)
+    (root / "output/failure").write_text(reason, encoding="utf-8")
+    return code
+
+
+def _train(root: Path) -> None:
+    hyperparameters = Hyperparameters.load(root / "input/config/hyperparameters.json")
+    channels = load_channels(root / "input/config/inputdataconfig.json")
+    _log.info("Running with %s", hyperparameters)
+    counts = {
+        name: _read_channel(root / "input/data" / name, media, hyperparameters.feature_dim)
+        for name, media in channels.items()
+    }
+    start = time.perf_counter()
+    model = fit(
+        counts["train"],
+        hyperparameters.num_topics,
+        alpha0=hyperparameters.alpha0,
+        max_restarts=hyperparameters.max_restarts,
+        max_iterations=hyperparameters.max_iterations,
+        tol=hyperparameters.tol,
+    )
+    _log.info("Fitted %d topics in %.2f s", len(model.alpha), time.perf_counter() - start)
+    if "test" in counts:
+        score = per_word_log_likelihood(model, counts["test"])
+        _log.info("#quality_metric: host=algo-1, test pwll <loss>=%.6f", score)
+    _write_model(model, root)
+
+
+def _read_channel(folder: Path, media: str, feature_dim: int) -> sparse.csr_array:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise DocumentsError(f"channel '{folder.name}' has no files")
+    matrices = []
+    for file in files:
+        try:
+            matrices.append(parse(file.read_bytes(), media, feature_dim))
+        except DocumentsError as error:
+            where = f"channel '{folder.name}', {file.relative_to(folder)}"
+            raise DocumentsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
+    counts: sparse.csr_array = sparse.vstack(matrices, format="csr")
+    _log.info(
+        "Channel '%s': %d documents, %d non-zeros from %d files",
+        folder.name,
+        counts.shape[0],
+        counts.nnz,
+        len(files),
+    )
+    return counts
+
+
+def _write_model(model: artifact.Model, root: Path) -> None:
+    partial = root / f"{artifact.MEMBER}.partial"
+    partial.write_bytes(artifact.encode(model))
+    (root / "model").mkdir(exist_ok=True)
+    partial.replace(root / "model" / artifact.MEMBER)
+    _log.info("Wrote model/%s", artifact.MEMBER)

@@ -1,0 +1,307 @@
+"""Every touch of MiniStack's internals, each named: the one module to mend after an upgrade.
+
+MiniStack keeps services, routes, IAM names and CloudFormation types in registries of its own that
+a module can add to before the server starts. The rest of `local_aws` knows none of them.
+"""
+
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import ministack.app as gateway
+from ministack.core import iam_actions, iam_evaluator, responses, router
+from ministack.services import eventbridge, iam, s3, sts
+from ministack.services.cloudformation import provisioners, stacks
+
+Response = tuple[int, dict[str, str], bytes]
+
+INVOCATIONS = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
+SESSION_SECONDS = 3600
+_LOG_GROUP = re.compile(r"arn:aws:logs:[^:]*:[^:]*:log-group:[^:]+")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The account and Region that a request belongs to."""
+
+    account: str
+    region: str
+
+    def arn(self, resource: str, service: str = "sagemaker") -> str:
+        """The ARN of `resource` (`training-job/NAME`) here."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A CloudFormation type: its handlers, and the properties whose change replaces a resource.
+
+    `create(logical_id, properties, stack_name)` and `update(physical_id, old, new, stack_name)`
+    give (physical id, attributes); `delete(physical_id, properties)` nothing. All may block.
+    """
+
+    create: Callable[[str, dict[str, Any], str], tuple[str, dict[str, str]]]
+    update: Callable[[str, dict[str, Any], dict[str, Any], str], tuple[str, dict[str, str]]]
+    delete: Callable[[str, dict[str, Any]], None]
+    replaced_by: tuple[str, ...]
+
+
+def install(service: ModuleType) -> None:
+    """Add the SageMaker `service` to MiniStack; call before the server starts."""
+    gateway.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
+    gateway.SERVICE_HANDLERS["sagemaker"] = gateway._lazy_handler("sagemaker")
+    gateway._loaded_modules["sagemaker"] = service
+    router.SERVICE_PATTERNS["sagemaker"] = {
+        "target_prefixes": ["SageMaker."],
+        "host_patterns": [r"sagemaker\.", r"runtime\.sagemaker\."],
+        "credential_scope": "sagemaker",
+    }
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
+    iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker", "sagemaker-runtime"]
+    _name_resources(service.resource_of)
+    _provision(service.RESOURCE_TYPES)
+    _wait_last()
+    _mind_buckets()
+
+
+def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
+    """Let IAM see the ARN that AWS checks, for SageMaker and for CloudWatch Logs.
+
+    MiniStack would say `*` for the one, and leave out the log stream for the other.
+    """
+    original = iam_actions.extract_resource_arn
+
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        region: str,
+        account: str,
+    ) -> str:
+        if service != "sagemaker":
+            arn = str(original(service, method, path, headers, body, query, region, account))
+            return f"{arn}:log-stream:{_stream(body)}" if _LOG_GROUP.fullmatch(arn) else arn
+        scope = Scope(account, region)
+        if match := INVOCATIONS.fullmatch(path):
+            return scope.arn(f"endpoint/{match['endpoint'].lower()}")
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError:
+            return "*"
+        target = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+        resource = resource_of(target, request if isinstance(request, dict) else {})
+        return resource if resource == "*" or resource.startswith("arn:") else scope.arn(resource)
+
+    iam_actions.extract_resource_arn = extract
+
+
+def _stream(body: bytes) -> str:
+    try:
+        return str(json.loads(body).get("logStreamName", ""))
+    except (ValueError, AttributeError):
+        return ""
+
+
+def _provision(types: Mapping[str, ResourceType]) -> None:
+    """Add the CloudFormation `types`; their handlers block, so they run on worker threads."""
+    for name, handlers in types.items():
+        provisioners._RESOURCE_HANDLERS[name] = {
+            "create": handlers.create,
+            "update": handlers.update,
+            "delete": handlers.delete,
+        }
+        provisioners._REPLACING_PROPERTIES[name] = handlers.replaced_by
+        provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    original = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda name: name in types or original(name)
+
+
+def _wait_last() -> None:
+    """Provision wait conditions, and what depends on them, after everything else.
+
+    CloudFormation starts all resources whose dependencies are met at once; MiniStack takes one
+    after the other, so that a condition could wait for a signal of a resource not yet begun.
+    """
+    original = stacks._topological_sort
+
+    def sort(resources: dict[str, Any], conditions: dict[str, Any]) -> list[str]:
+        ordered: list[str] = original(resources, conditions)
+        waiting: set[str] = set()
+        for name in ordered:
+            definition = resources[name]
+            if definition.get("Type") == "AWS::CloudFormation::WaitCondition" or (
+                waiting & set(stacks_dependencies(definition, set(ordered)))
+            ):
+                waiting.add(name)
+        return [n for n in ordered if n not in waiting] + [n for n in ordered if n in waiting]
+
+    stacks._topological_sort = sort
+
+
+def _mind_buckets() -> None:
+    """Give stacks' buckets the tags they ask for, and refuse to delete one that is not empty.
+
+    MiniStack forgets the tags, without which the CDK's function does not empty the bucket, and
+    deletes a bucket with all that is in it.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    create, update, delete = handlers["create"], handlers["update"], handlers["delete"]
+
+    def tagged(created: Any, properties: dict[str, Any]) -> Any:
+        s3._bucket_tags[created[0]] = {t["Key"]: t["Value"] for t in properties.get("Tags", [])}
+        return created
+
+    def create_tagged(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        return tagged(create(logical_id, properties, stack_name), properties)
+
+    def update_tagged(
+        physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
+    ) -> Any:
+        return tagged(update(physical_id, old, new, stack_name), new)
+
+    def delete_empty(physical_id: str, properties: dict[str, Any]) -> None:
+        bucket = s3._buckets.get(physical_id)
+        if bucket is not None and (bucket["objects"] or s3._bucket_has_versions(physical_id)):
+            raise ValueError("The bucket you tried to delete is not empty")
+        delete(physical_id, properties)
+
+    handlers |= {"create": create_tagged, "update": update_tagged, "delete": delete_empty}
+
+
+def stacks_dependencies(definition: dict[str, Any], names: set[str]) -> set[str]:
+    """The logical ids among `names` that a resource definition refers to or depends on."""
+    from ministack.services.cloudformation import engine
+
+    return set(engine._extract_deps(definition, names))
+
+
+def current_scope() -> Scope:
+    """The account and Region of the request that is being handled."""
+    return Scope(responses.get_account_id(), responses.get_region())
+
+
+def access_key(headers: Mapping[str, str]) -> str:
+    """The access key id that signed a request."""
+    return str(router.extract_access_key_id(headers))
+
+
+def denied_pass_role(key: str, role_arn: str, scope: Scope) -> str | None:
+    """Why the caller may not pass the role to SageMaker, or None; MiniStack leaves it unchecked."""
+    denied = iam_evaluator.enforce(
+        key,
+        "iam:PassRole",
+        "iam",
+        scope.region,
+        resource_arn=role_arn,
+        service_context={"iam:PassedToService": "sagemaker.amazonaws.com"},
+    )
+    if denied is None:
+        return None
+    return str(
+        iam_actions.identity_denial_message(
+            "iam:PassRole",
+            getattr(denied, "principal_arn", ""),
+            role_arn,
+            getattr(denied, "decision", "") == "Deny",
+        )
+    )
+
+
+def trusts_sagemaker(role_arn: str, source_arn: str, scope: Scope) -> bool:
+    """Whether the role exists and lets SageMaker assume it on behalf of `source_arn`."""
+    with responses.request_scope(scope.account, scope.region):
+        role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
+    if role is None or role.get("Arn") != role_arn:
+        return False
+    document = role["AssumeRolePolicyDocument"]
+    trust = json.loads(document) if isinstance(document, str) else document
+    context = iam_evaluator.EvalContext(
+        principal_arn="sagemaker.amazonaws.com",
+        principal_type="Service",
+        principal_account=scope.account,
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=scope.region,
+        service_context={"aws:sourcearn": source_arn, "aws:sourceaccount": scope.account},
+    )
+    statements = trust.get("Statement", [])
+    effects = {
+        statement.get("Effect")
+        for statement in ([statements] if isinstance(statements, dict) else statements)
+        if "sts:AssumeRole" in _as_list(statement.get("Action"))
+        and iam_evaluator._service_principal_matches(
+            statement.get("Principal"), "sagemaker.amazonaws.com"
+        )
+        and iam_evaluator._conditions_met(statement.get("Condition", {}), context)
+    }
+    return effects == {"Allow"}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def role_credentials(role_arn: str, scope: Scope) -> dict[str, str]:
+    """Temporary credentials of a role that SageMaker assumed, as boto3's client takes them."""
+    name = role_arn.rsplit("/", 1)[-1]
+    key = "ASIA" + secrets.token_hex(8).upper()
+    session = {
+        "Arn": f"arn:aws:sts::{scope.account}:assumed-role/{name}/SageMaker",
+        "UserId": f"{name}:SageMaker",
+        "SecretAccessKey": secrets.token_urlsafe(30),
+        "SessionToken": secrets.token_urlsafe(60),
+        "Expiration": time.time() + SESSION_SECONDS,
+    }
+    sts.register_session(key, session)
+    return {
+        "aws_access_key_id": key,
+        "aws_secret_access_key": str(session["SecretAccessKey"]),
+        "aws_session_token": str(session["SessionToken"]),
+    }
+
+
+def service_credentials(scope: Scope) -> dict[str, str]:
+    """Credentials for what AWS does itself, with no role of the user's."""
+    return {
+        "aws_access_key_id": scope.account,
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+    }
+
+
+def emit_event(scope: Scope, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
+    """Put an `aws.sagemaker` event on the default bus, which the public API refuses."""
+    entry = {
+        "Source": "aws.sagemaker",
+        "DetailType": detail_type,
+        "Detail": json.dumps(detail),
+        "Resources": [resource],
+    }
+    with responses.request_scope(scope.account, scope.region):
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def success(body: Mapping[str, Any]) -> Response:
+    """A JSON 1.1 answer."""
+    response: Response = responses.json_response(
+        dict(body), content_type="application/x-amz-json-1.1"
+    )
+    return response
+
+
+def failure(
+    code: str, message: str, status: int, extra: Mapping[str, Any] | None = None
+) -> Response:
+    """A JSON error that every SDK can read."""
+    response: Response = responses.error_response_json(
+        code, message, status, dict(extra or {}), content_type="application/x-amz-json-1.1"
+    )
+    return response

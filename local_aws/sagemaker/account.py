@@ -1,0 +1,79 @@
+"""What one account holds in one Region, and how the service calls the other services for it."""
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from local_aws import ministack_internals
+from local_aws.ministack_internals import Scope
+
+if TYPE_CHECKING:
+    from local_aws.sagemaker.hosting import Endpoint
+    from local_aws.sagemaker.training import TrainingJob
+
+ROLE_HELP = (
+    "Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume "
+    "the role."
+)
+
+
+@dataclass
+class Account:
+    """The resources by name. `lock` guards every dictionary here."""
+
+    scope: Scope
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    training_jobs: dict[str, "TrainingJob"] = field(default_factory=dict)
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    endpoint_configs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    endpoints: dict[str, "Endpoint"] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def tag(self, arn: str, tags: list[dict[str, str]]) -> None:
+        """Add `tags` (Key, Value) to a resource."""
+        if tags:
+            self.tags.setdefault(arn, {}).update({t["Key"]: t["Value"] for t in tags})
+
+    def tags_of(self, arn: str) -> list[dict[str, str]]:
+        """The tags of a resource as the API lists them."""
+        return [{"Key": key, "Value": value} for key, value in self.tags.get(arn, {}).items()]
+
+    def client(self, service: str, role_arn: str) -> Any:
+        """A client of `service` that acts as the role, so that IAM decides what it may do."""
+        credentials = ministack_internals.role_credentials(role_arn, self.scope)
+        return self._client(service, credentials)
+
+    def service_client(self, service: str) -> Any:
+        """A client of `service` for what AWS does in its own name."""
+        return self._client(service, ministack_internals.service_credentials(self.scope))
+
+    def _client(self, service: str, credentials: dict[str, str]) -> Any:
+        session = boto3.session.Session()  # the default one is not for several threads
+        # The class stubs know each service by a literal; this name is one of ours.
+        return session.client(  # type: ignore[call-overload]
+            service,
+            region_name=self.scope.region,
+            endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+            config=Config(retries={"mode": "standard", "max_attempts": 2}),
+            **credentials,
+        )
+
+
+_accounts: dict[Scope, Account] = {}
+_accounts_lock = threading.Lock()
+
+
+def of(scope: Scope) -> Account:
+    """The account behind a request; made at the first one."""
+    with _accounts_lock:
+        return _accounts.setdefault(scope, Account(scope))
+
+
+def everyone() -> list[Account]:
+    """All accounts that were asked for."""
+    with _accounts_lock:
+        return list(_accounts.values())

@@ -1,0 +1,142 @@
+"""The CloudFormation types of hosting: AWS::SageMaker::Model, EndpointConfig and Endpoint."""
+
+import secrets
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.ministack_internals import ResourceType
+from local_aws.sagemaker import account, hosting
+
+Created = tuple[str, dict[str, str]]
+NUMBERS = {"InitialInstanceCount": int, "InitialVariantWeight": float}
+
+
+def _generated_name(logical_id: str) -> str:
+    return f"{logical_id[:40]}-{secrets.token_urlsafe(9)}".replace("_", "x").strip("-")
+
+
+def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+    here = account.of(ministack_internals.current_scope())
+    name = properties.get("ModelName") or _generated_name(logical_id)
+    answer = hosting.create_model(here, properties | {"ModelName": name})
+    return name, {"ModelName": name, "ModelArn": answer["ModelArn"]}
+
+
+def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
+    here = account.of(ministack_internals.current_scope())
+    hosting.delete(here, "model", here.models, physical_id)
+
+
+def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+    here = account.of(ministack_internals.current_scope())
+    name = properties.get("EndpointConfigName") or _generated_name(logical_id)
+    variants = [_typed(variant) for variant in properties["ProductionVariants"]]
+    answer = hosting.create_endpoint_config(
+        here, properties | {"EndpointConfigName": name, "ProductionVariants": variants}
+    )
+    arn = answer["EndpointConfigArn"]
+    return arn, {"EndpointConfigName": name, "EndpointConfigArn": arn}
+
+
+def _typed(variant: dict[str, Any]) -> dict[str, Any]:
+    """Templates may carry numbers as strings."""
+    return variant | {k: kind(variant[k]) for k, kind in NUMBERS.items() if k in variant}
+
+
+def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
+    here = account.of(ministack_internals.current_scope())
+    name = _name_of(physical_id, here.endpoint_configs)
+    hosting.delete(here, "endpoint configuration", here.endpoint_configs, name)
+
+
+def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+    here = account.of(ministack_internals.current_scope())
+    name = properties.get("EndpointName") or _generated_name(logical_id)
+    config = _name_of(properties["EndpointConfigName"], here.endpoint_configs)
+    request = {"EndpointName": name, "EndpointConfigName": config}
+    hosting.create_endpoint(here, request | {"Tags": properties.get("Tags", [])})
+    endpoint = here.endpoints[name]
+    endpoint.wait()
+    if endpoint.status == "Failed":
+        reason = endpoint.failure
+        hosting.delete_endpoint(here, {"EndpointName": name})
+        raise ValueError(f"Endpoint {name} failed: {reason}")
+    return endpoint.arn, {"EndpointName": name, "EndpointArn": endpoint.arn}
+
+
+def _update_endpoint(
+    physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
+) -> Created:
+    here = account.of(ministack_internals.current_scope())
+    name = _name_of(physical_id, here.endpoints)
+    endpoint = hosting.found(here, "endpoint", here.endpoints, name)
+    config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
+    if config != endpoint.config:
+        hosting.update_endpoint(here, {"EndpointName": name, "EndpointConfigName": config})
+        endpoint.wait()
+        if endpoint.failure:
+            raise ValueError(f"Endpoint {name} was not updated: {endpoint.failure}")
+    here.tag(endpoint.arn, new.get("Tags", []))
+    return physical_id, {"EndpointName": name, "EndpointArn": endpoint.arn}
+
+
+def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
+    here = account.of(ministack_internals.current_scope())
+    name = _name_of(physical_id, here.endpoints)
+    hosting.found(here, "endpoint", here.endpoints, name).wait()
+    hosting.delete_endpoint(here, {"EndpointName": name})
+
+
+def _name_of(reference: str, table: dict[str, Any]) -> str:
+    """A name from what templates refer by: a name, or an ARN that ends with it in lower case."""
+    tail = reference.rsplit("/", 1)[-1]
+    return next((name for name in table if name in (reference, tail) or name.lower() == tail), tail)
+
+
+def _only_tags(
+    physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
+) -> Created:
+    """Everything but tags replaces a model or a configuration, so tags are all that can come."""
+    here = account.of(ministack_internals.current_scope())
+    table: dict[str, dict[str, Any]] = here.models | here.endpoint_configs
+    described = table[_name_of(physical_id, table)]
+    kind = "Model" if "ModelArn" in described else "EndpointConfig"
+    arn, name = described[f"{kind}Arn"], described[f"{kind}Name"]
+    here.tag(arn, new.get("Tags", []))
+    return physical_id, {f"{kind}Name": name, f"{kind}Arn": arn}
+
+
+RESOURCE_TYPES = {
+    "AWS::SageMaker::Model": ResourceType(
+        _create_model,
+        _only_tags,
+        _delete_model,
+        replaced_by=(
+            "Containers",
+            "EnableNetworkIsolation",
+            "ExecutionRoleArn",
+            "InferenceExecutionConfig",
+            "ModelName",
+            "PrimaryContainer",
+            "VpcConfig",
+        ),
+    ),
+    "AWS::SageMaker::EndpointConfig": ResourceType(
+        _create_config,
+        _only_tags,
+        _delete_config,
+        replaced_by=(
+            "AsyncInferenceConfig",
+            "DataCaptureConfig",
+            "EnableNetworkIsolation",
+            "EndpointConfigName",
+            "ExecutionRoleArn",
+            "KmsKeyId",
+            "ProductionVariants",
+            "VpcConfig",
+        ),
+    ),
+    "AWS::SageMaker::Endpoint": ResourceType(
+        _create_endpoint, _update_endpoint, _delete_endpoint, replaced_by=("EndpointName",)
+    ),
+}

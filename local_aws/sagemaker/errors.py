@@ -1,0 +1,29 @@
+"""Errors as the SageMaker API reports them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class SageMakerError(Exception):
+    """A request that SageMaker refuses.
+
+    Attributes:
+        code: The error code of the API, for instance `ValidationException`.
+        message: What clients show.
+        status: The HTTP status.
+        extra: Further members of the error, as the API's model has them.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int = 400, extra: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.extra = dict(extra or {})
+
+
+def invalid(message: str) -> SageMakerError:
+    """The API's answer to most wrong requests, names that do not exist included."""
+    return SageMakerError("ValidationException", message)

@@ -1,0 +1,42 @@
+"""A container's output as a CloudWatch Logs stream."""
+
+import time
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+
+class Stream:
+    """A log stream, made at the first line.
+
+    A role without the permission to log costs the log and nothing else, as on AWS.
+    """
+
+    def __init__(self, client: Any, group: str, name: str) -> None:
+        self._client = client
+        self._group = group
+        self._name = name
+        self._made = False
+
+    def write(self, lines: list[str]) -> None:
+        """Add `lines`, all with the present time; empty ones carry nothing and are left out."""
+        now = int(time.time() * 1000)
+        events = [{"timestamp": now, "message": line} for line in lines if line]
+        try:
+            self._make()
+            if events:
+                self._client.put_log_events(
+                    logGroupName=self._group, logStreamName=self._name, logEvents=events
+                )
+        except (ClientError, BotoCoreError):
+            return
+
+    def _make(self) -> None:
+        if self._made:
+            return
+        try:
+            self._client.create_log_stream(logGroupName=self._group, logStreamName=self._name)
+        except self._client.exceptions.ResourceNotFoundException:
+            self._client.create_log_group(logGroupName=self._group)
+            self._client.create_log_stream(logGroupName=self._group, logStreamName=self._name)
+        self._made = True

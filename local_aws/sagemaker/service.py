@@ -1,0 +1,194 @@
+"""The SageMaker API: one request in, one answer out. MiniStack calls `handle_request`."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.ministack_internals import INVOCATIONS, Response
+from local_aws.sagemaker import account, hosting, training, validation
+from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.cloudformation import RESOURCE_TYPES
+from local_aws.sagemaker.errors import SageMakerError, invalid
+
+__all__ = ["RESOURCE_TYPES", "handle_request", "resource_of", "shut_down"]
+
+Request = Mapping[str, Any]
+
+# The member that names the resource of a request, and the resource's part of an ARN.
+RESOURCE_NAMES = {
+    "TrainingJobName": "training-job",
+    "ModelName": "model",
+    "EndpointName": "endpoint",
+    "EndpointConfigName": "endpoint-config",
+}
+
+
+def resource_of(operation: str, request: Request) -> str:
+    """What IAM checks an operation against: part of an ARN, an ARN, or `*` for lists."""
+    if arn := request.get("ResourceArn"):
+        return str(arn)
+    for member, kind in RESOURCE_NAMES.items():
+        if member in request and kind.replace("-", "") in operation.lower():
+            return f"{kind}/{str(request[member]).lower()}"
+    return "*"
+
+
+async def handle_request(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query_params: dict[str, Any],
+) -> Response:
+    """Answer a request that IAM has let through."""
+    here = account.of(ministack_internals.current_scope())
+    # Operations call other services of this very server, so they must not hold its event loop.
+    return await asyncio.to_thread(_answer, here, path, headers, body)
+
+
+def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> Response:
+    try:
+        if match := INVOCATIONS.fullmatch(path):
+            return hosting.invoke(here, match["endpoint"], body, headers)
+        operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+        if operation not in OPERATIONS:
+            raise SageMakerError(
+                "UnknownOperationException", f"{operation or path} is not offered here."
+            )
+        request = json.loads(body or b"{}")
+        validation.check(operation, request)
+        _check_pass_role(here, request, headers)
+        return ministack_internals.success(OPERATIONS[operation](here, request))
+    except json.JSONDecodeError as error:
+        return ministack_internals.failure("SerializationException", str(error), 400)
+    except SageMakerError as error:
+        return ministack_internals.failure(error.code, error.message, error.status, error.extra)
+
+
+def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]) -> None:
+    """Whoever hands a role to SageMaker must be allowed to pass it."""
+    role = request.get("RoleArn") or request.get("ExecutionRoleArn")
+    caller = ministack_internals.access_key(headers)
+    if role and (denied := ministack_internals.denied_pass_role(caller, role, here.scope)):
+        raise SageMakerError("AccessDeniedException", denied)
+
+
+def _stop_job(here: Account, request: Request) -> dict[str, Any]:
+    training.find(here, request["TrainingJobName"]).stop()
+    return {}
+
+
+def _describe_job(here: Account, request: Request) -> dict[str, Any]:
+    return training.find(here, request["TrainingJobName"]).describe()
+
+
+def _describe_endpoint(here: Account, request: Request) -> dict[str, Any]:
+    endpoint: hosting.Endpoint = hosting.found(
+        here, "endpoint", here.endpoints, request["EndpointName"]
+    )
+    return endpoint.describe()
+
+
+def _describe_model(here: Account, request: Request) -> dict[str, Any]:
+    return dict(hosting.found(here, "model", here.models, request["ModelName"]))
+
+
+def _describe_config(here: Account, request: Request) -> dict[str, Any]:
+    name = request["EndpointConfigName"]
+    return dict(hosting.found(here, "endpoint configuration", here.endpoint_configs, name))
+
+
+def _delete_model(here: Account, request: Request) -> dict[str, Any]:
+    hosting.delete(here, "model", here.models, request["ModelName"])
+    return {}
+
+
+def _delete_config(here: Account, request: Request) -> dict[str, Any]:
+    name = request["EndpointConfigName"]
+    hosting.delete(here, "endpoint configuration", here.endpoint_configs, name)
+    return {}
+
+
+def _list_models(here: Account, request: Request) -> dict[str, Any]:
+    return _listed(here, "Models", here.models, ("ModelName", "ModelArn", "CreationTime"))
+
+
+def _list_configs(here: Account, request: Request) -> dict[str, Any]:
+    members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+    return _listed(here, "EndpointConfigs", here.endpoint_configs, members)
+
+
+def _list_endpoints(here: Account, request: Request) -> dict[str, Any]:
+    with here.lock:
+        described = {name: endpoint.describe() for name, endpoint in here.endpoints.items()}
+    members = ("EndpointName", "EndpointArn", "EndpointStatus", "CreationTime", "LastModifiedTime")
+    return _listed(here, "Endpoints", described, members)
+
+
+def _listed(
+    here: Account, member: str, table: Mapping[str, dict[str, Any]], members: tuple[str, ...]
+) -> dict[str, Any]:
+    with here.lock:
+        return {member: [{m: described[m] for m in members} for described in table.values()]}
+
+
+def _add_tags(here: Account, request: Request) -> dict[str, Any]:
+    with here.lock:
+        here.tag(_known(here, request["ResourceArn"]), request["Tags"])
+        return {"Tags": here.tags_of(request["ResourceArn"])}
+
+
+def _list_tags(here: Account, request: Request) -> dict[str, Any]:
+    with here.lock:
+        return {"Tags": here.tags_of(_known(here, request["ResourceArn"]))}
+
+
+def _delete_tags(here: Account, request: Request) -> dict[str, Any]:
+    with here.lock:
+        tags = here.tags.get(_known(here, request["ResourceArn"]), {})
+        for key in request["TagKeys"]:
+            tags.pop(key, None)
+    return {}
+
+
+def _known(here: Account, arn: str) -> str:
+    arns = [job.arn for job in here.training_jobs.values()]
+    arns += [endpoint.arn for endpoint in here.endpoints.values()]
+    arns += [model["ModelArn"] for model in here.models.values()]
+    arns += [config["EndpointConfigArn"] for config in here.endpoint_configs.values()]
+    if arn not in arns:
+        raise invalid(f"Could not find resource {arn}.")
+    return arn
+
+
+OPERATIONS: dict[str, Callable[[Account, Request], dict[str, Any]]] = {
+    "CreateTrainingJob": training.create,
+    "DescribeTrainingJob": _describe_job,
+    "StopTrainingJob": _stop_job,
+    "ListTrainingJobs": training.list_jobs,
+    "CreateModel": hosting.create_model,
+    "DescribeModel": _describe_model,
+    "DeleteModel": _delete_model,
+    "ListModels": _list_models,
+    "CreateEndpointConfig": hosting.create_endpoint_config,
+    "DescribeEndpointConfig": _describe_config,
+    "DeleteEndpointConfig": _delete_config,
+    "ListEndpointConfigs": _list_configs,
+    "CreateEndpoint": hosting.create_endpoint,
+    "DescribeEndpoint": _describe_endpoint,
+    "UpdateEndpoint": hosting.update_endpoint,
+    "DeleteEndpoint": hosting.delete_endpoint,
+    "ListEndpoints": _list_endpoints,
+    "AddTags": _add_tags,
+    "ListTags": _list_tags,
+    "DeleteTags": _delete_tags,
+}
+
+
+def shut_down() -> None:
+    """End every container that runs."""
+    for one in account.everyone():
+        training.clean_up(one)
+        hosting.clean_up(one)

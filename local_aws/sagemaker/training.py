@@ -1,0 +1,366 @@
+"""Training jobs: a thread a job, which does what SageMaker does around the container.
+
+It downloads the channels and uploads the model as the execution role, so a permission that is
+missing on AWS is missing here, runs the image under the container contract, and reports every
+change of state as AWS does: in DescribeTrainingJob, as an event, and in the log group.
+"""
+
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlparse
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws import ministack_internals
+from local_aws.sagemaker import container, logs
+from local_aws.sagemaker.account import ROLE_HELP, Account
+from local_aws.sagemaker.errors import SageMakerError, invalid
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+EVENT = "SageMaker Training Job State Change"
+METRIC = "#quality_metric: host=algo-1, "
+FAILURE_CHARACTERS = 1024
+RUNNING = ("InProgress", "Stopping")
+
+
+class JobError(Exception):
+    """The job ends as Failed; the message is its FailureReason."""
+
+
+class TrainingJob:
+    """One training job, from its request to its end."""
+
+    def __init__(self, account: Account, request: Mapping[str, Any]) -> None:
+        self.account = account
+        self.request = dict(request)
+        self.name: str = request["TrainingJobName"]
+        self.arn = account.scope.arn(f"training-job/{self.name.lower()}")
+        self.status = "InProgress"
+        self.secondary_status = "Starting"
+        self.transitions: list[dict[str, Any]] = []
+        self.failure = ""
+        self.metrics: list[dict[str, Any]] = []
+        self.times = {"CreationTime": time.time()}
+        self._stop = threading.Event()
+        self._container: container.Container | None = None
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+
+    @property
+    def artifact(self) -> str:
+        """Where the model is stored at the end."""
+        output = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+        return f"{output}/{self.name}/output/model.tar.gz"
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        """Wait for the job's end, for `seconds` at most."""
+        self._thread.join(seconds)
+
+    def stop(self) -> None:
+        """Ask the job to stop, as StopTrainingJob does; its end comes later."""
+        with self.account.lock:
+            if self.status != "InProgress":
+                raise invalid(
+                    f"The request was rejected because the training job is in status {self.status}."
+                )
+            self.status = "Stopping"
+        self._stop.set()
+
+    def kill(self) -> None:
+        """End the container at once; for the end of the server."""
+        if self._container is not None:
+            self._container.stop(seconds=0)
+
+    def describe(self) -> dict[str, Any]:
+        """The job as DescribeTrainingJob answers."""
+        with self.account.lock:
+            answer = {key: value for key, value in self.request.items() if key != "Tags"}
+            answer |= {
+                "TrainingJobArn": self.arn,
+                "TrainingJobStatus": self.status,
+                "SecondaryStatus": self.secondary_status,
+                "SecondaryStatusTransitions": list(self.transitions),
+                **self.times,
+            }
+            if self.failure:
+                answer["FailureReason"] = self.failure
+            if self.metrics:
+                answer["FinalMetricDataList"] = list(self.metrics)
+            if self.status in ("Completed", "Stopped"):
+                answer["ModelArtifacts"] = {"S3ModelArtifacts": self.artifact}
+            if "TrainingEndTime" in self.times and "TrainingStartTime" in self.times:
+                seconds = self.times["TrainingEndTime"] - self.times["TrainingStartTime"]
+                answer["TrainingTimeInSeconds"] = answer["BillableTimeInSeconds"] = round(seconds)
+            return answer
+
+    def summary(self) -> dict[str, Any]:
+        """The job as ListTrainingJobs answers."""
+        with self.account.lock:
+            return {
+                "TrainingJobName": self.name,
+                "TrainingJobArn": self.arn,
+                "TrainingJobStatus": self.status,
+                "SecondaryStatus": self.secondary_status,
+                **self.times,
+            }
+
+    def _run(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="training-") as folder:
+            try:
+                self._change("InProgress", "Starting", "Preparing the instances for training")
+                end = self._train(Path(folder))
+                self._change(*end)
+            except JobError as error:
+                self.failure = str(error)[:FAILURE_CHARACTERS]
+                self._change("Failed", "Failed", self.failure)
+            except Exception as error:  # whatever else breaks, the job must end
+                self.failure = f"InternalServerError: {error!r}"[:FAILURE_CHARACTERS]
+                self._change("Failed", "Failed", self.failure)
+                raise
+
+    def _train(self, root: Path) -> tuple[str, str, str]:
+        """Do the work; the final status, secondary status and message."""
+        try:
+            image = container.image_module(self.request["AlgorithmSpecification"]["TrainingImage"])
+        except container.ImageError as error:
+            raise JobError(f"ClientError: {error}") from None
+        container.write_configuration(
+            root,
+            {
+                "hyperparameters": self.request.get("HyperParameters", {}),
+                "inputdataconfig": _channels(self.request),
+                "resourceconfig": {
+                    "current_host": "algo-1",
+                    "hosts": ["algo-1"],
+                    "network_interface_name": "lo",
+                },
+            },
+        )
+        self._change("InProgress", "Downloading", "Downloading input data")
+        self._download(root / "input/data")
+        self.times["TrainingStartTime"] = time.time()
+        self._change("InProgress", "Training", "Training image download completed.")
+        end = self._run_container(image, root)
+        self.times["TrainingEndTime"] = time.time()
+        if end[0] == "Completed" or any((root / "model").iterdir()):
+            self._change(self.status, "Uploading", "Uploading generated training model")
+            self._upload(root)
+        return end
+
+    def _download(self, folder: Path) -> None:
+        s3 = self.account.client("s3", self.request["RoleArn"])
+        for channel in self.request.get("InputDataConfig", []):
+            address = channel["DataSource"]["S3DataSource"]["S3Uri"]
+            bucket, prefix = _bucket_and_key(address)
+            target = folder / channel["ChannelName"]
+            target.mkdir()
+            try:
+                found = 0
+                for page in s3.get_paginator("list_objects_v2").paginate(
+                    Bucket=bucket, Prefix=prefix
+                ):
+                    for entry in page.get("Contents", []):
+                        name = entry["Key"].removeprefix(prefix).lstrip("/")
+                        name = name or PurePosixPath(entry["Key"]).name
+                        if ".." in PurePosixPath(name).parts:
+                            raise JobError(f"ClientError: Invalid S3 key {entry['Key']!r}")
+                        (target / name).parent.mkdir(parents=True, exist_ok=True)
+                        s3.download_file(bucket, entry["Key"], str(target / name))
+                        found += 1
+            except (ClientError, BotoCoreError) as error:
+                raise JobError(
+                    f"ClientError: Data download failed:Failed to download data from {address}: "
+                    f"{error}"
+                ) from None
+            if not found:
+                raise JobError(
+                    f'ClientError: No S3 objects found under S3 URL "{address}" given in input '
+                    f"data source for channel {channel['ChannelName']}."
+                )
+
+    def _run_container(self, image: str, root: Path) -> tuple[str, str, str]:
+        stream = logs.Stream(
+            self.account.client("logs", self.request["RoleArn"]),
+            LOG_GROUP,
+            f"{self.name}/algo-1-{int(time.time())}",
+        )
+        deadline = time.monotonic() + self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+        running = self._container = container.Container(
+            image,
+            ["train", "--ml-root", str(root)],
+            {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
+            stream.write,
+        )
+        while (code := running.wait(0.1)) is None:
+            if self._stop.is_set():
+                self._change("Stopping", "Stopping", "Stopping the training job")
+                running.stop()
+                return "Stopped", "Stopped", "Training job stopped"
+            if time.monotonic() > deadline:
+                self._change("Stopping", "Stopping", "Stopping the training job")
+                running.stop()
+                return "Stopped", "MaxRuntimeExceeded", "Training job exceeded MaxRuntimeInSeconds"
+        if code != 0:
+            raise JobError(_failure_reason(root, code))
+        self.metrics = [
+            {"MetricName": name, "Value": value, "Timestamp": time.time()}
+            for name, value in _quality_metrics(running.lines)
+        ]
+        return "Completed", "Completed", "Training job completed"
+
+    def _upload(self, root: Path) -> None:
+        archive = root / "model.tar.gz"
+        with tarfile.open(archive, "w:gz") as tar:
+            for path in sorted((root / "model").iterdir()):
+                tar.add(path, arcname=path.name)
+        bucket, key = _bucket_and_key(self.artifact)
+        s3 = self.account.client("s3", self.request["RoleArn"])
+        try:
+            with archive.open("rb") as body:
+                s3.put_object(Bucket=bucket, Key=key, Body=body, **_encryption(self.request))
+        except (ClientError, BotoCoreError) as error:
+            raise JobError(
+                f"ClientError: Artifact upload failed:Failed to upload {self.artifact}: {error}"
+            ) from None
+
+    def _change(self, status: str, secondary: str, message: str) -> None:
+        now = time.time()
+        with self.account.lock:
+            if self._stop.is_set() and status == "InProgress":
+                status = "Stopping"
+            if self.transitions:
+                self.transitions[-1]["EndTime"] = now
+            self.transitions.append(
+                {"Status": secondary, "StartTime": now, "StatusMessage": message}
+            )
+            self.status, self.secondary_status = status, secondary
+            self.times["LastModifiedTime"] = now
+            if status not in RUNNING:
+                self.times.setdefault("TrainingEndTime", now)
+                self.transitions[-1]["EndTime"] = now
+        detail = self.describe() | {"Tags": self.account.tags.get(self.arn, {})}
+        ministack_internals.emit_event(
+            self.account.scope, EVENT, _in_milliseconds(detail), self.arn
+        )
+
+
+def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """CreateTrainingJob: the role must trust SageMaker; data is looked for when the job runs."""
+    job = TrainingJob(account, request)
+    role = request["RoleArn"]
+    if "MetricDefinitions" in request["AlgorithmSpecification"]:
+        raise invalid(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please "
+            "retry the request without specifying metric definitions."
+        )
+    if not ministack_internals.trusts_sagemaker(role, job.arn, account.scope):
+        raise invalid(f"Could not assume role {role}. {ROLE_HELP}")
+    with account.lock:
+        if job.name in account.training_jobs:
+            raise SageMakerError(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and region, and a "
+                f"training job with this name already exists ({job.arn})",
+            )
+        account.training_jobs[job.name] = job
+        account.tag(job.arn, request.get("Tags", []))
+    job.start()
+    return {"TrainingJobArn": job.arn}
+
+
+def find(account: Account, name: str) -> TrainingJob:
+    """The job of that name."""
+    with account.lock:
+        job = account.training_jobs.get(name)
+    if job is None:
+        raise invalid("Requested resource not found.")
+    return job
+
+
+def list_jobs(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """ListTrainingJobs, newest first unless asked otherwise."""
+    with account.lock:
+        jobs = [job.summary() for job in account.training_jobs.values()]
+    matching = [
+        job
+        for job in jobs
+        if request.get("NameContains", "") in job["TrainingJobName"]
+        and request.get("StatusEquals", job["TrainingJobStatus"]) == job["TrainingJobStatus"]
+    ]
+    key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(
+        request.get("SortBy", "CreationTime"), "CreationTime"
+    )
+    matching.sort(key=lambda job: job[key], reverse=request.get("SortOrder") != "Ascending")
+    start = int(request.get("NextToken", "0"))
+    size = request.get("MaxResults", 10)
+    answer: dict[str, Any] = {"TrainingJobSummaries": matching[start : start + size]}
+    if start + size < len(matching):
+        answer["NextToken"] = str(start + size)
+    return answer
+
+
+def _channels(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        channel["ChannelName"]: {
+            "TrainingInputMode": request["AlgorithmSpecification"]["TrainingInputMode"],
+            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        }
+        | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
+        for channel in request.get("InputDataConfig", [])
+    }
+
+
+def _bucket_and_key(address: str) -> tuple[str, str]:
+    parsed = urlparse(address)
+    return parsed.netloc, parsed.path.lstrip("/")
+
+
+def _encryption(request: Mapping[str, Any]) -> dict[str, str]:
+    key = request["OutputDataConfig"].get("KmsKeyId")
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
+
+
+def _failure_reason(root: Path, code: int) -> str:
+    file = root / "output/failure"
+    reason = file.read_text(errors="replace").strip() if file.exists() else ""
+    if not reason:
+        return f"AlgorithmError: the container wrote no reason, exit code: {code}"
+    # An image says itself that the customer is to blame; all else is the algorithm's.
+    side = "" if reason.startswith("ClientError: ") else "AlgorithmError: "
+    return f"{side}{reason}, exit code: {code}"
+
+
+def _quality_metrics(lines: Iterable[str]) -> list[tuple[str, float]]:
+    """`test:pwll` and the like from the lines a first-party image prints."""
+    found = []
+    for line in lines:
+        if METRIC in line:
+            name, _, value = line.split(METRIC, 1)[1].partition("<loss>=")
+            found.append((":".join(name.split()), float(value)))
+    return found
+
+
+def _in_milliseconds(value: Any, name: str = "") -> Any:
+    """Times in events are whole milliseconds, where the API has seconds."""
+    if isinstance(value, Mapping):
+        return {key: _in_milliseconds(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_milliseconds(item) for item in value]
+    return int(value * 1000) if name.endswith("Time") else value
+
+
+def clean_up(account: Account) -> None:
+    """Kill what runs; for the end of the server."""
+    for job in list(account.training_jobs.values()):
+        job.kill()

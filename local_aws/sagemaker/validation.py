@@ -1,0 +1,100 @@
+"""Check requests against botocore's model of the API, with the wording that AWS answers."""
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+
+from local_aws.sagemaker.errors import invalid
+
+PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "structure": (dict,),
+    "map": (dict,),
+    "list": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+    "timestamp": (int, float, str),
+}
+
+
+@functools.cache
+def model() -> ServiceModel:
+    """AWS's model of the SageMaker API."""
+    return botocore.session.get_session().get_service_model("sagemaker")
+
+
+def check(operation: str, request: Mapping[str, Any]) -> None:
+    """Raise the API's ValidationException when `request` breaks the model of `operation`."""
+    shape = model().operation_model(operation).input_shape
+    found = list(_problems(shape, request, "")) if shape is not None else []
+    if found:
+        plural = "" if len(found) == 1 else "s"
+        raise invalid(f"{len(found)} validation error{plural} detected: {'; '.join(found)}")
+
+
+def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    if not _has_type(value, shape.type_name):
+        yield f"Value at '{path}' failed to satisfy constraint: Member must be a {shape.type_name}"
+        return
+    yield from _constraints(shape, value, path)
+    if isinstance(shape, StructureShape):
+        yield from _members(shape, value, path)
+    elif isinstance(shape, ListShape):
+        for number, item in enumerate(value, start=1):
+            yield from _problems(shape.member, item, f"{path}.{number}.member")
+    elif isinstance(shape, MapShape):
+        for key, item in value.items():
+            yield from _problems(shape.key, key, f"{path}.key")
+            yield from _problems(shape.value, item, f"{path}.{key}")
+
+
+def _has_type(value: Any, name: str) -> bool:
+    types = PYTHON_TYPES.get(name, (object,))
+    return isinstance(value, types) and (name == "boolean" or not isinstance(value, bool))
+
+
+def _members(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
+    for name in value.keys() - shape.members.keys():
+        yield f"Unknown member '{name}' at '{path or shape.name}'"
+    for name in shape.required_members:
+        if name not in value:
+            yield (
+                f"Value null at '{_join(path, name)}' failed to satisfy constraint: "
+                "Member must not be null"
+            )
+    for name in value.keys() & shape.members.keys():
+        yield from _problems(shape.members[name], value[name], _join(path, name))
+
+
+def _join(path: str, name: str) -> str:
+    lower = name[0].lower() + name[1:]  # the API names members so in its messages
+    return f"{path}.{lower}" if path else lower
+
+
+def _constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    limits = shape.metadata
+    sized = isinstance(value, (str, list, dict))
+    size = len(value) if sized else value
+    measure = "have length" if sized else "have value"
+    where = f"Value '{value}' at '{path}' failed to satisfy constraint: Member must"
+    if "min" in limits and size < limits["min"]:
+        yield f"{where} {measure} greater than or equal to {limits['min']}"
+    if "max" in limits and size > limits["max"]:
+        yield f"{where} {measure} less than or equal to {limits['max']}"
+    if limits.get("enum") and value not in limits["enum"]:
+        yield f"{where} satisfy enum value set: [{', '.join(limits['enum'])}]"
+    if (pattern := limits.get("pattern")) and not _pattern(pattern).fullmatch(value):
+        yield f"{where} satisfy regular expression pattern: {pattern}"
+
+
+@functools.cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    # Java's classes of letters, separators and digits, in Python's words.
+    return re.compile(pattern.replace(r"\p{L}\p{Z}\p{N}_", r"\w\s"))

@@ -1,0 +1,57 @@
+"""The server process of an instance: MiniStack and the SageMaker service, on one socket.
+
+Started by `local_aws.instance` only, which sets the environment that MiniStack reads at import.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.app import app
+
+from local_aws import ministack_internals
+from local_aws.sagemaker import service
+
+
+def main() -> None:
+    """Serve until SIGTERM, or until the lifeline's other end closes where there is one."""
+    parser = argparse.ArgumentParser(prog="python -m local_aws.server", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the instance's folder")
+    parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
+    parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
+    arguments = parser.parse_args()
+    ministack_internals.install(service)
+    asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
+
+
+async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    if lifeline is not None:
+
+        def watch() -> None:
+            os.read(lifeline, 1)
+            loop.call_soon_threadsafe(end.set)
+
+        threading.Thread(target=watch, daemon=True).start()
+    config = Config()
+    config.bind = [f"fd://{socket}"]
+    config.certfile = str(folder / "certificate.pem")
+    config.keyfile = str(folder / "key.pem")
+    config.keep_alive_timeout = 75  # longer than the SDKs' pools keep a connection
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    await serve(app, config, shutdown_trigger=end.wait)
+    service.shut_down()
+    os._exit(0)  # MiniStack's threads wait for functions that will never answer
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws import instance
+
+PROJECT = Path(__file__).parents[2]
+CALLER = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()))"
+
+
+def local_aws(
+    *arguments: str, cwd: Path = PROJECT, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local_aws", *arguments],
+        cwd=cwd,
+        env=instance.without_aws(dict(os.environ))
+        | {"PYTHONPATH": str(PROJECT)}
+        | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_run_points_the_command_at_the_instance_and_not_at_the_users_account() -> None:
+    users_own = {"AWS_PROFILE": "production", "AWS_ACCESS_KEY_ID": "AKIAREAL"}
+    done = local_aws("run", "--", sys.executable, "-c", CALLER, environment=users_own)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["Account"] == "000000000000"
+
+
+@pytest.mark.parametrize(("command", "code"), [("exit 7", 7), ("kill -TERM $$", 143)])
+def test_run_passes_the_exit_code_on(command: str, code: int) -> None:
+    assert local_aws("run", "--", "sh", "-c", command).returncode == code
+
+
+def test_run_without_a_command_is_wrong_use() -> None:
+    done = local_aws("run")
+    assert done.returncode == 2
+    assert "run needs a command" in done.stderr
+
+
+def test_a_command_that_does_not_exist_is_named() -> None:
+    done = local_aws("run", "--", "no-such-command")
+    assert done.returncode == 1
+    assert "cannot run 'no-such-command': No such file or directory" in done.stderr
+
+
+def test_env_and_down_without_an_instance_say_how_to_start_one(tmp_path: Path) -> None:
+    for command in ("env", "down"):
+        done = local_aws(command, cwd=tmp_path)
+        assert done.returncode == 1
+        assert "start one with `python -m local_aws up`" in done.stderr
+
+
+def test_up_env_down_work_by_hand(tmp_path: Path) -> None:
+    """With a shell that takes the variables, as the help says."""
+    up = local_aws("up", cwd=tmp_path)
+    assert up.returncode == 0, up.stderr
+    try:
+        for private in (".local_aws", ".local_aws/key.pem"):
+            assert (tmp_path / private).stat().st_mode & 0o077 == 0
+        again = local_aws("up", cwd=tmp_path)
+        assert again.stdout == up.stdout, "a second one was started"
+        here = f'eval "$({sys.executable} -m local_aws env)"; {sys.executable} -c "{CALLER}"'
+        done = subprocess.run(
+            ["bash", "-c", here],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "AWS_PROFILE": "no"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert json.loads(done.stdout)["Account"] == "000000000000", done.stderr
+    finally:
+        assert local_aws("down", cwd=tmp_path).returncode == 0
+    assert local_aws("env", cwd=tmp_path).returncode == 1
+
+
+def test_the_server_ends_when_its_caller_is_killed() -> None:
+    script = (
+        "from local_aws import instance\n"
+        "import time\n"
+        "with instance.running() as started:\n"
+        "    print(started.pid, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    caller = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        env=instance.without_aws(dict(os.environ)) | {"PYTHONPATH": str(PROJECT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with caller:
+        output: Any = caller.stdout
+        server = int(output.readline())
+        caller.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{server}").exists():
+        assert time.monotonic() < deadline, "the server outlived its caller"
+        time.sleep(0.1)

@@ -1,0 +1,181 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
+from .test_training import request, trained, wait_for
+
+
+@pytest.fixture(scope="session")
+def artifact(cloud: Cloud, role: str, bucket: str) -> str:
+    job = trained(cloud, **request("for-hosting", role, bucket))
+    return str(job["ModelArtifacts"]["S3ModelArtifacts"])
+
+
+def make_model(cloud: Cloud, name: str, role: str, artifact: str) -> None:
+    cloud.client("sagemaker").create_model(
+        ModelName=name,
+        ExecutionRoleArn=role,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": artifact},
+    )
+
+
+def make_config(cloud: Cloud, name: str, **variant: Any) -> None:
+    """An endpoint configuration of a model of the same name."""
+    first = {
+        "VariantName": "AllTraffic",
+        "ModelName": name,
+        "InstanceType": "ml.m4.xlarge",
+        "InitialInstanceCount": 1,
+    }
+    cloud.client("sagemaker").create_endpoint_config(
+        EndpointConfigName=name, ProductionVariants=[first | variant]
+    )
+
+
+def settled(cloud: Cloud, name: str) -> dict[str, Any]:
+    """The endpoint when nothing changes any more."""
+    sagemaker = cloud.client("sagemaker")
+
+    def check() -> dict[str, Any] | None:
+        endpoint: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+        return endpoint if endpoint["EndpointStatus"] not in ("Creating", "Updating") else None
+
+    endpoint: dict[str, Any] = wait_for(check)
+    return endpoint
+
+
+def invoke(cloud: Cloud, endpoint: str, body: str | bytes, media: str = "text/csv") -> Any:
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, ContentType=media, Body=body
+    )
+    return json.load(answer["Body"])
+
+
+DOCUMENT = ",".join(["1"] * 10 + ["0"] * (WORDS - 10))
+
+
+@pytest.fixture(scope="session")
+def endpoint(cloud: Cloud, role: str, artifact: str) -> Iterator[str]:
+    make_model(cloud, "Serving", role, artifact)
+    make_config(cloud, "Serving")
+    cloud.client("sagemaker").create_endpoint(EndpointName="Serving", EndpointConfigName="Serving")
+    assert settled(cloud, "Serving")["EndpointStatus"] == "InService"
+    yield "Serving"
+    cloud.client("sagemaker").delete_endpoint(EndpointName="Serving")
+
+
+def test_every_documented_form_of_a_document_has_the_same_answer(
+    cloud: Cloud, endpoint: str
+) -> None:
+    dense = [1.0] * 10 + [0.0] * (WORDS - 10)
+    sparse = {"keys": list(range(10)), "shape": [WORDS], "values": [1] * 10}
+    forms = [
+        {"features": dense},
+        {"data": {"features": {"values": dense}}},
+        {"data": {"features": sparse}},
+    ]
+    from_csv = invoke(cloud, endpoint, DOCUMENT)
+    ((prediction),) = from_csv["predictions"]
+    assert len(prediction["topic_mixture"]) == TOPICS
+    assert sum(prediction["topic_mixture"]) == pytest.approx(1)
+    assert max(prediction["topic_mixture"]) > 0.8
+    for form in forms:
+        body = json.dumps({"instances": [form]})
+        assert invoke(cloud, endpoint, body, "application/json") == from_csv
+
+
+def test_documents_are_answered_in_order(cloud: Cloud, endpoint: str) -> None:
+    other = ",".join(["0"] * 10 + ["1"] * 10 + ["0"] * (WORDS - 20))
+    both = invoke(cloud, endpoint, f"{DOCUMENT}\n{other}\n")["predictions"]
+    assert both == [
+        *invoke(cloud, endpoint, DOCUMENT)["predictions"],
+        *invoke(cloud, endpoint, other)["predictions"],
+    ]
+
+
+def test_a_document_of_the_wrong_width_is_a_model_error_with_the_containers_words(
+    cloud: Cloud, endpoint: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        invoke(cloud, endpoint, "1,2,3")
+    error: Any = caught.value.response
+    assert error["Error"]["Code"] == "ModelError"
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert error["OriginalStatusCode"] == 400
+    assert str(WORDS) in error["OriginalMessage"]
+
+
+def test_a_caller_needs_invoke_endpoint_on_this_endpoint(cloud: Cloud, endpoint: str) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/"
+    body = {"EndpointName": endpoint, "ContentType": "text/csv", "Body": DOCUMENT}
+    other = cloud.make_role("Other", allow("sagemaker:InvokeEndpoint", resource=f"{arn}other"))
+    this = cloud.make_role("This", allow("sagemaker:InvokeEndpoint", resource=f"{arn}serving"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        cloud.client("sagemaker-runtime", cloud.assume(other)).invoke_endpoint(**body)
+    assert cloud.client("sagemaker-runtime", cloud.assume(this)).invoke_endpoint(**body)
+
+
+def test_an_endpoint_that_does_not_exist_is_named(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match="Endpoint nowhere of account 000000000000 not found"):
+        invoke(cloud, "nowhere", DOCUMENT)
+
+
+def test_a_model_needs_an_artifact_that_is_there_and_that_the_role_may_read(
+    cloud: Cloud, role: str, artifact: str
+) -> None:
+    with pytest.raises(ClientError, match="Could not find model data at s3://data/nowhere"):
+        make_model(cloud, "artifactless", role, "s3://data/nowhere")
+    blind = cloud.make_role("Blind", allow("logs:*"))
+    with pytest.raises(ClientError, match="Could not access model data at"):
+        make_model(cloud, "blind", blind, artifact)
+
+
+def test_names_are_taken_once(cloud: Cloud, role: str, artifact: str, endpoint: str) -> None:
+    with pytest.raises(ClientError, match="Cannot create already existing model"):
+        make_model(cloud, "Serving", role, artifact)
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint config"):
+        make_config(cloud, "Serving")
+    with pytest.raises(ClientError, match='Cannot create already existing endpoint "arn'):
+        cloud.client("sagemaker").create_endpoint(
+            EndpointName=endpoint, EndpointConfigName="Serving"
+        )
+
+
+def test_a_configuration_needs_its_model(cloud: Cloud) -> None:
+    with pytest.raises(ClientError, match=r'Could not find model "arn:.*model/nothing"'):
+        make_config(cloud, "Nothing")
+
+
+def test_an_update_that_does_not_come_up_leaves_the_old_one_serving(
+    cloud: Cloud, role: str, bucket: str, endpoint: str
+) -> None:
+    before = invoke(cloud, endpoint, DOCUMENT)
+    cloud.client("s3").put_object(Bucket=bucket, Key="broken.tar.gz", Body=b"no archive")
+    make_model(cloud, "Broken", role, f"s3://{bucket}/broken.tar.gz")
+    make_config(cloud, "Broken")
+    cloud.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName="Broken")
+    after = settled(cloud, endpoint)
+    assert after["EndpointStatus"] == "InService"
+    assert after["EndpointConfigName"] == "Serving"
+    assert "Failed to download model data from s3://data/broken.tar.gz" in after["FailureReason"]
+    assert invoke(cloud, endpoint, DOCUMENT) == before
+
+
+def test_a_first_configuration_that_does_not_come_up_is_a_failed_endpoint(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    cloud.client("s3").put_object(Bucket=bucket, Key="never.tar.gz", Body=b"no archive")
+    make_model(cloud, "Never", role, f"s3://{bucket}/never.tar.gz")
+    make_config(cloud, "Never")
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.create_endpoint(EndpointName="Never", EndpointConfigName="Never")
+    assert settled(cloud, "Never")["EndpointStatus"] == "Failed"
+    with pytest.raises(ClientError, match="Cannot update failed endpoint"):
+        sagemaker.update_endpoint(EndpointName="Never", EndpointConfigName="Never")
+    sagemaker.delete_endpoint(EndpointName="Never")
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.describe_endpoint(EndpointName="Never")

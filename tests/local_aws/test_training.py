@@ -1,0 +1,249 @@
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
+
+SECONDS = 60
+
+
+def request(name: str, role: str, bucket: str, **changes: Any) -> dict[str, Any]:
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/train/"}
+    return {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "HyperParameters": {
+            "num_topics": str(TOPICS),
+            "feature_dim": str(WORDS),
+            "mini_batch_size": "300",
+        },
+        "InputDataConfig": [
+            {
+                "ChannelName": channel,
+                "ContentType": "application/x-recordio-protobuf",
+                "DataSource": {"S3DataSource": source},
+            }
+            for channel in ("train", "test")
+        ],
+        "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/jobs"},
+        "ResourceConfig": {
+            "InstanceType": "ml.c4.2xlarge",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 10,
+        },
+        "RoleArn": role,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+        **changes,
+    }
+
+
+def hyperparameters(**changes: str) -> dict[str, str]:
+    return {"num_topics": "3", "feature_dim": "30", "mini_batch_size": "300", **changes}
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """What `condition` gives as soon as it is true."""
+    deadline = time.monotonic() + SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+    return value
+
+
+def end_of(cloud: Cloud, name: str) -> dict[str, Any]:
+    """The job when it has ended."""
+    sagemaker = cloud.client("sagemaker")
+
+    def ended() -> dict[str, Any] | None:
+        job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+        return job if job["TrainingJobStatus"] not in ("InProgress", "Stopping") else None
+
+    job: dict[str, Any] = wait_for(ended)
+    return job
+
+
+def trained(cloud: Cloud, **job: Any) -> dict[str, Any]:
+    cloud.client("sagemaker").create_training_job(**job)
+    return end_of(cloud, job["TrainingJobName"])
+
+
+def refusal(cloud: Cloud, **job: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        cloud.client("sagemaker").create_training_job(**job)
+    return str(caught.value)
+
+
+def test_a_job_ends_with_artifact_metric_times_log_and_tags(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    tags = [{"Key": "fingerprint", "Value": "abc"}]
+    job = trained(cloud, **request("whole", role, bucket, Tags=tags))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert artifact == "s3://data/jobs/whole/output/model.tar.gz"
+    assert cloud.client("s3").head_object(Bucket=bucket, Key=artifact.removeprefix("s3://data/"))
+    (metric,) = job["FinalMetricDataList"]
+    assert metric["MetricName"] == "test:pwll"
+    assert -3.5 < metric["Value"] < -1.5  # ten words a document: about ln 10
+    assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
+    passed = [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+    assert passed == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    log = {"logGroupName": "/aws/sagemaker/TrainingJobs"}
+    (stream,) = cloud.client("logs").describe_log_streams(logStreamNamePrefix="whole/", **log)[
+        "logStreams"
+    ]
+    lines = cloud.client("logs").get_log_events(logStreamName=stream["logStreamName"], **log)
+    assert any("test pwll <loss>=" in line["message"] for line in lines["events"])
+    listed = cloud.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])
+    assert listed["Tags"] == tags
+
+
+def test_a_name_is_taken_once(cloud: Cloud, role: str, bucket: str) -> None:
+    trained(cloud, **request("once", role, bucket))
+    message = refusal(cloud, **request("once", role, bucket))
+    assert "ResourceInUse" in message
+    assert "training-job/once" in message
+
+
+def test_a_bad_hyperparameter_fails_the_job_with_the_images_words(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    job = request("unknown", role, bucket, HyperParameters=hyperparameters(foo="1"))
+    ended = trained(cloud, **job)
+    assert ended["TrainingJobStatus"] == "Failed"
+    assert ended["FailureReason"].startswith("ClientError: ")
+    assert "foo" in ended["FailureReason"]
+    assert "ModelArtifacts" not in ended
+
+
+def test_a_job_that_has_ended_can_not_be_stopped(cloud: Cloud, role: str, bucket: str) -> None:
+    trained(cloud, **request("ended", role, bucket))
+    with pytest.raises(ClientError, match="is in status Completed"):
+        cloud.client("sagemaker").stop_training_job(TrainingJobName="ended")
+
+
+def test_jobs_are_listed_by_part_of_name_and_status(cloud: Cloud, role: str, bucket: str) -> None:
+    for name in ("listed-a", "listed-b"):
+        trained(cloud, **request(name, role, bucket))
+    sagemaker = cloud.client("sagemaker")
+
+    def names(**query: Any) -> list[str]:
+        pages = sagemaker.get_paginator("list_training_jobs").paginate(**query)
+        return [job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]]
+
+    everything = {"NameContains": "listed-", "PaginationConfig": {"PageSize": 1}}
+    assert names(**everything) == ["listed-b", "listed-a"]
+    assert names(NameContains="listed-", StatusEquals="Completed", SortOrder="Ascending") == [
+        "listed-a",
+        "listed-b",
+    ]
+    assert names(NameContains="listed-", StatusEquals="Failed") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"TrainingJobName": "under_score"}, "Member must satisfy regular expression pattern"),
+        ({"OutputDataConfig": {"S3OutputPath": "no address"}}, "outputDataConfig.s3OutputPath"),
+        (
+            {"ResourceConfig": {"InstanceType": "ml.c4", "VolumeSizeInGB": 1}},
+            "Member must satisfy enum value set",
+        ),
+        ({"HyperParameters": {"num_topics": "1" * 3000}}, "have length less than or equal to 2500"),
+        (
+            {
+                "AlgorithmSpecification": {
+                    "TrainingImage": IMAGE,
+                    "TrainingInputMode": "File",
+                    "MetricDefinitions": [{"Name": "a", "Regex": "b"}],
+                }
+            },
+            "You can't override the metric definitions for Amazon SageMaker algorithms",
+        ),
+    ],
+)
+def test_a_request_that_breaks_the_model_is_refused(
+    cloud: Cloud, role: str, bucket: str, changes: dict[str, Any], problem: str
+) -> None:
+    assert problem in refusal(cloud, **request("broken", role, bucket, **changes))
+
+
+class TestPermissions:
+    def test_a_caller_needs_create_training_job(self, cloud: Cloud, role: str, bucket: str) -> None:
+        caller = cloud.make_role("NoCreate", allow("iam:PassRole"))
+        sagemaker = cloud.client("sagemaker", cloud.assume(caller))
+        with pytest.raises(ClientError, match="not authorized to perform: sagemaker:CreateTrain"):
+            sagemaker.create_training_job(**request("denied", role, bucket))
+
+    def test_a_caller_with_a_wrong_secret_is_refused(self, cloud: Cloud) -> None:
+        """Signatures are checked for everybody but the account's root."""
+        wrong = cloud.assume(cloud.make_role("Signer", allow("sagemaker:*")))
+        wrong["aws_secret_access_key"] = "wrong"
+        with pytest.raises(ClientError, match="signature"):
+            cloud.client("sagemaker", wrong).list_training_jobs()
+
+    def test_a_permission_for_other_names_does_not_do(
+        self, cloud: Cloud, role: str, bucket: str
+    ) -> None:
+        others = "arn:aws:sagemaker:us-east-1:000000000000:training-job/other-*"
+        statement = allow("sagemaker:CreateTrainingJob", resource=others)
+        caller = cloud.make_role("OtherNames", statement, allow("iam:PassRole"))
+        sagemaker = cloud.client("sagemaker", cloud.assume(caller))
+        with pytest.raises(ClientError, match="AccessDenied"):
+            sagemaker.create_training_job(**request("mine", role, bucket))
+        sagemaker.create_training_job(**request("other-name", role, bucket))
+        assert end_of(cloud, "other-name")["TrainingJobStatus"] == "Completed"
+
+    def test_a_caller_must_be_allowed_to_pass_the_role_to_sagemaker(
+        self, cloud: Cloud, role: str, bucket: str
+    ) -> None:
+        elsewhere = allow("iam:PassRole") | {
+            "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+        }
+        caller = cloud.make_role("NoPass", allow("sagemaker:*"), elsewhere)
+        sagemaker = cloud.client("sagemaker", cloud.assume(caller))
+        with pytest.raises(ClientError, match="not authorized to perform: iam:PassRole"):
+            sagemaker.create_training_job(**request("denied", role, bucket))
+
+    def test_a_role_that_trusts_another_service_is_refused(self, cloud: Cloud, bucket: str) -> None:
+        role = cloud.make_role("ForLambda", allow("s3:*"), service="lambda")
+        assert "Could not assume role" in refusal(cloud, **request("denied", role, bucket))
+
+    @pytest.mark.parametrize(
+        ("missing", "reason"),
+        [
+            ("s3:GetObject", "Data download failed"),
+            ("s3:ListBucket", "Data download failed"),
+            ("s3:PutObject", "Artifact upload failed"),
+        ],
+    )
+    def test_the_job_may_do_what_the_role_may_and_no_more(
+        self, cloud: Cloud, bucket: str, missing: str, reason: str
+    ) -> None:
+        actions = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"} - {missing}
+        name = "without-" + missing.removeprefix("s3:")
+        role = cloud.make_role(name, allow(*actions))
+        ended = trained(cloud, **request(name, role, bucket))
+        assert ended["TrainingJobStatus"] == "Failed"
+        assert reason in ended["FailureReason"]
+        assert re.search("AccessDenied|Forbidden", ended["FailureReason"])
+
+    def test_a_role_without_logs_costs_the_log_alone(self, cloud: Cloud, bucket: str) -> None:
+        role = cloud.make_role("NoLogs", allow("s3:*"))
+        assert trained(cloud, **request("silent", role, bucket))["TrainingJobStatus"] == "Completed"
+
+
+def test_a_prefix_with_nothing_below_it_fails_the_job(cloud: Cloud, role: str, bucket: str) -> None:
+    job = request("empty", role, bucket)
+    job["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{bucket}/nothing/"
+    assert "No S3 objects found" in trained(cloud, **job)["FailureReason"]
+
+
+def test_an_image_that_does_not_exist_fails_the_job(cloud: Cloud, role: str, bucket: str) -> None:
+    job = request("imageless", role, bucket)
+    job["AlgorithmSpecification"]["TrainingImage"] = IMAGE.replace("lda:1", "lda:9")
+    assert "Cannot pull image" in trained(cloud, **job)["FailureReason"]
