@@ -1,0 +1,1 @@
+"""The CDK stacks of one environment: storage, training, serving."""

@@ -1,0 +1,53 @@
+"""The stacks of one environment, wired; a scope is the app itself or a pipeline's stage.
+
+They are split by lifetime: what loses data, what is paid for once, what is paid for by the hour.
+"""
+
+from itertools import pairwise
+
+from aws_cdk import Annotations, Environment, Stack, Tags
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from data_prep.manifest import Manifest, ManifestError
+from stacks.serving import ServingStack
+from stacks.settings import Settings
+from stacks.storage import StorageStack
+from stacks.training import TrainingStack
+
+
+def add_environment(scope: Construct, settings: Settings, env: Environment) -> None:
+    """Add the stacks of `settings` to `scope`.
+
+    Without a prepared corpus the stacks are there, so that `cdk ls` and `cdk destroy` work, but
+    carry an error, so that `cdk deploy` refuses.
+    """
+    made: list[Stack] = []
+    bucket: s3.IBucket | str
+    if settings.bucket:
+        bucket = settings.bucket
+    else:
+        storage = StorageStack(scope, f"{settings.name}-storage", settings=settings, env=env)
+        bucket = storage.bucket
+        made.append(storage)
+    training = TrainingStack(
+        scope, f"{settings.name}-training", settings=settings, bucket=bucket, env=env
+    )
+    serving = ServingStack(scope, f"{settings.name}-serving", settings=settings, env=env)
+    made += [training, serving]
+    for earlier, later in pairwise(made):
+        later.add_stack_dependency(earlier)
+    try:
+        corpus = Manifest.load(settings.corpus)
+    except ManifestError as error:
+        for refusing in (training, serving):
+            Annotations.of(refusing).add_error(
+                f"no prepared corpus to deploy ({error}); make one with `python -m data_prep "
+                f"convert --corpus FILE --vocab FILE --out {settings.corpus}`"
+            )
+    else:
+        job = training.train(corpus)
+        serving.serve(job)
+    for stack in made:
+        Tags.of(stack).add("project", settings.project)
+        Tags.of(stack).add("environment", settings.env)

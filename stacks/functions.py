@@ -1,0 +1,98 @@
+"""Functions with a log group of their own that goes when the stack goes.
+
+A function that makes its log group itself leaves it behind, and one that may make log groups can
+bring it back after the stack has deleted it. So every function here logs to a group of the stack,
+and may write to that group and nothing else.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct, IConstruct
+
+RETENTION = logs.RetentionDays.THREE_MONTHS
+
+
+def add_log_group(scope: Construct, id: str = "Logs", name: str | None = None) -> logs.LogGroup:
+    """A log group that is deleted with its stack."""
+    return logs.LogGroup(
+        scope,
+        id,
+        log_group_name=name,
+        retention=RETENTION,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def add_logging_role(scope: Construct, id: str, log_group: logs.ILogGroup) -> iam.Role:
+    """A role for a function, which allows it to write to `log_group` and nothing else yet."""
+    role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    log_group.grant_write(role)
+    return role
+
+
+class Function(lambda_.Function):
+    """A Python function of this project, with its own role and log group."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        code: Path,
+        handler: str,
+        timeout: Duration,
+        **props: Any,
+    ) -> None:
+        log_group = add_log_group(scope, f"{id}Logs")
+        super().__init__(
+            scope,
+            id,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=256,
+            code=lambda_.Code.from_asset(
+                str(code), exclude=["/*.py", "__pycache__"], ignore_mode=IgnoreMode.GIT
+            ),
+            handler=handler,
+            timeout=timeout,
+            log_group=log_group,
+            role=add_logging_role(scope, f"{id}Role", log_group),
+            **props,
+        )
+
+
+def give_log_group(provider: IConstruct) -> None:
+    """Make a function that the CDK adds by itself log to a group of the stack.
+
+    Args:
+        provider: The CDK's custom resource provider: its children are the raw function and role.
+    """
+    stack = Stack.of(provider)
+    log_group = add_log_group(stack, f"{provider.node.id.removeprefix('Custom::')}Logs")
+    function: Any = provider.node.find_child("Handler")
+    role: Any = provider.node.find_child("Role")
+    function.add_property_override("LoggingConfig.LogGroup", log_group.log_group_name)
+    role.add_property_deletion_override("ManagedPolicyArns")
+    role.add_property_override(
+        "Policies",
+        [
+            {
+                "PolicyName": "Logs",
+                "PolicyDocument": {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                            "Resource": log_group.log_group_arn,
+                        }
+                    ],
+                },
+            }
+        ],
+    )

@@ -1,0 +1,37 @@
+"""The bucket: the one home of training data and models."""
+
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.functions import give_log_group
+from stacks.settings import Settings
+
+AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the CDK's id of its function
+
+
+class StorageStack(Stack):
+    """A private, encrypted, versioned bucket."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, **props: Any) -> None:
+        super().__init__(scope, id, description="Bucket of training data and models", **props)
+        self.bucket = self._build_bucket(keep=settings.retain_data)
+        CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
+
+    def _build_bucket(self, *, keep: bool) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+            auto_delete_objects=not keep,
+        )
+        if not keep:
+            give_log_group(self.node.find_child(AUTO_DELETE))
+        return bucket

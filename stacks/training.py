@@ -1,0 +1,143 @@
+"""The execution role and the training job of the LDA model."""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Aws, CfnOutput, Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from data_prep.manifest import Manifest, Part
+from stacks import lda
+from stacks.settings import Settings
+from stacks.training_job import Channel, TrainingJob
+
+CONTENT_TYPE = "application/x-recordio-protobuf"
+METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
+
+
+class TrainingStack(Stack):
+    """The role that SageMaker acts as, and after `train` the job that makes the model.
+
+    `bucket` is another stack's or the name of an existing one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        bucket: s3.IBucket | str,
+        **props: Any,
+    ) -> None:
+        super().__init__(scope, id, description="Training of the topic model", **props)
+        self._settings = settings
+        self._bucket = (
+            s3.Bucket.from_bucket_name(self, "Bucket", bucket)
+            if isinstance(bucket, str)
+            else bucket
+        )
+        self.image = lda.image_uri(self)
+        self.role = (
+            iam.Role.from_role_arn(self, "ExecutionRole", settings.role, mutable=False)
+            if settings.role
+            else self._build_role()
+        )
+        CfnOutput(self, "ExecutionRoleArn", value=self.role.role_arn)
+
+    def _build_role(self) -> iam.Role:
+        """What SageMaker needs to train here and to host the model, and no more."""
+        prefix = self._settings.prefix
+        # The source is the account and Region as a whole: hosting knows no narrower one.
+        source = f"arn:{Aws.PARTITION}:sagemaker:{self.region}:{self.account}:*"
+        principal = iam.ServicePrincipal(
+            "sagemaker.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": self.account},
+                "ArnLike": {"aws:SourceArn": source},
+            },
+        )
+        log_group = f"arn:{Aws.PARTITION}:logs:{self.region}:{self.account}:log-group:"
+        statements = [
+            iam.PolicyStatement(
+                sid="ReadDataAndModels",
+                actions=["s3:GetObject"],
+                resources=[
+                    self._bucket.arn_for_objects(f"{prefix}/{folder}/*")
+                    for folder in ("data", "models")
+                ],
+            ),
+            iam.PolicyStatement(
+                sid="WriteModels",
+                actions=["s3:PutObject"],
+                resources=[self._bucket.arn_for_objects(f"{prefix}/jobs/*")],
+            ),
+            iam.PolicyStatement(
+                sid="FindData",
+                actions=["s3:ListBucket"],
+                resources=[self._bucket.bucket_arn],
+                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
+            ),
+            iam.PolicyStatement(
+                sid="WriteLogs",
+                actions=[
+                    "logs:CreateLogGroup",
+                    "logs:CreateLogStream",
+                    "logs:DescribeLogStreams",
+                    "logs:PutLogEvents",
+                ],
+                resources=[f"{log_group}/aws/sagemaker/*"],
+            ),
+            iam.PolicyStatement(
+                sid="PutMetrics",
+                actions=["cloudwatch:PutMetricData"],
+                resources=["*"],  # the action knows no resource; the namespace narrows it
+                conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
+            ),
+        ]
+        return iam.Role(
+            self,
+            "ExecutionRole",
+            description="SageMaker acts as this role to train and to host the topic model",
+            assumed_by=principal,
+            # Inline: the policy is attached before anything can use the role.
+            inline_policies={"SageMaker": iam.PolicyDocument(statements=statements)},
+        )
+
+    def train(self, corpus: Manifest) -> TrainingJob:
+        """Add the training job for `corpus`; at deployment it runs if its model is not there."""
+        settings = self._settings
+        channels = {"train": self._channel(corpus.train)}
+        if corpus.test is not None:
+            channels["test"] = self._channel(corpus.test)
+        job = TrainingJob(
+            self,
+            "TrainingJob",
+            name=settings.name,
+            image=self.image,
+            role=self.role,
+            bucket=self._bucket,
+            prefix=settings.prefix,
+            channels=channels,
+            hyperparameters=lda.hyperparameters(
+                num_topics=settings.num_topics,
+                feature_dim=corpus.vocabulary.size,
+                mini_batch_size=corpus.train.documents,
+                alpha0=settings.alpha0,
+                max_restarts=settings.max_restarts,
+                max_iterations=settings.max_iterations,
+                tol=settings.tol,
+            ),
+            instance_type=settings.training.instance_type,
+            volume_gb=settings.training.volume_gb,
+            max_runtime=Duration.minutes(settings.training.max_runtime_minutes),
+            revision=settings.revision,
+        )
+        CfnOutput(self, "Fingerprint", value=job.fingerprint)
+        CfnOutput(self, "ModelArtifact", value=job.model_artifact)
+        return job
+
+    def _channel(self, part: Part) -> Channel:
+        return Channel(Path(self._settings.corpus, part.file), part.sha256, CONTENT_TYPE)

@@ -1,0 +1,406 @@
+"""Named intent of the templates; `test_snapshots` holds every other word of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Capture, Match, Template
+
+from stacks.environment import add_environment
+from stacks.settings import load
+from stacks.training_job import TrainingJob
+from stacks.training_job.construct import TrainingJobError
+
+from .conftest import Synthesize, Templates, flags, write_corpus
+
+
+@pytest.fixture
+def templates(synthesize: Synthesize) -> Templates:
+    return synthesize()
+
+
+def resources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    return {key: dict(value) for key, value in template.find_resources(kind).items()}
+
+
+def statements(template: Template) -> list[dict[str, Any]]:
+    """Every statement of every identity policy."""
+    documents = [r["Properties"]["PolicyDocument"] for r in resources_of(template, "IAM::Policy")]
+    for role in resources_of(template, "IAM::Role"):
+        documents += [p["PolicyDocument"] for p in role["Properties"].get("Policies", [])]
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+def resources_of(template: Template, kind: str) -> list[dict[str, Any]]:
+    return list(resources(template, f"AWS::{kind}").values())
+
+
+def request(template: Template) -> dict[str, Any]:
+    """The CreateTrainingJob request, its references to other resources replaced by a word."""
+    (resource,) = resources(template, "Custom::TrainingJob").values()
+    parts = resource["Properties"]["Request"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "REFERENCE" for part in parts)
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
+
+
+def fingerprint(template: Template) -> str:
+    (resource,) = resources(template, "Custom::TrainingJob").values()
+    return str(resource["Properties"]["Fingerprint"])
+
+
+def build_job(*, max_runtime: Duration) -> TrainingJob:
+    """The construct alone, as another project would use it."""
+    stack = Stack(App())
+    return TrainingJob(
+        stack,
+        "Job",
+        name="job",
+        image="image",
+        role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/Role"),
+        bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "bucket"),
+        prefix="prefix",
+        channels={},
+        hyperparameters={},
+        instance_type="ml.c5.xlarge",
+        volume_gb=1,
+        max_runtime=max_runtime,
+        revision="",
+    )
+
+
+class TestStorage:
+    def test_the_bucket_is_encrypted_versioned_private_and_demands_tls(
+        self, templates: Templates
+    ) -> None:
+        templates["storage"].has_resource_properties(
+            "AWS::S3::Bucket",
+            {
+                "BucketEncryption": Match.any_value(),
+                "VersioningConfiguration": {"Status": "Enabled"},
+                "PublicAccessBlockConfiguration": {
+                    "BlockPublicAcls": True,
+                    "BlockPublicPolicy": True,
+                    "IgnorePublicAcls": True,
+                    "RestrictPublicBuckets": True,
+                },
+            },
+        )
+        templates["storage"].has_resource_properties(
+            "AWS::S3::BucketPolicy",
+            {
+                "PolicyDocument": {
+                    "Statement": Match.array_with(
+                        [
+                            Match.object_like(
+                                {
+                                    "Effect": "Deny",
+                                    "Action": "s3:*",
+                                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                                }
+                            )
+                        ]
+                    )
+                }
+            },
+        )
+
+    def test_dev_deletes_the_bucket_and_what_is_in_it(self, templates: Templates) -> None:
+        templates["storage"].has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Delete"})
+        templates["storage"].resource_count_is("Custom::S3AutoDeleteObjects", 1)
+
+    def test_retained_data_survives_the_stack(self, synthesize: Synthesize) -> None:
+        storage = synthesize(retain_data="true")["storage"]
+        storage.has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Retain"})
+        storage.resource_count_is("Custom::S3AutoDeleteObjects", 0)
+
+    def test_an_existing_bucket_is_used_and_none_is_made(self, synthesize: Synthesize) -> None:
+        made = synthesize(bucket="my-bucket")
+        assert made.keys() == {"training", "serving"}
+        output = request(made["training"])["OutputDataConfig"]["S3OutputPath"]
+        assert output.startswith("s3://my-bucket/sagemaker/lda-model/jobs/")
+
+
+class TestEverything:
+    def test_no_function_can_make_a_log_group(self, templates: Templates) -> None:
+        """Else a late line brings back the group that the stack has deleted."""
+        for template in templates.values():
+            for role in resources_of(template, "IAM::Role"):
+                assert "ManagedPolicyArns" not in role["Properties"]
+        functions_statements = [
+            s
+            for s in statements(templates["storage"]) + statements(templates["training"])
+            if "logs:CreateLogGroup" in s["Action"]
+        ]
+        assert [s["Sid"] for s in functions_statements] == ["WriteLogs"]  # the execution role's
+
+    def test_every_function_has_a_log_group_that_goes_with_the_stack(
+        self, templates: Templates
+    ) -> None:
+        for template in templates.values():
+            groups = resources(template, "AWS::Logs::LogGroup")
+            functions = resources_of(template, "Lambda::Function")
+            named = [f["Properties"]["LoggingConfig"]["LogGroup"]["Ref"] for f in functions]
+            assert set(named) <= groups.keys()
+            assert len(set(named)) == len(named)
+            assert all(group["DeletionPolicy"] == "Delete" for group in groups.values())
+
+    def test_resources_are_tagged_with_project_and_environment(self, templates: Templates) -> None:
+        expected = [
+            {"Key": "environment", "Value": "dev"},
+            {"Key": "project", "Value": "topic-model"},
+        ]
+        for stack, kind in (
+            ("storage", "AWS::S3::Bucket"),
+            ("training", "AWS::Lambda::Function"),
+            ("serving", "AWS::SageMaker::Endpoint"),
+        ):
+            templates[stack].has_resource_properties(kind, {"Tags": Match.array_with(expected)})
+
+    def test_only_what_knows_no_resource_is_allowed_on_all(self, templates: Templates) -> None:
+        wild = {
+            action
+            for template in templates.values()
+            for s in statements(template)
+            if s["Resource"] == "*"
+            for action in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])
+        }
+        assert wild == {"cloudwatch:PutMetricData", "sagemaker:ListTrainingJobs"}
+
+    def test_without_a_corpus_the_stacks_are_there_and_refuse_to_deploy(
+        self, tmp_path: Path
+    ) -> None:
+        app = App(outdir=str(tmp_path / "out"), context=flags())
+        settings = load({"environments": {"dev": {}}, "corpus": str(tmp_path / "nowhere")})
+        add_environment(app, settings, Environment(region="us-east-1"))
+        ids = [stack.node.id for stack in app.node.children if "topic-model" in stack.node.id]
+        assert ids == [f"topic-model-dev-{name}" for name in ("storage", "training", "serving")]
+        for name in ids[1:]:
+            metadata = app.node.find_child(name).node.metadata
+            (error,) = [entry.data for entry in metadata if entry.type == "aws:cdk:error"]
+            assert "nowhere" in error
+            assert "python -m data_prep convert" in error
+
+
+class TestTraining:
+    def test_the_request_is_the_notebooks(self, templates: Templates) -> None:
+        job = request(templates["training"])
+        assert job["ResourceConfig"] == {
+            "InstanceType": "ml.c4.2xlarge",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 10,
+        }
+        assert job["HyperParameters"] == {
+            "num_topics": "10",
+            "feature_dim": "3012",
+            "mini_batch_size": "8713",
+            "alpha0": "1.0",
+            "max_restarts": "10",
+            "max_iterations": "1000",
+            "tol": "1e-08",
+        }
+
+    def test_no_metric_definitions_are_sent(self, templates: Templates) -> None:
+        """The API refuses them for built-in algorithms."""
+        algorithm = request(templates["training"])["AlgorithmSpecification"]
+        assert algorithm.keys() == {"TrainingImage", "TrainingInputMode"}
+
+    def test_channels_are_folders_so_that_no_other_key_matches(self, templates: Templates) -> None:
+        channels = request(templates["training"])["InputDataConfig"]
+        assert [channel["ChannelName"] for channel in channels] == ["train", "test"]
+        for channel in channels:
+            assert channel["ContentType"] == "application/x-recordio-protobuf"
+            assert channel["DataSource"]["S3DataSource"]["S3Uri"].endswith("/")
+
+    def test_without_test_documents_there_is_no_test_channel(
+        self, synthesize: Synthesize, tmp_path: Path
+    ) -> None:
+        corpus = write_corpus(tmp_path / "corpus", test=False)
+        job = request(synthesize(corpus=str(corpus))["training"])
+        assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train"]
+
+    def test_the_role_trusts_sagemaker_for_this_account_and_region_alone(
+        self, templates: Templates
+    ) -> None:
+        source = Capture()
+        templates["training"].has_resource_properties(
+            "AWS::IAM::Role",
+            {
+                "AssumeRolePolicyDocument": {
+                    "Statement": [
+                        {
+                            "Principal": {"Service": "sagemaker.amazonaws.com"},
+                            "Condition": {
+                                "StringEquals": {"aws:SourceAccount": "111122223333"},
+                                "ArnLike": {"aws:SourceArn": source},
+                            },
+                        }
+                    ]
+                }
+            },
+        )
+        assert source.as_object()["Fn::Join"][1][-1] == ":sagemaker:us-east-1:111122223333:*"
+
+    def test_an_existing_role_is_passed_and_none_is_made(self, synthesize: Synthesize) -> None:
+        role = "arn:aws:iam::111122223333:role/LdaRole"
+        training = synthesize(role=role)["training"]
+        assert request(training)["RoleArn"] == role
+        trusted = [
+            r["Properties"]["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+            for r in resources_of(training, "IAM::Role")
+        ]
+        assert "sagemaker.amazonaws.com" not in trusted
+
+    def test_the_role_is_passed_to_sagemaker_and_to_nothing_else(
+        self, templates: Templates
+    ) -> None:
+        (passing,) = [s for s in statements(templates["training"]) if s["Action"] == "iam:PassRole"]
+        assert passing["Condition"] == {
+            "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
+        }
+        assert passing["Resource"] != "*"
+
+    def test_the_condition_depends_on_its_handle_alone(self, templates: Templates) -> None:
+        """So it waits already when a signal comes at once."""
+        (condition,) = resources(templates["training"], "AWS::CloudFormation::WaitCondition")
+        described = resources(templates["training"], "AWS::CloudFormation::WaitCondition")
+        (handle,) = resources(templates["training"], "AWS::CloudFormation::WaitConditionHandle")
+        properties = described[condition]["Properties"]
+        assert properties == {"Count": 1, "Handle": {"Ref": handle}, "Timeout": "4800"}
+        assert "DependsOn" not in described[condition]
+
+    def test_the_job_starts_when_its_end_can_be_heard(self, templates: Templates) -> None:
+        (resource,) = resources(templates["training"], "Custom::TrainingJob").values()
+        (rule,) = resources(templates["training"], "AWS::Events::Rule")
+        permissions = resources(templates["training"], "AWS::Lambda::Permission")
+        assert {rule, *permissions} <= set(resource["DependsOn"])
+
+    def test_ends_of_other_environments_jobs_are_not_listened_to(
+        self, templates: Templates
+    ) -> None:
+        templates["training"].has_resource_properties(
+            "AWS::Events::Rule",
+            {
+                "EventPattern": {
+                    "source": ["aws.sagemaker"],
+                    "detail": {
+                        "TrainingJobName": [{"prefix": "topic-model-dev-"}],
+                        "TrainingJobStatus": ["Completed", "Failed", "Stopped"],
+                    },
+                }
+            },
+        )
+
+    def test_a_job_that_outlasts_the_longest_wait_is_refused(self) -> None:
+        with pytest.raises(TrainingJobError, match=r"max_runtime is 701 minutes.* 720 minutes"):
+            build_job(max_runtime=Duration.minutes(701))
+        build_job(max_runtime=Duration.minutes(700))
+
+
+class TestFingerprint:
+    def test_the_same_inputs_have_the_same_one(self, synthesize: Synthesize) -> None:
+        assert fingerprint(synthesize()["training"]) == fingerprint(synthesize()["training"])
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"num_topics": "11"}, {"alpha0": "0.5"}, {"revision": "2"}, {"region": "eu-west-1"}],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_makes_another_model_makes_another_one(
+        self, synthesize: Synthesize, change: dict[str, str]
+    ) -> None:
+        unchanged = fingerprint(synthesize()["training"])
+        assert fingerprint(synthesize(**change)["training"]) != unchanged
+
+    def test_other_data_makes_another_one(self, synthesize: Synthesize, tmp_path: Path) -> None:
+        other = write_corpus(tmp_path / "corpus", train=b"other data")
+        unchanged = fingerprint(synthesize()["training"])
+        assert fingerprint(synthesize(corpus=str(other))["training"]) != unchanged
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"training.instance_type": "ml.c5.2xlarge"},
+            {"training.volume_gb": "20"},
+            {"training.max_runtime_minutes": "30"},
+            {"endpoint.instance_type": "ml.m5.large"},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_how_it_is_made_and_served_does_not_matter(
+        self, synthesize: Synthesize, change: dict[str, str]
+    ) -> None:
+        unchanged = fingerprint(synthesize()["training"])
+        assert fingerprint(synthesize(**change)["training"]) == unchanged
+
+    @pytest.mark.parametrize(
+        "change", [{"num_topics": "11"}, {"training.max_runtime_minutes": "9"}]
+    )
+    def test_what_changes_the_wait_makes_a_new_condition_and_handle(
+        self, synthesize: Synthesize, change: dict[str, str]
+    ) -> None:
+        """A wait condition can't be updated."""
+        before, after = synthesize()["training"], synthesize(**change)["training"]
+        for kind in ("WaitCondition", "WaitConditionHandle"):
+            name = f"AWS::CloudFormation::{kind}"
+            assert not resources(before, name).keys() & resources(after, name).keys()
+
+
+class TestServing:
+    def test_the_endpoint_is_the_notebooks_with_a_name_clients_can_know(
+        self, templates: Templates
+    ) -> None:
+        templates["serving"].has_resource_properties(
+            "AWS::SageMaker::Endpoint", {"EndpointName": "topic-model-dev"}
+        )
+        templates["serving"].has_resource_properties(
+            "AWS::SageMaker::EndpointConfig",
+            {
+                "ProductionVariants": [
+                    {
+                        "InstanceType": "ml.m4.xlarge",
+                        "InitialInstanceCount": 1,
+                        "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+                    }
+                ]
+            },
+        )
+
+    def test_what_can_only_be_replaced_has_no_name_of_ours(self, templates: Templates) -> None:
+        (model,) = resources_of(templates["serving"], "SageMaker::Model")
+        (config,) = resources_of(templates["serving"], "SageMaker::EndpointConfig")
+        assert "ModelName" not in model["Properties"]
+        assert "EndpointConfigName" not in config["Properties"]
+
+    def test_the_model_is_named_by_fingerprint_so_that_a_new_one_replaces_it(
+        self, templates: Templates
+    ) -> None:
+        (model,) = resources_of(templates["serving"], "SageMaker::Model")
+        url = model["Properties"]["PrimaryContainer"]["ModelDataUrl"]["Fn::Join"][1]
+        name = fingerprint(templates["training"])
+        assert url[-1] == f"/sagemaker/lda-model/models/{name}/model.tar.gz"
+
+    def test_no_value_that_changes_with_the_model_crosses_stacks(
+        self, synthesize: Synthesize
+    ) -> None:
+        """A CloudFormation export in use can't change."""
+        before, after = synthesize(), synthesize(num_topics="11")
+        for stack in before:
+            exports = [
+                {k: o for k, o in t[stack].find_outputs("*").items() if "Export" in o}
+                for t in (before, after)
+            ]
+            assert exports[0] == exports[1]
+
+    def test_the_endpoints_log_group_goes_with_the_stack(self, templates: Templates) -> None:
+        templates["serving"].has_resource(
+            "AWS::Logs::LogGroup",
+            {
+                "Properties": {"LogGroupName": "/aws/sagemaker/Endpoints/topic-model-dev"},
+                "DeletionPolicy": "Delete",
+            },
+        )

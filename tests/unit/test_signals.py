@@ -1,0 +1,76 @@
+import json
+import logging
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from stacks.training_job.handlers import signals
+
+
+class Handle(BaseHTTPRequestHandler):
+    """A presigned URL: takes a PUT without content type, and answers with the server's status."""
+
+    def do_PUT(self) -> None:
+        server: Any = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        server.received.append((self.headers["Content-Type"], json.loads(body), len(body)))
+        self.send_response(server.status)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def handle() -> Iterator[Any]:
+    server: Any = HTTPServer(("127.0.0.1", 0), Handle)
+    server.received, server.status = [], 200
+    server.url = f"http://127.0.0.1:{server.server_port}/secret?Signature=abc"
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_success_is_put_without_a_content_type(handle: Any) -> None:
+    """The URL is signed without one: with urllib's own, S3 refuses the signal."""
+    signals.send(handle.url, "job-1")
+    ((content_type, body, _),) = handle.received
+    assert content_type == ""
+    assert body["Status"] == "SUCCESS"
+    assert body["UniqueId"] == "job-1"
+
+
+def test_a_failure_says_why(handle: Any) -> None:
+    signals.send(handle.url, "job-1", "the job has failed")
+    assert handle.received[0][1]["Status"] == "FAILURE"
+    assert handle.received[0][1]["Reason"] == "the job has failed"
+
+
+def test_a_long_reason_stays_within_cloudformations_4_kilobytes(handle: Any) -> None:
+    signals.send(handle.url, "job-1", 'é\n"' * 3_000)
+    _, body, size = handle.received[0]
+    assert 0 < size <= 4096
+    assert body["Reason"].startswith('é\n"é\n"')
+
+
+def test_a_refused_signal_is_logged_and_no_error(
+    handle: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle.status = 403
+    with caplog.at_level(logging.WARNING):
+        signals.send(handle.url, "job-1")
+    assert "was refused with 403" in caplog.text
+
+
+def test_the_url_is_never_logged(handle: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        for handle.status in (200, 403):
+            signals.send(handle.url, "job-1", "reason")
+    assert "secret" not in caplog.text
+    assert "Signature" not in caplog.text
