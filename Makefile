@@ -1,0 +1,72 @@
+# The one way to set up, try, check and deploy, for people and for CI.
+
+ENV ?= dev
+CORPUS ?=
+VOCAB ?=
+PYTHON ?= python3
+PREPARED := build/corpus
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+.PHONY: help setup demo test check conformance deploy destroy constraints clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/ready ## Install everything below this folder, once
+
+.venv/ready: requirements.txt requirements-dev.txt constraints.txt package.json package-lock.json
+	@echo "Setting up .venv and node_modules; this takes about two minutes, once."
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	npm ci --silent --no-audit --no-fund
+	ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
+	touch $@
+
+demo: .venv/ready ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=file]
+	@python -m local_aws.demo $(if $(CORPUS),--corpus $(CORPUS)) $(if $(VOCAB),--vocab $(VOCAB))
+
+test: .venv/ready ## Run all tests, end to end included
+	pytest
+
+check: .venv/ready ## Format, lint, types
+	ruff format --check
+	ruff check
+	mypy .
+
+# Each oracle lives in an environment of its own: they are large, old, or do not go together.
+.venv-%/ready: tests/conformance/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
+	touch $@
+
+conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with the SageMaker SDK's and MXNet's
+	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
+	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
+
+deploy: .venv/ready $(PREPARED)/manifest.json ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
+	cdk deploy --all -c env=$(ENV)
+
+destroy: .venv/ready ## Remove what deploy made [ENV=dev]
+	cdk destroy --all -c env=$(ENV)
+
+ifneq ($(CORPUS),)
+$(PREPARED)/manifest.json: $(CORPUS) $(VOCAB) | .venv/ready
+	python -m data_prep convert --corpus $(CORPUS) --vocab $(VOCAB) --out $(PREPARED)
+else
+$(PREPARED)/manifest.json: | .venv/ready
+	python -m data_prep sample --out build/sample
+	python -m data_prep convert --corpus build/sample/corpus.txt --vocab build/sample/vocab.txt --out $(PREPARED)
+endif
+
+constraints: .venv/ready ## Write constraints.txt from what is installed
+	@{ head -n 1 constraints.txt; \
+	   pip freeze | grep -viE "^($$(grep -hoE '^[A-Za-z0-9_.-]+' requirements*.txt | paste -sd'|'))[[=]" \
+	   | LC_ALL=C sort -f; } > constraints.txt.new
+	mv constraints.txt.new constraints.txt
+
+clean: ## Remove what was made, set-up included
+	rm -rf .venv .venv-* build cdk.out node_modules

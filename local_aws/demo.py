@@ -1,0 +1,142 @@
+"""The whole way on this machine: corpus, deployment, topics, predictions, and nothing left.
+
+Every step is a command that works the same by hand, and is printed before it runs.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from local_aws import instance
+
+BUILD = Path("build/demo")
+SHOWN_PREDICTIONS = 3
+
+
+class StepError(Exception):
+    """A command of the demo failed; the message names it."""
+
+
+class Demo:
+    """The steps, with the time that each took."""
+
+    def __init__(self) -> None:
+        self.environment = instance.without_aws(dict(os.environ))
+        self.times: list[tuple[str, float]] = []
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """Announce a step and take its time."""
+        say(f"\n== {title}")
+        started = time.monotonic()
+        yield
+        self.times.append((title, time.monotonic() - started))
+
+    def run(self, *argv: str) -> None:
+        """Run a command that a user could type."""
+        say(f"$ {shlex.join(argv)}")
+        program = [sys.executable, *argv[1:]] if argv[0] == "python" else list(argv)
+        code = subprocess.run(program, env=self.environment, check=False).returncode
+        if code:
+            raise StepError(f"{shlex.join(argv)} ended with exit code {code}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local_aws.demo", description=__doc__)
+    parser.add_argument("--corpus", metavar="FILE", help="word counts, `id:count,...` a line")
+    parser.add_argument("--vocab", metavar="FILE", help="its vocabulary, a word a line")
+    chosen = parser.parse_args(arguments)
+    if bool(chosen.corpus) != bool(chosen.vocab):
+        parser.error("--corpus and --vocab go together")
+    demo = Demo()
+    started = time.monotonic()
+    try:
+        play(demo, chosen.corpus, chosen.vocab)
+    except (StepError, instance.InstanceError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    say("\n== Time")
+    for title, seconds in demo.times:
+        say(f"{seconds:6.1f} s  {title}")
+    say(f"{time.monotonic() - started:6.1f} s  in all")
+    return 0
+
+
+def play(demo: Demo, corpus: str | None, vocab: str | None) -> None:
+    """All steps in their order."""
+    planted = None
+    with demo.step("Prepare the corpus"):
+        if corpus is None or vocab is None:
+            source = BUILD / "sample"
+            demo.run("python", "-m", "data_prep", "sample", "--out", str(source))
+            corpus, vocab = str(source / "corpus.txt"), str(source / "vocab.txt")
+            planted = source / "planted.npz"
+        prepared = BUILD / "corpus"
+        files = ["--corpus", corpus, "--vocab", vocab, "--out", str(prepared)]
+        demo.run("python", "-m", "data_prep", "convert", *files)
+    assembly = str(BUILD / "cdk.out")  # made once: synthesis takes seconds
+    with contextlib.ExitStack() as running:
+        with demo.step("Start the embedded AWS"):
+            started = running.enter_context(instance.running())
+            demo.environment |= started.environment()
+            say(f"https://127.0.0.1:{started.port}")
+        with demo.step("Bootstrap the account for the CDK"):
+            demo.run("cdk", "bootstrap", f"aws://{instance.ACCOUNT}/{instance.REGION}")
+        with demo.step("Deploy: bucket, role, training job, model, endpoint"):
+            outputs_file = BUILD / "outputs.json"
+            demo.run("cdk", "synth", "--quiet", "-c", f"corpus={prepared}", "-o", assembly)
+            options = ["--require-approval", "never", "--outputs-file", str(outputs_file)]
+            demo.run("cdk", "deploy", "--all", "--app", assembly, *options)
+            outputs = _outputs(outputs_file)
+        with demo.step("Show the topics"):
+            _show(demo, outputs["ModelArtifact"], prepared, planted)
+        with demo.step("Ask the endpoint for every test document"):
+            _predict(demo, outputs["EndpointName"], prepared)
+        with demo.step("Destroy"):
+            demo.run("cdk", "destroy", "--all", "--force", "--app", assembly)
+        with demo.step("Check that nothing is left"):
+            demo.run("python", "-m", "local_aws.leftovers")
+
+
+def _outputs(file: Path) -> dict[str, str]:
+    """The outputs of all stacks together."""
+    stacks: dict[str, dict[str, str]] = json.loads(file.read_text())
+    return {name: value for stack in stacks.values() for name, value in stack.items()}
+
+
+def _show(demo: Demo, artifact: str, prepared: Path, planted: Path | None) -> None:
+    demo.run("python", "-m", "topics", "show", artifact, "--vocab", str(prepared / "vocab.txt"))
+    test, train = str(prepared / "test.recordio"), str(prepared / "train.recordio")
+    demo.run("python", "-m", "topics", "score", artifact, "--test", test, "--train", train)
+    if planted is not None:
+        demo.run("python", "-m", "topics", "recover", artifact, str(planted))
+
+
+def _predict(demo: Demo, endpoint: str, prepared: Path) -> None:
+    out = BUILD / "predictions.jsonl"
+    test = str(prepared / "test.recordio")
+    demo.run("python", "-m", "topics", "predict", "--endpoint", endpoint, test, "--out", str(out))
+    with out.open() as lines:
+        predictions = list(lines)
+    for line in predictions[:SHOWN_PREDICTIONS]:
+        say(line.rstrip("\n"))
+    say(f"{len(predictions)} predictions in {out}, the first {SHOWN_PREDICTIONS} above")
+
+
+def say(text: str) -> None:
+    """Print at once, so that it stands before the output of the command that follows."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The real CDK CLI against an embedded AWS, which all tests share and leave as they found it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local_aws import instance, leftovers
+
+PROJECT = Path(__file__).parents[2]
+COMMAND_SECONDS = 240
+
+
+def run(*argv: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in the project's folder; its standard output and error together."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        argv,
+        cwd=PROJECT,
+        env=instance.without_aws(dict(os.environ)) | environment | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Cloud:
+    """An embedded AWS that is bootstrapped for the CDK, and clients of it."""
+
+    environment: dict[str, str]
+    out: Path
+
+    def client(self, service: str) -> Any:
+        session = boto3.session.Session()
+        return session.client(  # type: ignore[call-overload]  # the name is a variable
+            service,
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.environment["AWS_REGION"],
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            verify=self.environment["AWS_CA_BUNDLE"],
+        )
+
+    def cdk(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+        output = [] if "--app" in options else ["--output", str(self.out / "cdk.out")]
+        arguments = [command, "--all", *output, *options]
+        return run("cdk", *arguments, environment=self.environment)
+
+    def deploy(self, *options: str) -> subprocess.CompletedProcess[str]:
+        outputs = str(self.out / "outputs.json")
+        always = ["--require-approval", "never", "--outputs-file", outputs]
+        return self.cdk("deploy", *always, *options)
+
+    def deployed(self, *options: str) -> dict[str, str]:
+        """Deploy, which must succeed; the outputs of all stacks."""
+        done = self.deploy(*options)
+        assert done.returncode == 0, done.stdout
+        stacks = json.loads((self.out / "outputs.json").read_text())
+        return {key: value for stack in stacks.values() for key, value in stack.items()}
+
+    def destroyed(self, *options: str) -> None:
+        """Destroy, which must succeed and leave nothing."""
+        done = self.cdk("destroy", "--force", *options)
+        assert done.returncode == 0, done.stdout
+        assert self.left() == []
+
+    def left(self) -> list[str]:
+        return leftovers.find(self.client)
+
+    def job_names(self) -> list[str]:
+        """All training jobs there ever were."""
+        found = self.client("sagemaker").list_training_jobs(MaxResults=100)
+        return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[dict[str, str]]:
+    with instance.running() as started:
+        done = run("cdk", "bootstrap", environment=started.environment())
+        assert done.returncode == 0, done.stdout
+        yield started.environment()
+
+
+@pytest.fixture
+def cloud(environment: dict[str, str], tmp_path: Path) -> Iterator[Cloud]:
+    cloud = Cloud(environment, tmp_path)
+    yield cloud
+    assert cloud.left() == [], "the test left something"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sample corpus, prepared as a user prepares one."""
+    folder = tmp_path_factory.mktemp("corpus")
+    sample, prepared = folder / "sample", folder / "prepared"
+    files = ["--corpus", f"{sample}/corpus.txt", "--vocab", f"{sample}/vocab.txt"]
+    for arguments in (
+        ["sample", "--out", str(sample), "--documents", "600", "--topics", "5"],
+        ["convert", *files, "--out", str(prepared)],
+    ):
+        done = run(sys.executable, "-m", "data_prep", *arguments, environment={})
+        assert done.returncode == 0, done.stdout
+    return prepared

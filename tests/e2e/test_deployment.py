@@ -1,0 +1,132 @@
+"""The life of an environment, as a user lives it: deploy, change, change back, fail, destroy."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Cloud, run
+
+pytestmark = pytest.mark.e2e
+
+
+def served_model(cloud: Cloud, endpoint: str) -> str:
+    """The artifact behind an endpoint that is in service."""
+    sagemaker = cloud.client("sagemaker")
+    described = sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert described["EndpointStatus"] == "InService"
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    return str(model["PrimaryContainer"]["ModelDataUrl"])
+
+
+def predict(cloud: Cloud, endpoint: str, corpus: Path) -> list[dict[str, Any]]:
+    """The predictions for all test documents, by the command that users have."""
+    out = cloud.out / "predictions.jsonl"
+    arguments = ["predict", "--endpoint", endpoint, f"{corpus}/test.recordio", "--out", str(out)]
+    done = run(sys.executable, "-m", "topics", *arguments, environment=cloud.environment)
+    assert done.returncode == 0, done.stdout
+    return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
+    """One job a model: none for the same inputs again, none for a model that was made before."""
+    options = ["-c", f"corpus={corpus}", "-c", "project=life"]
+    five = cloud.deployed(*options, "-c", "num_topics=5")
+    assert five["EndpointName"] == "life-dev"
+    assert served_model(cloud, "life-dev") == five["ModelArtifact"]
+    documents = json.loads((corpus / "manifest.json").read_text())["test"]["documents"]
+    mixtures = [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)]
+    assert len(mixtures) == documents
+    assert all(len(mixture) == 5 for mixture in mixtures)
+    assert all(abs(sum(mixture) - 1) < 1e-6 for mixture in mixtures)
+    jobs = cloud.job_names()
+
+    assert cloud.deployed(*options, "-c", "num_topics=5") == five
+    assert cloud.job_names() == jobs, "an unchanged deployment has trained"
+
+    three = cloud.deployed(*options, "-c", "num_topics=3")
+    assert len(cloud.job_names()) == len(jobs) + 1
+    assert three["ModelArtifact"] != five["ModelArtifact"]
+    assert served_model(cloud, "life-dev") == three["ModelArtifact"]
+    assert len(predict(cloud, "life-dev", corpus)[0]["topic_mixture"]) == 3
+
+    assert cloud.deployed(*options, "-c", "num_topics=5") == five
+    assert len(cloud.job_names()) == len(jobs) + 1, "a model that was there was made again"
+    assert served_model(cloud, "life-dev") == five["ModelArtifact"]
+    assert [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)] == mixtures
+
+    cloud.destroyed(*options)
+
+
+def test_a_failed_training_job_rolls_back_and_says_why(cloud: Cloud, corpus: Path) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=fails"]
+    done = cloud.deploy(*options, "-c", "num_topics=400")
+    assert done.returncode == 1
+    assert "ended as Failed: ClientError: 400 topics asked for, but the data supports 5" in (
+        done.stdout
+    )
+    assert "/sagemaker/home?region=us-east-1#/jobs/fails-dev-" in done.stdout
+    assert "Running with" in done.stdout, "the job's last log lines are missing"
+    assert "ROLLBACK_COMPLETE" in done.stdout
+    assert "fails-dev-serving: creating" not in done.stdout
+    cloud.destroyed(*options)
+
+
+def failures(cloud: Cloud, stack: str) -> list[str]:
+    """The reasons of resources that could not be created, from the stack's events."""
+    events = cloud.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    return [e["ResourceStatusReason"] for e in events if e["ResourceStatus"] == "CREATE_FAILED"]
+
+
+def without(template: Path, action: str, part: str) -> None:
+    """Take `action` out of the policies of the resources whose logical id contains `part`."""
+    content = json.loads(template.read_text())
+    removed = 0
+    for name, resource in content["Resources"].items():
+        if part not in name:
+            continue
+        properties = resource["Properties"]
+        policies = [properties, *properties.get("Policies", [])]
+        for policy in policies:
+            for statement in policy.get("PolicyDocument", {}).get("Statement", []):
+                actions = statement["Action"]
+                listed = [actions] if isinstance(actions, str) else actions
+                removed += action in listed
+                # A statement needs an action: one that does no harm stays in its place.
+                statement["Action"] = [a for a in listed if a != action] or "sts:GetCallerIdentity"
+    assert removed == 1, f"{action} stands {removed} times in {part}"
+    template.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("action", "part", "denial"),
+    [
+        (
+            "sagemaker:CreateTrainingJob",
+            "TrainingJobStartRoleDefaultPolicy",
+            "is not authorized to perform: sagemaker:CreateTrainingJob",
+        ),
+        ("s3:PutObject", "ExecutionRole", "Artifact upload failed"),
+    ],
+)
+def test_without_the_permission_nothing_is_trained_and_the_denial_is_told(
+    cloud: Cloud, corpus: Path, action: str, part: str, denial: str
+) -> None:
+    project = action.split(":")[1].lower()[:20]
+    options = ["-c", f"corpus={corpus}", "-c", f"project={project}", "-c", "num_topics=5"]
+    assembly = cloud.out / "assembly"
+    done = run("cdk", "synth", "-q", "-o", str(assembly), *options, environment=cloud.environment)
+    assert done.returncode == 0, done.stdout
+    without(assembly / f"{project}-dev-training.template.json", action, part)
+
+    done = cloud.deploy("--app", str(assembly))
+    assert done.returncode == 1
+    reasons = failures(cloud, f"{project}-dev-training")
+    assert [denial in reason and "AccessDenied" in reason for reason in reasons] == [True], reasons
+    assert "AccessDenied" in done.stdout
+    assert "ROLLBACK_COMPLETE" in done.stdout
+
+    cloud.destroyed("--app", str(assembly))
