@@ -17,12 +17,13 @@ help: ## Say what can be made
 
 setup: .venv/ready ## Install everything below this folder, once
 
+# Node trusts the system's authorities, as pip does: some networks have one of their own.
 .venv/ready: requirements.txt requirements-dev.txt constraints.txt package.json package-lock.json
 	@echo "Setting up .venv and node_modules; this takes about two minutes, once."
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
 	$(PYTHON) -m venv .venv
 	pip install --disable-pip-version-check --quiet -r requirements-dev.txt
-	npm ci --silent --no-audit --no-fund
+	NODE_USE_SYSTEM_CA=1 npm ci --loglevel error --no-audit --no-fund
 	ln -sf ../../node_modules/.bin/cdk .venv/bin/cdk
 	touch $@
 
