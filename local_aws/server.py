@@ -46,11 +46,15 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
     config.certfile = str(folder / "certificate.pem")
     config.keyfile = str(folder / "key.pem")
     config.keep_alive_timeout = 75  # longer than the SDKs' pools keep a connection
-    config.graceful_timeout = 1
     config.loglevel = "WARNING"
-    await serve(app, config, shutdown_trigger=end.wait)
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    ending = asyncio.create_task(end.wait())
+    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
     service.shut_down()
-    os._exit(0)  # MiniStack's threads wait for functions that will never answer
+    if serving.done():
+        serving.result()  # it never ends by itself but by an exception
+    # At once: there is nothing to save, and clients' open connections would be waited for.
+    os._exit(0)
 
 
 if __name__ == "__main__":
