@@ -40,6 +40,9 @@ class Cloud:
     environment: dict[str, str]
     out: Path
 
+    def __post_init__(self) -> None:
+        self._before = set(leftovers.find(self.client))  # of a test that failed
+
     def client(self, service: str) -> Any:
         session = boto3.session.Session()
         return session.client(  # type: ignore[call-overload]  # the name is a variable
@@ -75,7 +78,8 @@ class Cloud:
         assert self.left() == []
 
     def left(self) -> list[str]:
-        return leftovers.find(self.client)
+        """What is there now and was not before the test."""
+        return [line for line in leftovers.find(self.client) if line not in self._before]
 
     def job_names(self) -> list[str]:
         """All training jobs there ever were."""
