@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test check conformance deploy destroy constraints clean
+.PHONY: help setup demo test check conformance deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,19 +48,19 @@ conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our 
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
 	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
 
-deploy: .venv/ready $(PREPARED)/manifest.json ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
+deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	cdk deploy --all -c env=$(ENV)
 
 destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 	cdk destroy --all -c env=$(ENV)
 
+prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
 ifneq ($(CORPUS),)
-$(PREPARED)/manifest.json: $(CORPUS) $(VOCAB) | .venv/ready
 	python -m data_prep convert --corpus $(CORPUS) --vocab $(VOCAB) --out $(PREPARED)
 else
-$(PREPARED)/manifest.json: | .venv/ready
-	python -m data_prep sample --out build/sample
-	python -m data_prep convert --corpus build/sample/corpus.txt --vocab build/sample/vocab.txt --out $(PREPARED)
+	@test -e $(PREPARED)/manifest.json || { set -x; \
+	python -m data_prep sample --out build/sample; \
+	python -m data_prep convert --corpus build/sample/corpus.txt --vocab build/sample/vocab.txt --out $(PREPARED); }
 endif
 
 constraints: .venv/ready ## Write constraints.txt from what is installed
