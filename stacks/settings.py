@@ -4,6 +4,7 @@
 `-c num_topics=20` or `-c endpoint.instance_type=ml.m5.large` overrides a single value.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 DEFAULT_ENVIRONMENT = "dev"
 RESERVED = {"env", "environments"}
+SETTING = re.compile(r"\w+(\.\w+)*")
 
 
 class SettingsError(ValueError):
@@ -78,12 +80,16 @@ def load(context: Mapping[str, Any]) -> Settings:
     if not isinstance(environments, Mapping) or env not in environments:
         declared = ", ".join(sorted(environments)) or "none"
         raise SettingsError(f"env is {env!r}; cdk.json's context.environments declares: {declared}")
+    if not isinstance(environments[env], Mapping):
+        raise SettingsError(f"environments.{env} is {environments[env]!r}; an object is needed")
     values: dict[str, Any] = {**environments[env], "env": env}
-    for key, value in _overrides(context).items():
+    for key, value in sorted(_overrides(context).items()):  # a group before what is in it
         group, _, name = key.rpartition(".")
         target = values
         if group:
-            target = values[group] = dict(values.get(group, {}))
+            declared_group = values.get(group)
+            target = dict(declared_group) if isinstance(declared_group, Mapping) else {}
+            values[group] = target
         target[name] = value
     try:
         return Settings.model_validate(values)
@@ -92,12 +98,8 @@ def load(context: Mapping[str, Any]) -> Settings:
 
 
 def _overrides(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What `-c` said of settings: the CDK's own keys all have a `:` or a `/` in them."""
-    return {
-        key: value
-        for key, value in context.items()
-        if key not in RESERVED and ":" not in key and "/" not in key
-    }
+    """What `-c` said of settings: the CDK's own keys all have a `:`, a `/` or a `-` in them."""
+    return {k: v for k, v in context.items() if k not in RESERVED and SETTING.fullmatch(k)}
 
 
 def _explain(problem: Any) -> str:

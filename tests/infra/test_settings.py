@@ -44,8 +44,17 @@ def test_a_dotted_key_overrides_inside_a_group_and_leaves_its_other_values() -> 
 
 
 def test_the_cdks_own_context_is_no_setting() -> None:
-    own = {"aws:cdk:bundling-stacks": ["**"], "@aws-cdk/core:checkSecretUsage": True}
+    own = {
+        "aws:cdk:bundling-stacks": ["**"],
+        "@aws-cdk/core:checkSecretUsage": True,
+        "acknowledged-issue-numbers": [1],
+    }
     assert load(DEV | own) == load(DEV)
+
+
+def test_an_environment_that_is_no_object_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"environments\.dev is 'x'; an object is needed"):
+        load({"environments": {"dev": "x"}})
 
 
 def test_an_undeclared_environment_is_refused_with_those_there_are() -> None:
