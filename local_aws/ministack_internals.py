@@ -17,7 +17,7 @@ from typing import Any
 import ministack.app as gateway
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import eventbridge, iam, s3, sts
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import engine, provisioners, stacks
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -139,7 +139,7 @@ def _wait_last() -> None:
         for name in ordered:
             definition = resources[name]
             if definition.get("Type") == "AWS::CloudFormation::WaitCondition" or (
-                waiting & set(stacks_dependencies(definition, set(ordered)))
+                waiting & set(engine._extract_deps(definition, set(ordered)))
             ):
                 waiting.add(name)
         return [n for n in ordered if n not in waiting] + [n for n in ordered if n in waiting]
@@ -175,13 +175,6 @@ def _mind_buckets() -> None:
         delete(physical_id, properties)
 
     handlers |= {"create": create_tagged, "update": update_tagged, "delete": delete_empty}
-
-
-def stacks_dependencies(definition: dict[str, Any], names: set[str]) -> set[str]:
-    """The logical ids among `names` that a resource definition refers to or depends on."""
-    from ministack.services.cloudformation import engine
-
-    return set(engine._extract_deps(definition, names))
 
 
 def current_scope() -> Scope:

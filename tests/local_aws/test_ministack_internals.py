@@ -1,0 +1,60 @@
+import ast
+import importlib
+import importlib.metadata
+from pathlib import Path
+
+import pytest
+from ministack.services.cloudformation import stacks
+
+from local_aws import ministack_internals
+
+
+def touched() -> list[tuple[str, str]]:
+    """Every (module of MiniStack, name in it) that the module touches."""
+    tree = ast.parse(Path(ministack_internals.__file__).read_text())
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):
+            modules |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {a.asname: a.name for a in node.names if a.asname}
+    return sorted(
+        {
+            (modules[node.value.id], node.attr)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in modules
+        }
+    )
+
+
+def test_the_internals_are_found_by_this_test() -> None:
+    assert ("ministack.services.iam", "_roles") in touched()
+    assert len(touched()) > 20
+
+
+@pytest.mark.parametrize(("module", "name"), touched())
+def test_ministack_still_has_the_name_that_we_touch(module: str, name: str) -> None:
+    """After an upgrade this says what has moved, before a deployment fails in some other way."""
+    version = importlib.metadata.version("ministack")
+    assert hasattr(importlib.import_module(module), name), f"gone in MiniStack {version}"
+
+
+def test_wait_conditions_come_last_and_what_depends_on_them_after_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stacks, "_topological_sort", stacks._topological_sort)
+    ministack_internals._wait_last()
+    condition = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "Properties": {"Handle": {"Ref": "AHandle"}},
+    }
+    resources = {
+        "AHandle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "BCondition": condition,
+        "CAfter": {"Type": "AWS::SNS::Topic", "DependsOn": "BCondition"},
+        "DSignals": {"Type": "Custom::Job", "Properties": {"Handle": {"Ref": "AHandle"}}},
+    }
+    ordered = stacks._topological_sort(resources, {})
+    assert ordered == ["AHandle", "DSignals", "BCondition", "CAfter"]
