@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test check conformance deploy destroy prepare constraints clean
+.PHONY: help setup demo test check conformance fuzz bench-data deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,12 @@ conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our 
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
 	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
 
+fuzz: .venv/ready ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
+	pytest tests/fuzz/fuzz_*.py
+
+bench-data: .venv/ready .venv-sagemaker/ready ## Measure data_prep beside the SageMaker SDK; takes half an hour
+	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python python -m benchmarks.data_prep
+
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	cdk deploy --all -c env=$(ENV)
 
@@ -56,7 +62,7 @@ destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 
 prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
 ifneq ($(CORPUS),)
-	python -m data_prep convert --corpus $(CORPUS) --vocab $(VOCAB) --out $(PREPARED)
+	python -m data_prep convert --corpus $(CORPUS) $(if $(VOCAB),--vocab $(VOCAB)) --out $(PREPARED)
 else
 	@test -e $(PREPARED)/manifest.json || { set -x; \
 	python -m data_prep sample --out build/sample; \
@@ -65,7 +71,7 @@ endif
 
 constraints: .venv/ready ## Write constraints.txt from what is installed
 	@{ head -n 1 constraints.txt; \
-	   pip freeze | grep -viE "^($$(grep -hoE '^[A-Za-z0-9_.-]+' requirements*.txt | paste -sd'|'))[[=]" \
+	   pip freeze | grep -viE "^($$(grep -hoE '^[A-Za-z0-9_.-]+' requirements*.txt | paste -sd'|'))==" \
 	   | LC_ALL=C sort -f; } > constraints.txt.new
 	mv constraints.txt.new constraints.txt
 

@@ -1,15 +1,19 @@
-"""The command line: `python -m data_prep convert` and `python -m data_prep sample`."""
+"""The command line: `python -m data_prep convert`, `inspect` and `sample`."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest
+from data_prep.opening import FORMATS
+from data_prep.reading import Reading
 from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
 
 _EXAMPLES = """\
@@ -17,6 +21,9 @@ examples:
   python -m data_prep sample --out build/sample
   python -m data_prep convert --corpus build/sample/corpus.txt --vocab build/sample/vocab.txt \\
       --out build/sample/prepared
+  python -m data_prep inspect --corpus docword.nytimes.txt.gz --vocab vocab.nytimes.txt
+  python -m data_prep convert --corpus articles.jsonl --field body --stop-words english \\
+      --min-df 5 --out build/articles
 """
 
 
@@ -55,21 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    inputs = _input_parser()
     command = commands.add_parser(
         "convert",
+        parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
         description="Turn a corpus into train.recordio, test.recordio, vocab.txt and, last of all, "
         "manifest.json. Bad input is reported with its line, and nothing is written.",
-    )
-    command.add_argument(
-        "--corpus",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a document a line: id:count,id:count,... with word ids from 1",
-    )
-    command.add_argument(
-        "--vocab", type=Path, required=True, metavar="FILE", help="a word a line, UTF-8"
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
@@ -88,10 +87,29 @@ def _parser() -> argparse.ArgumentParser:
         help="hold out documents chosen at random (default: the last ones)",
     )
     command.add_argument(
-        "--limit", type=_whole_from(1), metavar="N", help="read only the first N documents"
+        "--jobs",
+        type=_whole_from(1),
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes for a large corpus (default: the cores there are)",
     )
     command.add_argument("--json", action="store_true", help="print the manifest, not a summary")
     command.set_defaults(run=_convert)
+
+    command = commands.add_parser(
+        "inspect",
+        parents=[inputs],
+        help="show what is in a corpus",
+        description="Show the size of a corpus, the lengths of its documents and its most frequent "
+        "words.",
+    )
+    command.add_argument(
+        "--document", type=_whole_from(1), metavar="N", help="show the words of document N as well"
+    )
+    command.add_argument(
+        "--plot", type=Path, metavar="FILE", help="draw counts, lengths and frequencies (.png)"
+    )
+    command.set_defaults(run=_inspect)
 
     command = commands.add_parser(
         "sample",
@@ -125,6 +143,84 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _input_parser() -> _Parser:
+    """Return the options that say what to read."""
+    parser = _Parser(add_help=False)
+    group = parser.add_argument_group("what to read")
+    group.add_argument(
+        "--corpus",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="a file, also in gzip; a folder of .txt files; or - for standard input",
+    )
+    group.add_argument(
+        "--vocab",
+        type=Path,
+        metavar="FILE",
+        help="a word a line, UTF-8; raw text can do without: then the words are those it has",
+    )
+    group.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="pairs: a document a line, id:count,id:count,... with ids from 1; "
+        "docword: UCI Bag-of-Words; mtx: Matrix Market; npz: SciPy; text: a document a line; "
+        "folder: a document a .txt file; jsonl: with --field; csv: with --column "
+        "(default: told from the content)",
+    )
+    group.add_argument(
+        "--limit", type=_whole_from(1), metavar="N", help="read only the first N documents"
+    )
+    group.add_argument(
+        "--skip-bad",
+        type=_whole_from(0),
+        default=0,
+        metavar="N",
+        help="leave out up to N bad lines and report them (default: 0)",
+    )
+    text = parser.add_argument_group("raw text", "Words are two or more letters, in lower case.")
+    text.add_argument("--field", metavar="NAME", help="the text's field in JSON Lines")
+    text.add_argument("--column", metavar="NAME", help="the text's column in CSV")
+    text.add_argument(
+        "--stop-words", metavar="WORDS", help="words to leave out: english, or a file, one a line"
+    )
+    text.add_argument(
+        "--min-df",
+        type=_document_frequency,
+        default=1,
+        metavar="N",
+        help="keep words that are in N documents or more; a share if N has a point (default: 1)",
+    )
+    text.add_argument(
+        "--max-df",
+        type=_document_frequency,
+        default=1.0,
+        metavar="N",
+        help="keep words that are in N documents or fewer; a share if N has a point (default: 1.0)",
+    )
+    text.add_argument(
+        "--max-words",
+        type=_whole_from(1),
+        metavar="N",
+        help="keep only the N words that occur most often",
+    )
+    return parser
+
+
+def _document_frequency(text: str) -> int | float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if "." in text and 0 <= number <= 1:
+        return number
+    if text.isascii() and text.isdigit() and number >= 1:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} must be a whole number from 1 on, or a share from 0.0 to 1.0"
+    )
+
+
 def _fraction(text: str) -> float:
     try:
         fraction = float(text)
@@ -144,20 +240,42 @@ def _whole_from(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _reading(options: argparse.Namespace) -> Reading:
+    return Reading(**{field.name: getattr(options, field.name) for field in fields(Reading)})
+
+
+def _report(error: CorpusError) -> None:
+    print(f"data_prep: left out: {error}", file=sys.stderr)
+
+
 def _convert(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     manifest = convert(
         options.corpus,
         options.vocab,
         options.out,
+        reading=_reading(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
-        limit=options.limit,
+        jobs=options.jobs,
+        report=_report,
     )
     if options.json:
         print(manifest.to_json(), end="")
     else:
         print(f"{_summary(manifest)}, {time.perf_counter() - start:.1f} s -> {options.out}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from data_prep.inspection import inspect
+
+    overview = inspect(options.corpus, options.vocab, _reading(options), options.document, _report)
+    print("\n".join(overview.lines()))
+    if options.plot:
+        from data_prep.plot import plot
+
+        plot(overview, options.plot)
+        print(f"-> {options.plot}")
 
 
 def _summary(manifest: Manifest) -> str:

@@ -9,20 +9,26 @@ from numpy.typing import NDArray
 MAX_COUNT = 1 << 24  # float32 holds every whole number up to here
 
 
+class CountsError(ValueError):
+    """Counts given several times for one word add up to more than `MAX_COUNT`."""
+
+
 @dataclass(frozen=True)
 class Counts:
-    """A (documents, vocabulary) matrix of counts in compressed rows.
+    """A matrix of counts in compressed rows: a document a row, each with at least one word.
 
-    It has the attributes of SciPy's `csr_array`, and no more: importing SciPy takes longer than
-    converting ten thousand documents.
+    It has the attributes of SciPy's `csr_array`, and no methods of it: importing SciPy takes
+    longer than converting ten thousand documents.
 
     Attributes:
-        indptr: (documents + 1,) int64, where each row starts and the last one ends.
+        documents: (rows,) int64 numbers of the documents, from 0, ascending.
+        indptr: (rows + 1,) int64, where each row starts and the last one ends.
         indices: (n,) int32 word ids, ascending within a row.
         data: (n,) float32 counts, whole numbers from 1 to `MAX_COUNT`.
-        shape: Numbers of documents and of words in the vocabulary.
+        shape: Numbers of rows and of words in the vocabulary.
     """
 
+    documents: NDArray[np.int64]
     indptr: NDArray[np.int64]
     indices: NDArray[np.int32]
     data: NDArray[np.float32]
@@ -31,25 +37,85 @@ class Counts:
     @classmethod
     def from_rows(
         cls,
-        lengths: NDArray[np.int64],
-        indices: NDArray[np.int32],
-        counts: NDArray[np.integer] | NDArray[np.float32],
+        documents: NDArray[np.int64],
+        lengths: NDArray[np.integer],
+        ids: NDArray[np.integer],
+        counts: NDArray[np.integer],
         vocabulary_size: int,
     ) -> Self:
-        """Build from the number of entries of each row, and the entries of all rows in order."""
-        indptr = np.concatenate(([0], np.cumsum(lengths)))
-        return cls(indptr, indices, counts.astype(np.float32), (lengths.size, vocabulary_size))
+        """Build from the number of entries of each row, and the entries of all rows in order.
+
+        The ids of a row may come in any order; counts given twice for one are added up.
+
+        Raises:
+            CountsError: A sum is above `MAX_COUNT`.
+        """
+        ascending = ids[1:] > ids[:-1]
+        ascending[np.cumsum(lengths[:-1]) - 1] = True
+        if not ascending.all():
+            lengths, ids, counts = _merge(lengths, ids, counts)
+            if counts.max(initial=0) > MAX_COUNT:
+                at = int(counts.argmax())
+                document = documents[np.searchsorted(np.cumsum(lengths), at, side="right")]
+                raise CountsError(
+                    f"document {document + 1}: the counts of word id {ids[at] + 1} add up to "
+                    f"{counts[at]}; at most {MAX_COUNT} is allowed"
+                )
+        return cls(
+            documents,
+            np.concatenate(([0], np.cumsum(lengths))),
+            ids.astype(np.int32, copy=False),
+            counts.astype(np.float32),
+            (documents.size, vocabulary_size),
+        )
+
+    @classmethod
+    def from_entries(cls, entries: NDArray[np.int32], vocabulary_size: int) -> Self:
+        """Build from entries (3, n): numbers of documents, which ascend, word ids and counts.
+
+        Raises:
+            CountsError: As `from_rows`.
+        """
+        documents, ids, counts = entries
+        starts = np.flatnonzero(np.diff(documents, prepend=-1))
+        lengths = np.diff(starts, append=documents.size)
+        return cls.from_rows(
+            documents[starts].astype(np.int64), lengths, ids, counts, vocabulary_size
+        )
+
+    def to_entries(self) -> NDArray[np.int32]:
+        """Return the entries (3, n): numbers of documents, word ids and counts."""
+        documents = np.repeat(self.documents.astype(np.int32), self.lengths())
+        return np.stack((documents, self.indices, self.data.astype(np.int32)))
 
     def lengths(self) -> NDArray[np.int64]:
         """Return the number of different words of each document."""
         return np.diff(self.indptr)
 
     def select(self, rows: NDArray[np.bool_]) -> Self:
-        """Return the documents that a mask (documents,) names."""
+        """Return the documents that a mask (rows,) names."""
         if rows.all():
             return self
         lengths = self.lengths()
-        entries = np.repeat(rows, lengths)
-        return self.from_rows(
-            lengths[rows], self.indices[entries], self.data[entries], self.shape[1]
+        entries = np.repeat(rows, lengths) if rows.any() else slice(0)
+        kept = lengths[rows]
+        return type(self)(
+            self.documents[rows],
+            np.concatenate(([0], np.cumsum(kept))),
+            self.indices[entries],
+            self.data[entries],
+            (kept.size, self.shape[1]),
         )
+
+
+def _merge(
+    lengths: NDArray[np.integer], ids: NDArray[np.integer], counts: NDArray[np.integer]
+) -> tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]:
+    """Sort the ids of each row and add up the counts of equal ones."""
+    rows = np.repeat(np.arange(lengths.size), lengths)
+    order = np.lexsort((ids, rows))
+    rows, ids = rows[order], ids[order]
+    first = np.ones(ids.size, np.bool_)
+    first[1:] = (np.diff(rows) > 0) | (np.diff(ids) > 0)
+    sums = np.add.reduceat(counts[order], np.flatnonzero(first), dtype=np.int64)
+    return np.bincount(rows[first], minlength=lengths.size), ids[first], sums

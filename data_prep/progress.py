@@ -9,14 +9,14 @@ _PERIOD = 0.1  # seconds between two drawings
 
 
 class Progress:
-    """Draws how much of a known amount is done, on stderr and only if that is a terminal.
+    """Draws how much is done, on stderr and only if that is a terminal.
 
     Args:
         label: What is being done.
-        total: The whole amount, in any unit.
+        total: The whole amount, in any unit; None when it is not known.
     """
 
-    def __init__(self, label: str, total: int) -> None:
+    def __init__(self, label: str, total: int | None = None) -> None:
         self._label = label
         self._total = total
         self._done = 0
@@ -37,8 +37,12 @@ class Progress:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PERIOD
             self._shown = True
-            filled = _WIDTH * self._done // self._total
-            bar = "#" * filled + "." * (_WIDTH - filled)
-            percent = 100 * self._done // self._total
-            sys.stderr.write(f"\r{self._label} [{bar}] {percent:3d} %")
+            sys.stderr.write(f"\r{self._label} {self._amount()}")
             sys.stderr.flush()
+
+    def _amount(self) -> str:
+        if self._total is None:
+            return f"{self._done:,}"
+        filled = _WIDTH * self._done // self._total
+        bar = "#" * filled + "." * (_WIDTH - filled)
+        return f"[{bar}] {100 * self._done // self._total:3d} %"

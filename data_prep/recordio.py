@@ -10,11 +10,19 @@ SageMaker developer guide, "Common data formats for training".
 import struct
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from data_prep.varints import (
+    VarintError,
+    decode_varints,
+    encode_varint,
+    encode_varints,
+    read_varint,
+)
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -29,6 +37,7 @@ _FEATURE_KEY = b"values"
 _LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
 _BLOCK_NONZEROS = 1 << 16  # encoded at once: small enough for the cache, large enough for NumPy
 _READ_BYTES = 1 << 20
+_MAX_HEAD_BYTES = 64  # in front of a tensor; more than it takes
 
 # A `uid` field of 0, 2, 3 and 5 bytes: in front of the features it moves their alignment.
 _SHIFTS = (b"", b"\x1a\x00", b"\x1a\x01-", b"\x1a\x03---")
@@ -36,10 +45,8 @@ _SHIFTS = (b"", b"\x1a\x00", b"\x1a\x01-", b"\x1a\x03---")
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _FLOAT32_TENSOR, _FLOAT64_TENSOR, _INT32_TENSOR = 2, 3, 7  # fields of the message `Value`
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
-_MAX_VARINT_BYTES = 10
+_VARINT_STEPS = 128 ** np.arange(1, 5)  # the first numbers that take one byte more
 _UNPACKED_WIRE = {_FLOAT32_TENSOR: _FIXED32, _FLOAT64_TENSOR: _FIXED64, _INT32_TENSOR: _VARINT}
-
-_Columns = tuple[NDArray[np.uint8], NDArray[np.bool_]]  # (n, width) bytes, and which are used
 
 
 class RecordIOError(ValueError):
@@ -121,97 +128,57 @@ def _join_frames(
     bounds = matrix.indptr[start : stop + 1].astype(np.int64)
     first, last = int(bounds[0]), int(bounds[-1])
     ids = matrix.indices[first:last]
-    digits, used, widths = _varint_table(matrix.shape[1])
-    keys = np.take(digits, ids, axis=0)[np.take(used, ids, axis=0)].tobytes()
+    digits, used, widths = encode_varints(ids, matrix.shape[1] - 1)
+    keys = digits.ravel().compress(used.ravel()).tobytes()
     values = matrix.data[first:last].astype("<f4", copy=False).tobytes()
 
-    # From the inside out: every message is preceded by its length.
-    shape = _varint_bytes(matrix.shape[1])
-    shape_field = b"\x1a" + _varint_bytes(len(shape)) + shape
-    name_field = b"\x0a" + _varint_bytes(len(_FEATURE_KEY)) + _FEATURE_KEY
+    shape = encode_varint(matrix.shape[1])
+    shape_field = _field_head(b"\x1a", len(shape)) + shape
     values_size = 4 * np.diff(bounds)
-    keys_size = np.add.reduceat(np.take(widths, ids), bounds[:-1] - first, dtype=np.int64)
+    keys_size = np.add.reduceat(widths, bounds[:-1] - first, dtype=np.int64)
     tensor_size = _field_size(values_size) + _field_size(keys_size) + len(shape_field)
-    value_size = _field_size(tensor_size)
-    entry_size = len(name_field) + _field_size(value_size)
-    payload_size = len(uid) + _field_size(entry_size)
-    if payload_size.max() > MAX_RECORD_BYTES:
-        row = start + int(payload_size.argmax())
+    if tensor_size.max() > MAX_RECORD_BYTES - _MAX_HEAD_BYTES:
+        row = start + int(tensor_size.argmax())
         raise RecordIOError(
-            f"row {row} takes {payload_size.max()} bytes; a record has at most {MAX_RECORD_BYTES}"
+            f"row {row} takes {tensor_size.max()} bytes; a record has at most {MAX_RECORD_BYTES}"
         )
-
-    heads = _join_columns(
-        MAGIC.to_bytes(4, "little"),
-        _little_endian(payload_size),
-        uid + b"\x0a",
-        _varints(entry_size),
-        name_field + b"\x12",
-        _varints(value_size),
-        b"\x12",
-        _varints(tensor_size),
-        b"\x0a",
-        _varints(values_size),
-    )
-    middles = _join_columns(b"\x12", _varints(keys_size))
-    tails = [shape_field + bytes(padding) for padding in (-payload_size % 4).tolist()]
+    sizes = tensor_size.tolist()
+    heads = [_record_head(size, uid) for size in sizes]
+    tails = [shape_field + bytes(padding) for padding in range(4)]
     pieces = zip(
-        heads, _split(values, values_size), middles, _split(keys, keys_size), tails, strict=True
+        heads,
+        map(_field_head, repeat(b"\x0a"), values_size.tolist()),
+        _split(values, values_size),
+        map(_field_head, repeat(b"\x12"), keys_size.tolist()),
+        _split(keys, keys_size),
+        [tails[-(len(head) + size) % 4] for head, size in zip(heads, sizes, strict=True)],
+        strict=True,
     )
     return b"".join(chain.from_iterable(pieces))
 
 
-def _varints(numbers: NDArray[np.int64]) -> _Columns:
-    """Write base-128 numbers, least digit first; the high bit says that another one follows."""
-    width = max(1, -(-int(numbers.max()).bit_length() // 7))
-    digits = numbers[:, np.newaxis] >> (7 * np.arange(width))
-    used = digits > 0
-    used[:, 0] = True
-    more = digits > 0x7F
-    return ((digits & 0x7F) | (more << 7)).astype(np.uint8), used
+# Most sizes come again and again.
+@lru_cache(maxsize=1 << 16)
+def _record_head(tensor_size: int, uid: bytes) -> bytes:
+    """Return all that stands in front of a tensor: every message is preceded by its length."""
+    head = _field_head(b"\x12", tensor_size)
+    name = _field_head(b"\x0a", len(_FEATURE_KEY)) + _FEATURE_KEY
+    head = name + _field_head(b"\x12", len(head) + tensor_size) + head
+    head = uid + _field_head(b"\x0a", len(head) + tensor_size) + head
+    return struct.pack("<II", MAGIC, len(head) + tensor_size) + head
 
 
-def _little_endian(numbers: NDArray[np.int64]) -> _Columns:
-    columns = numbers.astype("<u4").view(np.uint8).reshape(-1, 4)
-    return columns, np.ones_like(columns, dtype=np.bool_)
-
-
-@lru_cache(maxsize=2)
-def _varint_table(size: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.int64]]:
-    """Return the varint columns of all numbers below `size`, and the bytes each one takes."""
-    digits, used = _varints(np.arange(size))
-    return digits, used, np.count_nonzero(used, axis=1)
-
-
-def _varint_bytes(number: int) -> bytes:
-    digits, _ = _varints(np.array([number]))
-    return digits.tobytes()
+@lru_cache(maxsize=1 << 16)
+def _field_head(tag: bytes, size: int) -> bytes:
+    return tag + encode_varint(size)
 
 
 def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the bytes of a field: tag, length and payload."""
-    _, used = _varints(payload)
-    length_size: NDArray[np.int64] = np.count_nonzero(used, axis=1)
-    return 1 + length_size + payload
+    return 2 + np.searchsorted(_VARINT_STEPS, payload, side="right") + payload
 
 
-def _join_columns(*parts: bytes | _Columns) -> list[bytes]:
-    """Set parts side by side: constants, and columns with a row for every record."""
-    rows = next(len(part[0]) for part in parts if not isinstance(part, bytes))
-    columns, masks = [], []
-    for part in parts:
-        if isinstance(part, bytes):
-            constant = np.frombuffer(part, np.uint8)
-            columns.append(np.broadcast_to(constant, (rows, constant.size)))
-            masks.append(np.ones((rows, constant.size), dtype=np.bool_))
-        else:
-            columns.append(part[0])
-            masks.append(part[1])
-    used = np.hstack(masks)
-    return _split(np.hstack(columns)[used].tobytes(), np.count_nonzero(used, axis=1))
-
-
-def _split(buffer: bytes, sizes: NDArray[np.int64]) -> list[bytes]:
+def _split(buffer: bytes, sizes: NDArray[np.integer]) -> list[bytes]:
     bounds = [0, *np.cumsum(sizes).tolist()]
     return [buffer[start:stop] for start, stop in pairwise(bounds)]
 
@@ -234,27 +201,18 @@ def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr
     """
     from scipy import sparse  # here, since writing does without: its import takes 0.2 s
 
-    ids, counts, sizes = [], [], []
-    for record in decode(stream):
-        if record.keys is not None and record.shape is None:
-            raise RecordIOError(f"byte {record.offset}: a sparse record must have a shape")
-        words = record.values.size if record.shape is None else record.shape
-        if feature_dim is None:
-            feature_dim = words
-        if words != feature_dim:
-            raise RecordIOError(
-                f"byte {record.offset}: a vocabulary of {words} words, must be {feature_dim}"
-            )
-        present = np.flatnonzero(record.values)
-        ids.append(present if record.keys is None else record.keys[present])
-        counts.append(record.values[present])
-        sizes.append(present.size)
-    if feature_dim is None or not sizes:
+    parts: list[_Rows] = []
+    for batch in _batches(_read_frames(stream)):
+        rows = _decode_usual(batch)
+        if rows is None or feature_dim not in (None, rows.feature_dim):
+            rows = _decode_each(batch, feature_dim)
+        feature_dim = rows.feature_dim
+        parts.append(rows)
+    if not parts:
         raise RecordIOError("there is no record")
-    bounds = np.concatenate(([0], np.cumsum(sizes)))
-    matrix = sparse.csr_array(
-        (np.concatenate(counts), np.concatenate(ids), bounds), shape=(len(sizes), feature_dim)
-    )
+    ids, counts, lengths = (np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[:3])
+    bounds = np.concatenate(([0], np.cumsum(lengths)))
+    matrix = sparse.csr_array((counts, ids, bounds), shape=(lengths.size, parts[0].feature_dim))
     matrix.sum_duplicates()
     return matrix
 
@@ -271,14 +229,104 @@ def decode(stream: BinaryIO) -> Iterator[Record]:
             a split record, no tensor `values` or an empty one, keys out of range or not as many
             as values, a value that is not a finite float32.
     """
-    for offset, payload in _read_frames(stream):
-        try:
-            yield _decode_record(offset, payload)
-        except RecordIOError as error:
-            raise RecordIOError(f"byte {offset}: {error}") from None
+    return (_decode_frame(frame) for frame in _read_frames(stream))
 
 
-def _read_frames(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+class _Frame(NamedTuple):
+    offset: int
+    payload: bytes
+
+
+class _Rows(NamedTuple):
+    """Some rows of a matrix: ids and counts of all their entries, and how many each row has."""
+
+    ids: NDArray[np.int64]
+    counts: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+    feature_dim: int
+
+
+def _batches(frames: Iterator[_Frame]) -> Iterator[list[_Frame]]:
+    batch, size = [], 0
+    for frame in frames:
+        batch.append(frame)
+        size += len(frame.payload)
+        if size >= _READ_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _decode_usual(batch: list[_Frame]) -> _Rows | None:
+    """Decode records laid out as `encode` does, all at once; None when anything is different."""
+    try:
+        fields = [_split_usual(frame.payload) for frame in batch]
+        values, keys, shapes = (list(each) for each in zip(*fields, strict=True))
+        counts = _decode_values(_FLOAT32_TENSOR, b"".join(values))
+        ids = decode_varints(b"".join(keys))
+        feature_dim = _decode_shape(shapes[0])
+    except (RecordIOError, VarintError):
+        return None
+    if not all(values) or any(len(each) % 4 for each in values):
+        return None
+    lengths = np.array([len(each) // 4 for each in values])
+    stops = np.cumsum([len(each) for each in keys])
+    numbers = np.cumsum(np.frombuffer(b"".join(keys), np.uint8) < 0x80)
+    whole = all(keys) and all(each[-1] < 0x80 for each in keys)
+    if not whole or not np.array_equal(np.cumsum(lengths), numbers[stops - 1]):
+        return None
+    if feature_dim is None or shapes.count(shapes[0]) < len(shapes) or not counts.all():
+        return None
+    if ids.min() < 0 or ids.max() >= feature_dim:
+        return None
+    return _Rows(ids, counts, lengths, feature_dim)
+
+
+def _split_usual(payload: bytes) -> list[bytes]:
+    """Return values, keys and shape of the one tensor that fills a record, but for a `uid`."""
+    at = 2 + payload[1] if payload.startswith(b"\x1a") and len(payload) > 1 else 0
+    for start in (b"\x0a", b"\x0a\x06values\x12", b"\x12"):
+        size, at = _read_tagged(payload, at, start)
+        if at + size != len(payload):
+            raise RecordIOError("something else follows")
+    fields = []
+    for tag in (b"\x0a", b"\x12", b"\x1a"):
+        size, at = _read_tagged(payload, at, tag)
+        fields.append(payload[at : at + size])
+        at += size
+    if at != len(payload):
+        raise RecordIOError("something else follows")
+    return fields
+
+
+def _read_tagged(message: bytes, at: int, start: bytes) -> tuple[int, int]:
+    if not message.startswith(start, at):
+        raise RecordIOError("something else comes first")
+    return read_varint(message, at + len(start))
+
+
+def _decode_each(batch: list[_Frame], feature_dim: int | None) -> _Rows:
+    """Decode any records one by one, of the vocabulary that is given or that the first one has."""
+    ids, counts = [], []
+    for record in map(_decode_frame, batch):
+        if record.keys is not None and record.shape is None:
+            raise RecordIOError(f"byte {record.offset}: a sparse record must have a shape")
+        words = record.values.size if record.shape is None else record.shape
+        if feature_dim is None:
+            feature_dim = words
+        if words != feature_dim:
+            raise RecordIOError(
+                f"byte {record.offset}: a vocabulary of {words} words, must be {feature_dim}"
+            )
+        present = np.flatnonzero(record.values)
+        ids.append(present if record.keys is None else record.keys[present])
+        counts.append(record.values[present])
+    lengths = np.array([each.size for each in ids])
+    return _Rows(np.concatenate(ids), np.concatenate(counts), lengths, feature_dim or 0)
+
+
+def _read_frames(stream: BinaryIO) -> Iterator[_Frame]:
     offset = 0
     while head := _read(stream, 8):
         if len(head) < 8:
@@ -301,7 +349,7 @@ def _read_frames(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
             raise RecordIOError(
                 f"byte {offset}: the stream ends inside a record of {size} bytes, after {len(body)}"
             )
-        yield offset, body[:size]
+        yield _Frame(offset, body[:size])
         offset += 8 + padded
 
 
@@ -314,6 +362,13 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
+def _decode_frame(frame: _Frame) -> Record:
+    try:
+        return _decode_record(*frame)
+    except (RecordIOError, VarintError) as error:
+        raise RecordIOError(f"byte {frame.offset}: {error}") from None
+
+
 def _decode_record(offset: int, payload: bytes) -> Record:
     kind, tensor = _find_tensor(payload)
     # Numbers come packed or one by one, and a packed field in any number of pieces.
@@ -324,7 +379,7 @@ def _decode_record(offset: int, payload: bytes) -> Record:
                 raise RecordIOError(f"field {field} of the tensor has wire type {wire}")
             pieces[field] += content
     values = _decode_values(kind, pieces[1])
-    keys = _decode_varints(pieces[2])
+    keys = decode_varints(pieces[2])
     shape = _decode_shape(pieces[3])
     if not values.size:
         raise RecordIOError("the tensor has no values; SageMaker can't read empty documents")
@@ -359,9 +414,9 @@ def _find_tensor(payload: bytes) -> tuple[int, bytes]:
     return found
 
 
-def _decode_values(kind: int, packed: bytearray) -> NDArray[np.float32]:
+def _decode_values(kind: int, packed: bytes | bytearray) -> NDArray[np.float32]:
     if kind == _INT32_TENSOR:
-        return _decode_varints(packed).astype(np.int32).astype(np.float32)
+        return decode_varints(packed).astype(np.int32).astype(np.float32)
     dtype = np.dtype("<f4" if kind == _FLOAT32_TENSOR else "<f8")
     if len(packed) % dtype.itemsize:
         raise RecordIOError(f"{len(packed)} bytes of values do not divide into {dtype.name}")
@@ -372,30 +427,13 @@ def _decode_values(kind: int, packed: bytearray) -> NDArray[np.float32]:
     return values
 
 
-def _decode_shape(packed: bytearray) -> int | None:
-    shape = _decode_varints(packed).tolist()
+def _decode_shape(packed: bytes | bytearray) -> int | None:
+    shape = decode_varints(packed).tolist()
     if not shape:
         return None
     if len(shape) > 1 or not 1 <= shape[0] <= MAX_FEATURE_DIM:
         raise RecordIOError(f"shape is {shape}, must be one number from 1 to {MAX_FEATURE_DIM}")
     return int(shape[0])
-
-
-def _decode_varints(packed: bytearray) -> NDArray[np.int64]:
-    """Decode base-128 numbers of up to 64 bits, modulo 2**64 as protobuf does."""
-    if not packed:
-        return np.zeros(0, np.int64)
-    if packed[-1] > 0x7F:
-        raise RecordIOError("the tensor ends inside a number")
-    digits = np.frombuffer(packed, np.uint8)
-    ends = np.flatnonzero(digits < 0x80) + 1
-    starts = np.concatenate(([0], ends[:-1]))
-    widths = ends - starts
-    if widths.max() > _MAX_VARINT_BYTES:
-        raise RecordIOError(f"a number of more than {_MAX_VARINT_BYTES} bytes")
-    places = np.arange(digits.size) - np.repeat(starts, widths)
-    terms = (digits & 0x7F).astype(np.int64) << (7 * places)
-    return np.bitwise_or.reduceat(terms, starts)
 
 
 def _messages(message: bytes, number: int) -> Iterator[bytes]:
@@ -408,12 +446,12 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Walk over a protobuf message: field number, wire type and content (a varint's own bytes)."""
     at = 0
     while at < len(message):
-        tag, at = _read_varint(message, at)
+        tag, at = read_varint(message, at)
         field, wire = tag >> 3, tag & 7
         if wire == _BYTES:
-            size, at = _read_varint(message, at)
+            size, at = read_varint(message, at)
         elif wire == _VARINT:
-            size = _read_varint(message, at)[1] - at
+            size = read_varint(message, at)[1] - at
         elif wire in _FIXED_BYTES:
             size = _FIXED_BYTES[wire]
         else:
@@ -422,15 +460,3 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
             raise RecordIOError(f"field {field} runs past the end of its message")
         yield field, wire, message[at : at + size]
         at += size
-
-
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return the number at a position, and the position after it."""
-    number = 0
-    for place, byte in enumerate(message[at : at + _MAX_VARINT_BYTES]):
-        number |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return number, at + place + 1
-    raise RecordIOError(
-        "not a protobuf message: it ends inside a number, or the number is too long"
-    )

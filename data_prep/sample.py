@@ -98,7 +98,7 @@ def write_sample(
 
 
 def _plant_topics(
-    size: int, topics: int, rng: np.random.Generator
+    size: int, topics: int, rng: "np.random.Generator"
 ) -> tuple[list[str], NDArray[np.float64]]:
     """Return the vocabulary in alphabetical order and each topic's probabilities of its words."""
     own = [
@@ -124,7 +124,7 @@ def _draw_documents(
     documents: int,
     alpha: NDArray[np.float64],
     beta: NDArray[np.float64],
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield the word ids, ascending, and the counts of each document."""
     for _ in range(documents):

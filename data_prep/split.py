@@ -14,7 +14,8 @@ def held_out(documents: int, test_fraction: float, seed: int | None = None) -> N
     it is written as: with 0.9 one of ten documents is for training, where floats would give none.
     """
     training = int((1 - Fraction(str(test_fraction))) * documents)
-    mask = np.arange(documents) >= training
+    mask = np.zeros(documents, np.bool_)
+    mask[training:] = True
     if seed is not None:
         np.random.default_rng(seed).shuffle(mask)
     return mask

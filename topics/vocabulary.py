@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from data_prep.corpus import CorpusError
+from data_prep.vocabulary import read_vocabulary
+
 
 class VocabularyError(ValueError):
     """A vocabulary that can't be read or is not the model's."""
@@ -18,14 +21,12 @@ def load(file: Path, size: int) -> list[str]:
         VocabularyError: There is no such file, its size differs, or a word would not print.
     """
     try:
-        words = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except OSError as error:
-        raise VocabularyError(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise VocabularyError(f"{file}: not UTF-8: {error}") from None
+        words = read_vocabulary(file)
+    except CorpusError as error:
+        raise VocabularyError(str(error)) from None
     if len(words) != size:
         raise VocabularyError(f"{file} has {len(words)} words, the model {size}")
     for number, word in enumerate(words, 1):
         if not word.isprintable():
-            raise VocabularyError(f"{file}, line {number}: {word!r} holds control characters")
+            raise VocabularyError(f"{file}:{number}: {word!r} holds control characters")
     return words

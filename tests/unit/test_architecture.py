@@ -9,7 +9,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 ROOMS = {"data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
-    "data_prep": {"numpy", "scipy"},
+    "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "numpy", "scipy"},
     "stacks": {"aws_cdk", "constructs", "pydantic"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},

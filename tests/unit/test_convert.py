@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from data_prep import lines, recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
+from data_prep.reading import Reading
 from data_prep.recordio import read_matrix
 
 FILES = ["manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
@@ -68,7 +70,7 @@ def test_a_seed_holds_out_others_and_keeps_the_order(
 
 
 def test_the_manifest_tells_what_was_written(corpus: Path, vocabulary: Path, out: Path) -> None:
-    manifest = convert(corpus, vocabulary, out, limit=19)
+    manifest = convert(corpus, vocabulary, out, reading=Reading(limit=19))
     train = (out / "train.recordio").read_bytes()
     assert manifest == Manifest.load(out)
     assert manifest.source == Source("corpus.txt", "words.txt", 19)
@@ -122,6 +124,16 @@ def test_other_files_in_the_folder_stay(corpus: Path, vocabulary: Path, out: Pat
 
 
 # Bad input
+
+
+def test_a_document_that_is_too_large_for_a_record_is_refused(
+    corpus: Path, vocabulary: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordio, "MAX_RECORD_BYTES", 50)
+    corpus.write_text("1:1\n" + ",".join(f"{word}:1" for word in range(1, 21)), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"documents 1 to 2: row 1 takes \d+ bytes; .* most 50"):
+        convert(corpus, vocabulary, out, test_fraction=0)
+    assert not out.parent.exists()
 
 
 def test_bad_input_leaves_nothing_behind(corpus: Path, vocabulary: Path, out: Path) -> None:
@@ -202,7 +214,88 @@ def test_the_old_manifest_goes_first_and_the_new_one_comes_last(
     assert len(changes) == 6
 
 
+# Several processes
+
+
+@pytest.fixture
+def pieces_of_40_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "PIECE_BYTES", 40)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+def test_several_processes_write_the_same_bytes_and_no_other_files(
+    corpus: Path, vocabulary: Path, out: Path, seed: int | None, pieces_of_40_bytes: None
+) -> None:
+    corpus.write_bytes(corpus.read_bytes() * 9 + b"\n\n1:1\n")
+    convert(corpus, vocabulary, out / "one", seed=seed)
+    convert(corpus, vocabulary, out / "two", seed=seed, jobs=2)
+    assert contents(out / "one") == contents(out / "two")
+
+
+def test_bad_input_is_told_alike_by_several_processes(
+    corpus: Path, vocabulary: Path, out: Path, pieces_of_40_bytes: None
+) -> None:
+    corpus.write_bytes(corpus.read_bytes() * 9 + b"21:1\n" + corpus.read_bytes())
+    with pytest.raises(CorpusError, match=r":181:1: word id '21'"):
+        convert(corpus, vocabulary, out, jobs=2)
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_bad_lines_up_to_a_number_are_left_out_and_reported(
+    corpus: Path, vocabulary: Path, out: Path, jobs: int, pieces_of_40_bytes: None
+) -> None:
+    corpus.write_bytes(b"bad\n" + corpus.read_bytes() * 9 + b"21:1\n")
+    reported: list[CorpusError] = []
+    with pytest.raises(CorpusError, match=r":182:1: word id '21'"):
+        convert(corpus, vocabulary, out, reading=Reading(skip_bad=1), jobs=jobs)
+    manifest = convert(
+        corpus, vocabulary, out, reading=Reading(skip_bad=2), jobs=jobs, report=reported.append
+    )
+    assert [str(error).split(":", 1)[1] for error in reported] == [
+        "1:1: 'bad' must be of the form id:count",
+        "182:1: word id '21' must be a whole number from 1 to 20",
+    ]
+    assert manifest.empty_documents == 2
+
+
+def test_triples_in_any_order_are_sorted_by_several_processes(
+    corpus: Path, vocabulary: Path, out: Path, pieces_of_40_bytes: None
+) -> None:
+    rows = [(row * 7 % 100 + 1, row % 20 + 1) for row in range(100)]
+    text = "".join(f"{document} {word} 1\n" for document, word in rows)
+    corpus.write_text(f"100\n20\n100\n{text}", encoding="utf-8")
+    manifest = convert(corpus, vocabulary, out, test_fraction=0, jobs=2)
+    assert (manifest.train.documents, manifest.train.nonzeros) == (100, 100)
+    assert documents(out / "train.recordio") == [word - 1 for _, word in sorted(rows)]
+
+
+# Other formats
+
+
+def test_the_vocabulary_of_raw_text_is_written_and_can_be_given_back(
+    corpus: Path, out: Path
+) -> None:
+    corpus.write_text("cat dog\nbird cat\n", encoding="utf-8")
+    manifest = convert(corpus, None, out / "one", test_fraction=0)
+    assert manifest.source == Source("corpus.txt", "vocab.txt", None)
+    assert (out / "one" / "vocab.txt").read_text(encoding="utf-8") == "bird\ncat\ndog\n"
+    corpus.write_text("dog emu dog\n", encoding="utf-8")
+    again = convert(corpus, out / "one" / "vocab.txt", out / "two", test_fraction=0)
+    assert again.vocabulary == manifest.vocabulary
+    with (out / "two" / "train.recordio").open("rb") as stream:
+        assert read_matrix(stream).toarray().tolist() == [[0, 0, 2]]
+
+
 # Real input
+
+
+def test_the_kos_counts_convert_to_the_known_totals(kos: Path, out: Path) -> None:
+    manifest = convert(kos / "docword.kos.txt.gz", kos / "vocab.kos.txt", out, test_fraction=0)
+    train = manifest.train
+    assert (train.documents, manifest.vocabulary.size) == (3430, 6906)
+    assert (train.nonzeros, train.tokens) == (353_160, 467_714)
 
 
 def test_the_nyt_counts_convert_to_the_known_totals(nyt: Path, out: Path) -> None:

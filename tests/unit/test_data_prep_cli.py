@@ -1,6 +1,8 @@
 """The command line `python -m data_prep`."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +88,8 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(
     ("arguments", "problem"),
     [
         ([], "required: COMMAND"),
-        (["convert"], "--corpus, --vocab, --out"),
+        (["convert"], "--corpus, --out"),
+        (["inspect"], "--corpus"),
         (["sample", "--out", "x", "--topics", "13"], "--topics"),
         (["sample", "--out", "x", "--vocabulary", "10"], "must be a whole number from 120 on"),
     ],
@@ -109,6 +112,11 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
         ("--test-fraction", "-0.1"),
         ("--test-fraction", "nan"),
         ("--test-fraction", "five"),
+        ("--jobs", "0"),
+        ("--skip-bad", "-1"),
+        ("--min-df", "0"),
+        ("--min-df", "2.0"),
+        ("--max-df", "x"),
         ("--limit", "0"),
         ("--limit", "1.5"),
         ("--seed", "-1"),
@@ -130,3 +138,63 @@ def test_help_teaches_with_an_example(capsys: pytest.CaptureFixture[str]) -> Non
         main(["--help"])
     assert caught.value.code == 0
     assert "python -m data_prep sample --out" in capsys.readouterr().out
+
+
+def test_inspect_prints_what_is_in_a_corpus_and_draws_it(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    files = ["--corpus", str(sample / "corpus.txt"), "--vocab", str(sample / "vocab.txt")]
+    picture = sample / "plot.png"
+    assert main(["inspect", *files, "--document", "3", "--plot", str(picture)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "documents    40 (0 without words)"
+    assert printed[-2].startswith("document 3: ")
+    assert printed[-1] == f"-> {picture}"
+    assert picture.is_file()
+
+
+def test_bad_lines_that_are_left_out_are_reported_on_stderr(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (sample / "corpus.txt").open("a", encoding="utf-8") as stream:
+        stream.write("nonsense\n")
+    capsys.readouterr()
+    assert convert(sample, "--skip-bad", "1") == 0
+    assert capsys.readouterr().err == (
+        f"data_prep: left out: {sample / 'corpus.txt'}:41:1: "
+        "'nonsense' must be of the form id:count\n"
+    )
+
+
+def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "data_prep", "convert", "--corpus=-", f"--out={tmp_path / 'out'}"],
+        cwd=ROOT,
+        input=b"the cat\nthe dog\n" * 20,
+        capture_output=True,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
+
+
+def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
+    """The signal goes to all its processes, as from a terminal; nothing is left."""
+    corpus = tmp_path / "corpus.txt"
+    line = ",".join(f"{word}:1" for word in range(1, 1001)) + "\n"
+    corpus.write_text(line * 20_000, encoding="utf-8")
+    words = "".join(f"word{word}\n" for word in range(1, 1001))
+    (tmp_path / "vocab.txt").write_text(words, encoding="utf-8")
+    files = [f"--corpus={corpus}", f"--vocab={tmp_path / 'vocab.txt'}", f"--out={tmp_path / 'out'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "data_prep", "convert", *files, "--jobs=2"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not list(tmp_path.glob("out/.partial-*/*.train")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate()
+    assert (process.returncode, errors) == (1, b"data_prep: interrupted\n")
+    assert not (tmp_path / "out").exists()

@@ -61,3 +61,13 @@ def test_nothing_is_drawn_for_work_of_less_than_a_second(
     with Progress("reading", 10) as progress:
         progress.advance(10)
     assert terminal.getvalue() == ""
+
+
+def test_without_a_known_total_the_amount_is_shown(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    with Progress("reading") as progress:
+        clock[0] += 2
+        progress.advance(1234)
+        assert terminal.getvalue() == "\rreading 1,234"

@@ -351,3 +351,30 @@ def test_damaged_records_raise_nothing_but_the_error_of_the_module(
 def test_any_payload_raises_nothing_but_the_error_of_the_module(payload: bytes) -> None:
     with suppress(RecordIOError):
         read_matrix(io.BytesIO(frame(payload)))
+
+
+@given(matrices(), st.data())
+def test_records_are_read_alike_all_at_once_and_one_by_one(
+    original: sparse.csr_array, data: st.DataObject
+) -> None:
+    words = original.shape[1]
+    payload = bytearray(next(encode(original[[0]]))[8:])
+    for _ in range(data.draw(st.integers(0, 2))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    content = frame(bytes(payload))
+    # A record with a zero is out of the usual, so that all records are read one by one.
+    unusual = record(floats(0) + keys(0) + shape(words))
+
+    def result(content: bytes) -> tuple[list[int], list[float]] | str:
+        try:
+            matrix = read_matrix(io.BytesIO(content), words)
+        except RecordIOError as error:
+            return re.sub(r"^byte \d+", "", str(error))
+        return matrix.indices.tolist(), matrix.data.tolist()
+
+    assert result(content) == result(unusual + content)
+
+
+def test_no_record_is_refused_although_the_vocabulary_is_known() -> None:
+    with pytest.raises(RecordIOError, match="there is no record"):
+        read_matrix(io.BytesIO(b""), feature_dim=3)

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 
 from data_prep.convert import convert
-from data_prep.corpus import read_corpus, read_vocabulary
+from data_prep.corpus import Log
+from data_prep.pairs import Pairs
 from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
+from data_prep.vocabulary import read_vocabulary
+from tests.unit.readers import read_all
 
 
 def test_a_sample_is_a_corpus_that_converts(tmp_path: Path) -> None:
@@ -58,9 +61,9 @@ def test_a_topic_is_about_its_theme(tmp_path: Path) -> None:
 
 def test_word_frequencies_are_those_of_the_model(tmp_path: Path) -> None:
     write_sample(tmp_path, documents=2000, vocabulary_size=MIN_VOCABULARY, topics=2)
-    corpus = read_corpus(tmp_path / "corpus.txt", MIN_VOCABULARY)
+    corpus = Pairs.open(tmp_path / "corpus.txt", "sample", MIN_VOCABULARY)
     drawn = np.zeros(MIN_VOCABULARY)
-    for block in corpus.blocks:
+    for block in read_all(corpus, Log()):
         drawn += np.bincount(block.indices, block.data, MIN_VOCABULARY)
     with np.load(tmp_path / "planted.npz") as planted:
         expected = planted["beta"].mean(axis=0)

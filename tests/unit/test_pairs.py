@@ -3,12 +3,13 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.corpus import CorpusError, read_corpus, read_vocabulary
+from data_prep.corpus import CorpusError, Log
+from data_prep.pairs import Pairs
+from tests.unit.readers import dense, read_all
 
 
 @pytest.fixture
@@ -17,19 +18,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> list[list[float]]:
-    """Return the documents as dense rows; the file's content is what was announced."""
+    """Return the documents as dense rows."""
     file.write_bytes(content)
-    corpus = read_corpus(file, words, limit)
-    rows: list[list[float]] = []
-    for block in corpus.blocks:
-        assert block.shape == (block.indptr.size - 1, words)
-        for start, stop in zip(block.indptr[:-1], block.indptr[1:], strict=True):
-            row = np.zeros(words)
-            row[block.indices[start:stop]] = block.data[start:stop]
-            assert (np.diff(block.indices[start:stop]) > 0).all()
-            rows.append(row.tolist())
-    assert len(rows) == corpus.documents
-    return rows
+    return dense(Pairs.open(file, str(file), words, limit), Log())
 
 
 # Good input
@@ -41,7 +32,7 @@ def test_ids_count_from_one_and_a_document_is_a_line(file: Path) -> None:
 
 def test_counts_are_float32_and_ids_int32(file: Path) -> None:
     file.write_bytes(b"1:16777216\n")
-    (block,) = read_corpus(file, 1).blocks
+    (block,) = read_all(Pairs.open(file, "corpus", 1), Log())
     assert (str(block.indptr.dtype), str(block.indices.dtype)) == ("int64", "int32")
     assert (str(block.data.dtype), block.data.tolist()) == ("float32", [16777216])
 
@@ -183,11 +174,6 @@ def test_a_corpus_without_documents_is_refused(file: Path, content: bytes) -> No
         read(file, content)
 
 
-def test_a_corpus_that_is_not_there_is_refused(file: Path) -> None:
-    with pytest.raises(CorpusError, match=r"corpus\.txt: No such file or directory"):
-        read_corpus(file, 9)
-
-
 @given(st.binary(max_size=60) | st.text("0123456789:,\n\r ", max_size=60).map(str.encode))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content: bytes) -> None:
@@ -195,45 +181,12 @@ def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content
         assert read(file, content)
 
 
-# Vocabulary
-
-
-def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
-    file.write_bytes("new york\r\nzürich \nid\n\n".encode())
-    assert read_vocabulary(file) == ["new york", "zürich", "id"]
-
-
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"", ": the file is empty, must be one word a line"),
-        (b"\n \n", ": the file is empty, must be one word a line"),
-        (b"a\n\nb\n", ":2: the line is blank, must be a word"),
-        (b"\na\n", ":1: the line is blank, must be a word"),
-        (b"a\nb\na\n", ":3: the word 'a' is on line 1 already"),
-        (b"a\nb\xff\n", ":2:2: byte 0xff is not UTF-8"),
-        ("a\nb\u2028c\n".encode(), r":2: the word 'b\u2028c' contains a line break"),
-    ],
-)
-def test_bad_vocabularies_are_told_with_the_line(file: Path, content: bytes, problem: str) -> None:
-    file.write_bytes(content)
-    with pytest.raises(CorpusError) as caught:
-        read_vocabulary(file)
-    assert str(caught.value) == f"{file}{problem}"
-
-
-def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="Is a directory"):
-        read_vocabulary(tmp_path)
-
-
 # Real input
 
 
 def test_the_nyt_counts_have_the_known_totals(nyt: Path) -> None:
-    words = read_vocabulary(nyt / "nyt_vocab.dat")
-    corpus = read_corpus(nyt / "nyt_data.txt", len(words))
-    blocks = list(corpus.blocks)
-    assert (corpus.documents, len(words)) == (9172, 3012)
+    corpus = Pairs.open(nyt / "nyt_data.txt", "nyt", 3012)
+    blocks = list(read_all(corpus, Log()))
+    assert corpus.documents == 9172
     assert sum(block.data.size for block in blocks) == 877_689
     assert sum(block.data.sum(dtype=float) for block in blocks) == 1_294_534

@@ -1,0 +1,67 @@
+"""From entries - document, word, count - to documents."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from data_prep.corpus import CorpusError, Entries, OutOfOrderError, Piece
+from data_prep.counts import Counts, CountsError
+
+_NONE = np.zeros((3, 0), np.int32)
+
+
+def check_words(name: str, documents: int, words: int, vocabulary_size: int) -> None:
+    """Check that a matrix of documents x words fits the vocabulary.
+
+    Raises:
+        CorpusError: It has more or fewer words.
+    """
+    if words != vocabulary_size:
+        transposed = "; are its rows words? They must be documents"
+        raise CorpusError(
+            f"{name}: there are {words} words, but {vocabulary_size} in the vocabulary"
+            f"{transposed if documents == vocabulary_size else ''}"
+        )
+
+
+def group(
+    blocks: Iterable[Entries], piece: Piece, documents: int, vocabulary_size: int, name: str
+) -> Iterator[Counts]:
+    """Yield the documents of a piece from its entries, up to a number of documents of the corpus.
+
+    Raises:
+        CorpusError: As `counts_of`.
+        OutOfOrderError: A document's entries are not next to each other, or not of this piece.
+    """
+    rest = _NONE
+    for block in blocks:
+        entries = np.concatenate((rest, block), axis=1)
+        numbers = entries[0]
+        if numbers[0] < piece.first or (np.diff(numbers) < 0).any():
+            raise OutOfOrderError
+        if numbers[-1] >= piece.after:
+            if piece.after < documents:
+                raise OutOfOrderError
+            rest = entries[:, : np.searchsorted(numbers, documents)]
+            break
+        # The last document may go on in the next block.
+        end = np.searchsorted(numbers, numbers[-1])
+        if end:
+            yield counts_of(entries[:, :end], vocabulary_size, name)
+            rest = entries[:, end:]
+        else:
+            rest = counts_of(entries, vocabulary_size, name).to_entries()
+    if rest.size:
+        yield counts_of(rest, vocabulary_size, name)
+
+
+def counts_of(entries: Entries, vocabulary_size: int, name: str) -> Counts:
+    """Return entries in the order of documents as counts.
+
+    Raises:
+        CorpusError: The counts of a word in a document add up to too much.
+    """
+    try:
+        return Counts.from_entries(entries, vocabulary_size)
+    except CountsError as error:
+        raise CorpusError(f"{name}: {error}") from None

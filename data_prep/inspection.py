@@ -1,0 +1,131 @@
+"""Find out what is in a corpus."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.corpus import Corpus, CorpusError, Log, check_promise
+from data_prep.counts import Counts
+from data_prep.opening import open_corpus
+from data_prep.progress import Progress
+from data_prep.reading import Reading
+from data_prep.sorting import with_documents_in_order
+
+_TOP_WORDS = 20
+_MAX_CELLS = 200  # of the heat map, in each direction
+
+
+class Overview:
+    """What is in a corpus.
+
+    Args:
+        words: The vocabulary.
+        documents: Number of documents, those without words included.
+        document: Number of the document to show, from 1; None for none.
+
+    Attributes:
+        nonzeros: Number of different words of each document, added up.
+        lengths: How many documents have a length, by that length in words.
+        word_counts: (vocabulary,) how often each word occurs.
+        cells: (rows, columns) counts of some neighbouring words in some neighbouring documents.
+        shown: (vocabulary,) word counts of the document to show.
+    """
+
+    def __init__(self, words: list[str], documents: int, document: int | None = None) -> None:
+        self.words = words
+        self.documents = documents
+        self.document = document
+        self.nonzeros = 0
+        self.lengths: Counter[int] = Counter({0: documents})
+        self.word_counts = np.zeros(len(words))
+        self.cells = np.zeros((min(documents, _MAX_CELLS), min(len(words), _MAX_CELLS)))
+        self.shown = np.zeros(len(words))
+
+    def add(self, counts: Counts) -> None:
+        """Take in some documents."""
+        lengths = np.add.reduceat(counts.data, counts.indptr[:-1], dtype=np.float64)
+        self.lengths.update(lengths.astype(np.int64).tolist())
+        self.lengths[0] -= lengths.size
+        self.nonzeros += counts.data.size
+        self.word_counts += np.bincount(counts.indices, counts.data, len(self.words))
+        documents = np.repeat(counts.documents, counts.lengths())
+        rows, columns = self.cells.shape
+        cells = (documents * rows // self.documents) * columns
+        cells += counts.indices.astype(np.int64) * columns // len(self.words)
+        added = np.bincount(cells, counts.data, self.cells.size)
+        self.cells += added.reshape(self.cells.shape)
+        if self.document is not None:
+            here = documents == self.document - 1
+            self.shown[counts.indices[here]] = counts.data[here]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the text for a reader."""
+        tokens = int(self.word_counts.sum())
+        used = np.count_nonzero(self.word_counts)
+        quartiles = ", ".join(f"{self.quantile(share):,}" for share in (0, 0.25, 0.5, 0.75, 1))
+        yield f"documents    {self.documents:,} ({self.lengths[0]:,} without words)"
+        yield f"vocabulary   {len(self.words):,} words ({len(self.words) - used:,} do not occur)"
+        yield f"non-zeros    {self.nonzeros:,}"
+        yield f"tokens       {tokens:,}"
+        yield f"length       mean {tokens / self.documents:,.1f}; quartiles {quartiles}"
+        yield f"most often   {self._top(self.word_counts, _TOP_WORDS)}"
+        if self.document is not None:
+            shown = self._top(self.shown, len(self.words))
+            yield f"document {self.document}: {shown or 'no words'}"
+
+    def quantile(self, share: float) -> int:
+        """Return the length that a share of the documents does not exceed."""
+        lengths = sorted(self.lengths)
+        reached = np.cumsum([self.lengths[length] for length in lengths])
+        return lengths[np.searchsorted(reached, max(1, share * self.documents))]
+
+    def _top(self, counts: NDArray[np.float64], limit: int) -> str:
+        ids = np.argsort(-counts, kind="stable")[: min(limit, np.count_nonzero(counts))]
+        return ", ".join(f"{self.words[id_]} {counts[id_]:,.0f}" for id_ in ids)
+
+
+def inspect(
+    corpus: Path,
+    vocabulary: Path | None,
+    reading: Reading,
+    document: int | None = None,
+    report: Callable[[CorpusError], None] = lambda _: None,
+) -> Overview:
+    """Read a corpus from its start to its end.
+
+    Args:
+        corpus: As for `convert`, as are the others.
+        vocabulary: A word a line.
+        reading: How to read the corpus.
+        document: Number of a document to show, from 1.
+        report: Called for each bad line that was left out.
+
+    Raises:
+        CorpusError: The corpus or the vocabulary is no good, or there is no such document.
+    """
+    with open_corpus(corpus, vocabulary, reading) as (words, opened):
+        if document is not None and document > opened.documents:
+            raise CorpusError(f"{opened.name}: there is no document {document}")
+        overview, log = with_documents_in_order(
+            opened,
+            lambda ordered: _read(
+                ordered, Overview(words, opened.documents, document), Log(reading.skip_bad)
+            ),
+            reading.skip_bad,
+        )
+    for error in log.bad:
+        report(error)
+    return overview
+
+
+def _read(corpus: Corpus, overview: Overview, log: Log) -> tuple[Overview, Log]:
+    with Progress("reading", corpus.documents) as progress:
+        for piece in corpus.pieces:
+            for counts in corpus.read(piece, log):
+                overview.add(counts)
+                progress.advance(counts.shape[0])
+    check_promise(corpus, log)
+    return overview, log

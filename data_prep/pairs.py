@@ -1,0 +1,160 @@
+"""Read a document a line, as `id:count,id:count,...`.
+
+Word ids count from 1: the lines of the vocabulary file. A blank line is a document without words;
+blank lines at the end of what is read are none. Ids may come in any order, and counts given twice
+for one word are added up.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Self
+
+import numpy as np
+
+from data_prep import lines
+from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.counts import MAX_COUNT, Counts, CountsError
+from data_prep.digits import Numbers, within
+from data_prep.lines import BLANKS, decode, parse_number, quote
+
+_NEXT, _LAST = (int.from_bytes(marks, "little") for marks in (b":,", b":\n"))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A corpus of `id:count,...` lines; memory is bounded by the longest line."""
+
+    promised: ClassVar[None] = None
+
+    path: Path
+    name: str
+    vocabulary_size: int
+    documents: int
+    pieces: list[Piece]
+
+    @classmethod
+    def open(cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None) -> Self:
+        """Open a file for its first `limit` documents, by default all; errors call it `name`.
+
+        Raises:
+            CorpusError: There are no documents.
+        """
+        with path.open("rb") as stream:
+            pieces = _cut(stream, sys.maxsize if limit is None else limit)
+        if not pieces:
+            raise CorpusError(f"{name}: the file has no documents, must be lines of id:count,...")
+        return cls(path, name, vocabulary_size, pieces[-1].after, pieces)
+
+    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+        """Yield the documents of a piece, as `Corpus.read`."""
+        first = piece.first
+        for _, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
+            parsed = _parse_block(text, first, self.vocabulary_size)
+            if parsed is None:
+                parsed = self._parse_lines(text, first, log)
+            counts, documents = parsed
+            if counts.shape[0]:
+                yield counts
+            first += documents
+
+    def _parse_lines(self, text: bytes, first: int, log: Log) -> tuple[Counts, int]:
+        """Parse lines one by one: slow, takes blanks around a line, and knows where an error is."""
+        documents = []
+        for number, line in enumerate(text.split(b"\n")[:-1], first):
+            try:
+                documents.append(
+                    _parse_line(line, self.vocabulary_size, f"{self.name}:{number + 1}")
+                )
+            except CorpusError as error:
+                log.skip(error)
+                documents.append({})
+        lengths = np.array([len(document) for document in documents])
+        entries = [entry for document in documents for entry in document.items()]
+        ids, counts = np.array(entries, np.int32).reshape(-1, 2).T
+        filled = np.flatnonzero(lengths)
+        rows = Counts.from_rows(
+            filled + first, lengths[filled], ids - 1, counts, self.vocabulary_size
+        )
+        return rows, len(documents)
+
+
+def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
+    """Cut the first `limit` lines into pieces, blank lines at their ends left out."""
+    pieces: dict[int, Piece] = {}
+    offset = start = lines.text_start(stream)
+    line = first = 0
+    stream.seek(offset)
+    while line < limit and (chunk := stream.read(lines.BLOCK_BYTES)):
+        newlines = lines.count_newlines(chunk)
+        if newlines >= limit - line:
+            newlines = limit - line
+            chunk = b"\n".join(chunk.split(b"\n", newlines)[:-1]) + b"\n"
+        content = len(chunk.rstrip(BLANKS.encode()))
+        if content:
+            last = line + newlines - chunk.count(b"\n", content)
+            pieces[start] = Piece(start, offset + content, first, last + 1)
+        line += newlines
+        offset += len(chunk)
+        if newlines and offset - start >= lines.PIECE_BYTES:
+            cut = offset - len(chunk) + chunk.rfind(b"\n") + 1
+            if start in pieces:
+                piece = pieces[start]
+                pieces[start] = Piece(start, min(piece.stop, cut), first, min(piece.after, line))
+            start, first = cut, line
+    return list(pieces.values())
+
+
+def _parse_block(text: bytes, first: int, vocabulary_size: int) -> tuple[Counts, int] | None:
+    """Parse lines by array arithmetic; None when anything looks unusual."""
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
+    numbers = Numbers(text)
+    newlines = np.flatnonzero(numbers.marks == ord("\n"))
+    blank = numbers.widths[newlines] == 0
+    blank[1:] &= np.diff(newlines) == 1
+    blank[0] &= newlines[0] == 0
+    if blank.any():
+        numbers.drop(newlines[blank])
+    if not numbers.ends.size or numbers.ends.size % 2:
+        return None
+    marks = numbers.marks.view("<u2")  # what follows an id, and what follows its count
+    line_ends = marks == _LAST
+    if not (line_ends | (marks == _NEXT)).all():
+        return None
+    if not numbers.can_be_parsed():
+        return None
+    ids = numbers.parse(np.s_[0::2]) - 1
+    counts = numbers.parse_short(np.s_[1::2])
+    if not (within(ids, vocabulary_size) and within(counts - 1, MAX_COUNT)):
+        return None
+    documents = np.flatnonzero(~blank) + first
+    lengths = np.diff(np.flatnonzero(line_ends), prepend=-1)
+    try:
+        rows = Counts.from_rows(documents, lengths, ids, counts, vocabulary_size)
+    except CountsError:
+        return None
+    return rows, blank.size
+
+
+def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]:
+    text = decode(line, place).rstrip(BLANKS)
+    items = text.lstrip(BLANKS)
+    column = len(text) - len(items) + 1
+    counts: dict[int, int] = {}
+    for item in items.split(",") if items else ():
+        word, colon, count = item.partition(":")
+        if not colon:
+            raise CorpusError(f"{place}:{column}: {quote(item)} must be of the form id:count")
+        number = parse_number(word, vocabulary_size, "word id", f"{place}:{column}")
+        column += len(word) + 1
+        total = counts.get(number, 0) + parse_number(count, MAX_COUNT, "count", f"{place}:{column}")
+        if total > MAX_COUNT:
+            raise CorpusError(
+                f"{place}:{column}: the counts of word id {number} add up to {total}; "
+                f"at most {MAX_COUNT} is allowed"
+            )
+        counts[number] = total
+        column += len(count) + 1
+    return counts

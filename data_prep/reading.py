@@ -1,0 +1,30 @@
+"""How a corpus is to be read."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Options of all readers.
+
+    Attributes:
+        format: One of `opening.FORMATS`; None to tell it from the content.
+        limit: Number of documents to read; None for all.
+        skip_bad: How many bad lines are left out instead of refused.
+        field: The field of a JSON Lines file that has the text.
+        column: The column of a CSV file that has the text.
+        stop_words: Words of raw text to leave out: `english`, or a file with one a line.
+        min_df: In how many documents a word of raw text must be: a number, or a share below 1.
+        max_df: In how many documents it may be: a number, or a share up to 1.
+        max_words: How many words of raw text to keep, those that occur most.
+    """
+
+    format: str | None = None
+    limit: int | None = None
+    skip_bad: int = 0
+    field: str | None = None
+    column: str | None = None
+    stop_words: str | None = None
+    min_df: int | float = 1
+    max_df: int | float = 1.0
+    max_words: int | None = None

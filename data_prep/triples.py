@@ -1,0 +1,281 @@
+"""Read lines of document, word and count: UCI Bag-of-Words `docword` and Matrix Market files.
+
+Numbers count from 1. Both formats promise their totals in front; documents that no line names have
+no words. The lines of a document stand together: if they don't, `sorting` brings them together.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Self
+
+import numpy as np
+
+from data_prep import lines
+from data_prep.corpus import CorpusError, Entries, Log, Piece
+from data_prep.counts import MAX_COUNT, Counts
+from data_prep.digits import MAX_DIGITS, Numbers, within
+from data_prep.entries import check_words, group
+from data_prep.lines import BLANKS, LineNumbers, decode, parse_number, quote
+
+MAX_DOCUMENTS = 10**MAX_DIGITS - 1
+MAX_ENTRIES = 10**12
+
+_MAX_HEADER_LINE = 1 << 12
+_TOTALS = ("documents", "words", "entries")
+_LABELS = ("document", "word id", "count")
+_KINDS = {"integer": (3, False), "real": (3, True), "pattern": (2, False)}
+
+
+class Header(NamedTuple):
+    """What stands in front of the lines.
+
+    Attributes:
+        documents: Number of documents.
+        words: Number of words in the vocabulary.
+        entries: Number of lines that follow.
+        columns: 3, or 2 when lines have no count: then it is 1.
+        decimals: Whether counts may be written like 2.0 and 2e+00.
+        size: Bytes of the header.
+    """
+
+    documents: int
+    words: int
+    entries: int
+    columns: int
+    decimals: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class Triples:
+    """A corpus of document, word, count lines; memory is bounded by the longest document."""
+
+    path: Path
+    name: str
+    vocabulary_size: int
+    header: Header
+    documents: int
+    pieces: list[Piece]
+
+    @classmethod
+    def open_docword(
+        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+    ) -> Self:
+        """Open a UCI file: the totals on three lines, then the triples.
+
+        Raises:
+            CorpusError: The header is bad, or promises another vocabulary.
+        """
+        with path.open("rb") as stream:
+            stream.seek(lines.text_start(stream))
+            documents, words, entries = (
+                _header_number(
+                    decode(stream.readline(_MAX_HEADER_LINE), f"{name}:{line}"),
+                    label,
+                    f"{name}:{line}",
+                )
+                for line, label in enumerate(_TOTALS, 1)
+            )
+            header = Header(documents, words, entries, 3, False, stream.tell())
+            return cls._open(stream, path, name, header, vocabulary_size, limit)
+
+    @classmethod
+    def open_matrix_market(
+        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+    ) -> Self:
+        """Open a Matrix Market file: a sparse matrix of documents x words.
+
+        Raises:
+            CorpusError: It is a matrix of another kind or shape.
+        """
+        with path.open("rb") as stream:
+            header = _read_matrix_header(stream, name)
+            return cls._open(stream, path, name, header, vocabulary_size, limit)
+
+    @classmethod
+    def _open(
+        cls,
+        stream: BinaryIO,
+        path: Path,
+        name: str,
+        header: Header,
+        vocabulary_size: int,
+        limit: int | None,
+    ) -> Self:
+        check_words(name, header.documents, header.words, vocabulary_size)
+        documents = header.documents if limit is None else min(limit, header.documents)
+        pieces = _cut(stream, header.size, documents)
+        return cls(path, name, vocabulary_size, header, documents, pieces)
+
+    @property
+    def promised(self) -> int | None:
+        """The number of lines, unless reading stops at a limit."""
+        return self.header.entries if self.documents == self.header.documents else None
+
+    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+        """Yield the documents of a piece, as `Corpus.read`."""
+        blocks = self._read_entries(piece.start, piece.stop, log)
+        return group(blocks, piece, self.documents, self.vocabulary_size, self.name)
+
+    def entries(self, log: Log) -> Iterator[Entries]:
+        """Yield all lines, as `Sortable.entries`."""
+        return self._read_entries(self.pieces[0].start, self.pieces[-1].stop, log)
+
+    def _read_entries(self, start: int, stop: int, log: Log) -> Iterator[Entries]:
+        numbers = LineNumbers(self.path)
+        for offset, text in lines.read_blocks(self.path, start, stop, self.name):
+            entries = self._parse_block(text)
+            if entries is None:
+                entries = self._parse_lines(text, numbers.at(offset), log)
+            log.entries += entries.shape[1]
+            if entries.size:
+                yield entries
+
+    def _parse_block(self, text: bytes) -> Entries | None:
+        """Parse lines by array arithmetic; None when anything looks unusual."""
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n")
+        columns = self.header.columns
+        numbers = Numbers(text)
+        if numbers.ends.size % columns or not numbers.can_be_parsed():
+            return None
+        marks = numbers.marks.reshape(-1, columns)
+        if (marks[:, -1] != ord("\n")).any() or (marks[:, :-1] != ord(" ")).any():
+            return None
+        entries = np.ones((3, marks.shape[0]), np.int32)
+        entries[0] = numbers.parse(np.s_[0::columns]) - 1
+        entries[1] = numbers.parse(np.s_[1::columns]) - 1
+        if columns == 3:
+            entries[2] = numbers.parse_short(np.s_[2::columns])
+        documents, ids, counts = entries
+        good = (
+            within(documents, self.header.documents)
+            and within(ids, self.vocabulary_size)
+            and within(counts - 1, MAX_COUNT)
+        )
+        return entries if good else None
+
+    def _limits(self) -> tuple[int, int, int]:
+        return self.header.documents, self.vocabulary_size, MAX_COUNT
+
+    def _parse_lines(self, text: bytes, first: int, log: Log) -> Entries:
+        """Parse lines one by one: slow, takes any blanks, and knows where an error is."""
+        entries = []
+        for number, line in enumerate(text.split(b"\n")[:-1], first):
+            try:
+                entries.append(self._parse_line(line, f"{self.name}:{number}"))
+            except CorpusError as error:
+                log.skip(error)
+        return np.array(entries, np.int32).reshape(-1, 3).T
+
+    def _parse_line(self, line: bytes, place: str) -> list[int]:
+        text = decode(line, place)
+        fields = list(re.finditer("[^ \t\r]+", text))
+        labels = _LABELS[: self.header.columns]
+        if len(fields) != len(labels):
+            raise CorpusError(
+                f"{place}:1: {quote(text.strip(BLANKS))} must be of the form {', '.join(labels)}"
+            )
+        texts = [field[0] for field in fields]
+        if self.header.decimals:
+            texts[2] = _without_decimals(texts[2])
+        numbers = [
+            parse_number(text, limit, label, f"{place}:{field.start() + 1}")
+            for text, label, field, limit in zip(
+                texts, labels, fields, self._limits()[: len(labels)], strict=True
+            )
+        ]
+        return [numbers[0] - 1, numbers[1] - 1, numbers[2] if len(numbers) == 3 else 1]
+
+
+def _without_decimals(text: str) -> str:
+    """Return 2.0 and 2e+00 as 2, and everything else as it is."""
+    if not re.fullmatch("[0-9.eE+]+", text):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
+
+
+def _read_matrix_header(stream: BinaryIO, name: str) -> Header:
+    line = 1
+    stream.seek(lines.text_start(stream))
+    banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").split()
+    if len(banner) != 5 or banner[0] != "%%MatrixMarket":
+        raise CorpusError(f"{name}:1: the line must be %%MatrixMarket and four words")
+    _, subject, layout, field, symmetry = map(str.lower, banner)
+    if (subject, layout, symmetry) != ("matrix", "coordinate", "general") or field not in _KINDS:
+        raise CorpusError(
+            f"{name}:1: {quote(' '.join(banner[1:]))} must be matrix coordinate "
+            f"{'|'.join(_KINDS)} general"
+        )
+    while (text := stream.readline(lines.MAX_LINE_BYTES)).startswith(b"%") or text.isspace():
+        line += 1
+    sizes = decode(text, f"{name}:{line + 1}").split()
+    if len(sizes) != len(_TOTALS):
+        raise CorpusError(
+            f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form "
+            f"{', '.join(_TOTALS)}"
+        )
+    documents, words, entries = (
+        _header_number(size, label, f"{name}:{line + 1}")
+        for size, label in zip(sizes, _TOTALS, strict=True)
+    )
+    columns, decimals = _KINDS[field]
+    return Header(documents, words, entries, columns, decimals, stream.tell())
+
+
+def _header_number(text: str, label: str, place: str) -> int:
+    limit = MAX_DOCUMENTS if label == "documents" else MAX_ENTRIES
+    return parse_number(text.strip(BLANKS), limit, f"the number of {label}", f"{place}:1")
+
+
+def _cut(stream: BinaryIO, start: int, documents: int) -> list[Piece]:
+    """Cut the lines into pieces where a document ends, blank lines at their end left out."""
+    stop = _content_end(stream, start)
+    starts = [(start, 0)]
+    for offset in range(start + lines.PIECE_BYTES, stop, lines.PIECE_BYTES):
+        if offset > starts[-1][0]:
+            found = _next_document(stream, offset, stop)
+            if found is None:
+                break
+            starts.append(found)
+    firsts = [first for _, first in starts]
+    if firsts != sorted(set(firsts)):
+        return [Piece(start, stop, 0, documents)]
+    starts = [each for each in starts if each[1] < documents] + [(stop, documents)]
+    return [Piece(start, stop, first, after) for (start, first), (stop, after) in pairwise(starts)]
+
+
+def _content_end(stream: BinaryIO, start: int) -> int:
+    """Return where the blanks at the end of a file start."""
+    end = stream.seek(0, os.SEEK_END)
+    while end > start:
+        begin = max(start, end - lines.BLOCK_BYTES)
+        stream.seek(begin)
+        content = len(stream.read(end - begin).rstrip(BLANKS.encode()))
+        if content:
+            return begin + content
+        end = begin
+    return start
+
+
+def _next_document(stream: BinaryIO, offset: int, stop: int) -> tuple[int, int] | None:
+    """Return where the first document after a byte starts, and its number from 0."""
+    stream.seek(offset)
+    offset += len(stream.readline(lines.MAX_LINE_BYTES))
+    previous = b""
+    while offset < stop:
+        line = stream.readline(lines.MAX_LINE_BYTES)
+        document = line.partition(b" ")[0]
+        if previous and document != previous and document.isdigit() and len(document) < 19:
+            return offset, int(document) - 1
+        previous = document
+        offset += len(line)
+    return None

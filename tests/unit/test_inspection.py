@@ -1,0 +1,67 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from data_prep.corpus import CorpusError
+from data_prep.inspection import Overview, inspect
+from data_prep.plot import plot
+from data_prep.reading import Reading
+
+
+@pytest.fixture
+def look(tmp_path: Path) -> Callable[..., Overview]:
+    """Inspect a corpus of the words a to d."""
+    (tmp_path / "vocab.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
+
+    def look(content: bytes, document: int | None = None, skip_bad: int = 0) -> Overview:
+        (tmp_path / "corpus.txt").write_bytes(content)
+        reading = Reading(skip_bad=skip_bad)
+        return inspect(tmp_path / "corpus.txt", tmp_path / "vocab.txt", reading, document)
+
+    return look
+
+
+def test_a_corpus_is_summed_up_in_some_lines(look: Callable[..., Overview]) -> None:
+    overview = look(b"1:2,3:1\n\n3:5\n1:1,2:1,3:998\n", 4)
+    assert list(overview.lines()) == [
+        "documents    4 (1 without words)",
+        "vocabulary   4 words (1 do not occur)",
+        "non-zeros    6",
+        "tokens       1,008",
+        "length       mean 252.0; quartiles 0, 0, 3, 5, 1,000",
+        "most often   c 1,004, a 3, b 1",
+        "document 4: c 998, a 1, b 1",
+    ]
+
+
+def test_a_document_without_words_can_be_shown(look: Callable[..., Overview]) -> None:
+    assert list(look(b"1:1\n\n1:1\n", 2).lines())[-1] == "document 2: no words"
+
+
+def test_a_document_that_is_not_there_is_refused(look: Callable[..., Overview]) -> None:
+    with pytest.raises(CorpusError, match="there is no document 3"):
+        look(b"1:1\n1:1\n", 3)
+
+
+def test_triples_in_any_order_are_sorted_first(look: Callable[..., Overview]) -> None:
+    overview = look(b"2\n4\n3\n2 1 1\n1 1 1\n2 2 4\n", 2)
+    assert (overview.nonzeros, overview.word_counts.tolist()) == (3, [2, 4, 0, 0])
+    assert overview.shown.tolist() == [1, 4, 0, 0]
+
+
+def test_a_file_that_was_cut_off_is_refused(look: Callable[..., Overview]) -> None:
+    with pytest.raises(CorpusError, match="there are 1 entries, but the header says 2"):
+        look(b"1\n4\n2\n1 1 1\n")
+
+
+def test_the_cells_of_the_heat_map_add_up_to_all_words(look: Callable[..., Overview]) -> None:
+    overview = look(b"1:2,3:1\n" * 1000)
+    assert overview.cells.shape == (200, 4)
+    assert overview.cells.sum(axis=0).tolist() == [2000, 0, 1000, 0]
+    assert (overview.cells.sum(axis=1) == 15).all()
+
+
+def test_the_plot_is_a_picture(look: Callable[..., Overview], tmp_path: Path) -> None:
+    plot(look(b"1:2,3:1\n2:1\n"), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")

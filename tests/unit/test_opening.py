@@ -1,0 +1,162 @@
+"""What is opened, whatever it is and wherever it comes from."""
+
+import gzip
+import io
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.opening import STANDARD_INPUT, open_corpus
+from data_prep.reading import Reading
+from tests.unit.readers import dense
+
+PAIRS = b"1:2,3:1\n2:10\n"
+DOCWORD = b"2\n3\n3\n1 1 2\n1 3 1\n2 2 10\n"
+MATRIX_MARKET = b"%%MatrixMarket matrix coordinate integer general\n" + DOCWORD.replace(
+    b"\n", b" ", 2
+)
+TEXT = b"one one three\n" + b"two " * 10 + b"\n"
+ROWS = [[2, 0, 1], [0, 10, 0]]
+
+
+@pytest.fixture
+def vocabulary(tmp_path: Path) -> Path:
+    path = tmp_path / "vocab.txt"
+    path.write_text("one\ntwo\nthree\n", encoding="utf-8")
+    return path
+
+
+def read(path: Path, vocabulary: Path | None, **options: object) -> list[list[float]]:
+    with open_corpus(path, vocabulary, Reading(**options)) as (words, corpus):  # type: ignore[arg-type]
+        assert corpus.vocabulary_size == len(words)
+        return dense(corpus, Log())
+
+
+def packed() -> bytes:
+    stream = io.BytesIO()
+    sparse.save_npz(stream, sparse.csr_matrix(np.array(ROWS)))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress])
+@pytest.mark.parametrize("content", [PAIRS, DOCWORD, MATRIX_MARKET, TEXT, packed()])
+def test_the_format_is_told_from_the_content_whatever_the_name(
+    tmp_path: Path, vocabulary: Path, content: bytes, wrap: type
+) -> None:
+    (tmp_path / "corpus.dat").write_bytes(wrap(content))
+    assert read(tmp_path / "corpus.dat", vocabulary) == ROWS
+
+
+def test_text_fields_and_columns_tell_the_format(tmp_path: Path, vocabulary: Path) -> None:
+    file = tmp_path / "corpus"
+    file.write_text('{"a": "one one three"}\n', encoding="utf-8")
+    assert read(file, vocabulary, field="a") == ROWS[:1]
+    file.write_text("a\none one three\n", encoding="utf-8")
+    assert read(file, vocabulary, column="a") == ROWS[:1]
+
+
+def test_a_folder_is_read_as_texts(tmp_path: Path, vocabulary: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "1.txt").write_text("one one three", encoding="utf-8")
+    assert read(tmp_path / "texts", vocabulary) == ROWS[:1]
+
+
+def test_the_format_can_be_given(tmp_path: Path) -> None:
+    (tmp_path / "corpus").write_bytes(b"12:30, lunch\n")
+    assert read(tmp_path / "corpus", None, format="text") == [[1, 1, 1]]
+
+
+def test_raw_text_needs_no_vocabulary_and_makes_one(tmp_path: Path) -> None:
+    (tmp_path / "corpus").write_bytes(TEXT)
+    with open_corpus(tmp_path / "corpus", None, Reading()) as (words, _):
+        assert words == ["one", "three", "two"]
+
+
+@pytest.mark.parametrize("content", [PAIRS, DOCWORD, packed()])
+def test_other_formats_need_a_vocabulary(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match="needs --vocab"):
+        read(tmp_path / "corpus", None)
+
+
+@pytest.mark.parametrize("content", [PAIRS, gzip.compress(DOCWORD)])
+def test_standard_input_is_read(
+    vocabulary: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.BufferedReader(io.BytesIO(content))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+    assert read(STANDARD_INPUT, vocabulary) == ROWS
+
+
+def test_a_pipe_is_read(tmp_path: Path, vocabulary: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(PAIRS,))
+    writer.start()
+    assert read(tmp_path / "pipe", vocabulary) == ROWS
+    writer.join()
+
+
+def test_what_was_kept_meanwhile_is_removed(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "corpus").write_bytes(gzip.compress(PAIRS))
+    before = sorted(tmp_path.iterdir())
+    with open_corpus(tmp_path / "corpus", vocabulary, Reading()):
+        assert len(list(tmp_path.iterdir())) == len(before) + 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the file has no documents"),
+        (b"\n \n", "the file has no documents"),
+        (b"\xef\xbb\xbf", "the file has no documents"),
+        (gzip.compress(b""), "the file has no documents"),
+        (gzip.compress(PAIRS * 99)[:-9], "not a whole gzip file"),
+        (gzip.compress(PAIRS) + b"more", "not a whole gzip file"),
+        (gzip.compress(PAIRS).replace(b"\x08", b"\x09", 1), "not a whole gzip file"),
+        (b"\x89PNG\r\n\x1a\n", ":1:1: byte 0x89 is not UTF-8"),
+        (b"PK\x03\x04 and more", "not a sparse matrix of SciPy"),
+        (b"hello\n", ":1:1: 'hello' must be of the form id:count"),
+        (b"1 1\n", ":1:1: '1 1' must be of the form id:count"),
+        (b"hello\n1:1\n", ":1:1: 'hello' must be of the form id:count"),
+        (b"x:1\n", ":1:1: word id 'x' must be"),
+        (b"1:x,2:1\n", ":1:3: count 'x' must be"),
+    ],
+)
+def test_what_can_not_be_read_is_told_by_name(
+    tmp_path: Path, vocabulary: Path, content: bytes, problem: str
+) -> None:
+    file = tmp_path / "corpus.txt"
+    file.write_bytes(content)
+    with pytest.raises(CorpusError, match=problem) as caught:
+        read(file, vocabulary)
+    assert str(caught.value).startswith(str(file))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_corpus_that_is_not_there_is_refused(tmp_path: Path, vocabulary: Path) -> None:
+    with pytest.raises(CorpusError, match="no-corpus: No such file or directory"):
+        read(tmp_path / "no-corpus", vocabulary)
+
+
+def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_corpus(
+    tmp_path: Path, vocabulary: Path
+) -> None:
+    def work(_: Corpus) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "corpus").write_bytes(PAIRS)
+    with (
+        pytest.raises(OSError, match="No space left"),
+        open_corpus(tmp_path / "corpus", vocabulary, Reading()) as (_, corpus),
+    ):
+        work(corpus)
