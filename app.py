@@ -7,8 +7,9 @@ import sys
 from aws_cdk import App, Environment
 
 from stacks.environment import add_environment
-from stacks.lda import UnsupportedRegionError
+from stacks.lda import LdaError
 from stacks.settings import Settings, SettingsError, load
+from stacks.training_job import TrainingJobError
 
 
 def build(app: App, settings: Settings) -> None:
@@ -23,7 +24,7 @@ def main() -> int:
     app = App()
     try:
         build(app, load(app.node.get_all_context()))
-    except (SettingsError, UnsupportedRegionError) as error:
+    except (SettingsError, LdaError, TrainingJobError) as error:
         print(f"settings: {error}", file=sys.stderr)
         return 2
     app.synth()

@@ -5,10 +5,16 @@ agree; AWS has retired the documentation pages that listed it); the hyperparamet
 Developer Guide's "LDA Hyperparameters".
 """
 
+import math
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from aws_cdk import Aws, CfnMapping, Stack, Token, region_info
+from aws_cdk import Aws, CfnMapping, Duration, Stack, Token, region_info
 from constructs import Construct
+
+from data_prep.manifest import Manifest, Part
+from stacks.training_job import Channel
 
 REPOSITORY = "lda"
 TAG = "1"  # AWS advises against `latest` in production
@@ -34,7 +40,20 @@ REGISTRY_ACCOUNTS = {
 }
 
 
-class UnsupportedRegionError(ValueError):
+CONTENT_TYPE = "application/x-recordio-protobuf"
+# LDA keeps no checkpoints, and SageMaker limits spot jobs that keep none to an hour.
+LONGEST_SPOT = Duration.hours(1)
+# LDA trains on one instance, has an image for x86 and makes no use of accelerators.
+ACCELERATED = re.compile(r"ml\.(p|g|trn|inf|dl)\d")
+GRAVITON = re.compile(r"ml\.[a-z]+\d+g")
+HOST_ONLY = re.compile(r"ml\.((t2|c5d|c6in|m5d)\..+|(c4|c5|c6i)\.large)")
+
+
+class LdaError(ValueError):
+    """What was asked for is beyond the algorithm's limits; the message says what is allowed."""
+
+
+class UnsupportedRegionError(LdaError):
     """The Region has no LDA image; the message names those that have."""
 
 
@@ -83,13 +102,54 @@ def hyperparameters(
         max_restarts: Restarts of the alternating least squares.
         max_iterations: Iterations of one of them.
         tol: Its target error.
+
+    Raises:
+        LdaError: A value is not positive.
     """
-    return {
-        "num_topics": str(num_topics),
-        "feature_dim": str(feature_dim),
-        "mini_batch_size": str(mini_batch_size),
-        "alpha0": str(alpha0),
-        "max_restarts": str(max_restarts),
-        "max_iterations": str(max_iterations),
-        "tol": str(tol),
+    values = {
+        "num_topics": num_topics,
+        "feature_dim": feature_dim,
+        "mini_batch_size": mini_batch_size,
+        "alpha0": alpha0,
+        "max_restarts": max_restarts,
+        "max_iterations": max_iterations,
+        "tol": tol,
     }
+    for name, value in values.items():
+        if not 0 < value < math.inf:
+            raise LdaError(f"{name} is {value}; LDA takes positive numbers")
+    return {name: str(value) for name, value in values.items()}
+
+
+def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel]:
+    """The input channels: `train`, and `test` when there are documents to score the model by."""
+    parts = {"train": corpus.train} | ({} if corpus.test is None else {"test": corpus.test})
+    return {name: _channel(folder, part) for name, part in parts.items()}
+
+
+def _channel(folder: Path, part: Part) -> Channel:
+    return Channel(folder / part.file, part.sha256, CONTENT_TYPE)
+
+
+def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> None:
+    """See that LDA can train so.
+
+    Raises:
+        LdaError: It can't; the message says why, and what it can.
+    """
+    for pattern, reason in (
+        (ACCELERATED, "LDA trains on CPUs alone, and a GPU or accelerator would only cost"),
+        (GRAVITON, "LDA's image is for x86, and SageMaker does not train on Graviton"),
+        (HOST_ONLY, "SageMaker hosts on it, but does not train on it"),
+    ):
+        if pattern.match(instance_type):
+            raise LdaError(
+                f"training.instance_type is {instance_type!r}; {reason}: take ml.c5.2xlarge, for "
+                "instance, or another of the families c4, c5, c6i, m4, m5 and m6i"
+            )
+    if spot and max_runtime.to_minutes() > LONGEST_SPOT.to_minutes():
+        raise LdaError(
+            f"training.spot is on and training.max_runtime_minutes is {max_runtime.to_minutes()}; "
+            f"LDA keeps no checkpoints, so SageMaker allows its spot jobs "
+            f"{LONGEST_SPOT.to_minutes()} minutes"
+        )

@@ -33,6 +33,7 @@ class TrainingSettings(_Strict):
     instance_type: InstanceType = "ml.c4.2xlarge"
     volume_gb: int = Field(10, ge=1, le=16384)
     max_runtime_minutes: int = Field(60, ge=1, le=700)
+    spot: bool = False  # on spare capacity: cheaper, and may have to wait
 
 
 class EndpointSettings(_Strict):
@@ -60,6 +61,8 @@ class Settings(_Strict):
     max_iterations: int = Field(1000, ge=1)
     tol: float = Field(1e-8, gt=0, allow_inf_nan=False)
     revision: str = Field("", max_length=100)  # any new text trains again
+    commit: str | None = Field(None, pattern=r"^[0-9a-f]{7,40}$")  # noted with the model
+    notices: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")  # mail of a job's end
     training: TrainingSettings = TrainingSettings()
     endpoint: EndpointSettings = EndpointSettings()
 

@@ -1,19 +1,18 @@
 """The execution role and the training job of the LDA model."""
 
-from pathlib import Path
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, Duration, Stack
+from aws_cdk import Aws, CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from data_prep.manifest import Manifest, Part
+from data_prep.manifest import Manifest
 from stacks import lda
+from stacks.notices import add_notices
 from stacks.settings import Settings
-from stacks.training_job import Channel, TrainingJob
+from stacks.training_job import TrainingJob
 
-CONTENT_TYPE = "application/x-recordio-protobuf"
 METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 
 
@@ -109,9 +108,10 @@ class TrainingStack(Stack):
     def train(self, corpus: Manifest) -> TrainingJob:
         """Add the training job for `corpus`; at deployment it runs if its model is not there."""
         settings = self._settings
-        channels = {"train": self._channel(corpus.train)}
-        if corpus.test is not None:
-            channels["test"] = self._channel(corpus.test)
+        max_runtime = Duration.minutes(settings.training.max_runtime_minutes)
+        lda.check_training(
+            settings.training.instance_type, max_runtime, spot=settings.training.spot
+        )
         job = TrainingJob(
             self,
             "TrainingJob",
@@ -120,7 +120,7 @@ class TrainingStack(Stack):
             role=self.role,
             bucket=self._bucket,
             prefix=settings.prefix,
-            channels=channels,
+            channels=lda.channels(settings.corpus, corpus),
             hyperparameters=lda.hyperparameters(
                 num_topics=settings.num_topics,
                 feature_dim=corpus.vocabulary.size,
@@ -131,13 +131,20 @@ class TrainingStack(Stack):
                 tol=settings.tol,
             ),
             instance_type=settings.training.instance_type,
-            volume_gb=settings.training.volume_gb,
-            max_runtime=Duration.minutes(settings.training.max_runtime_minutes),
+            volume_size=Size.gibibytes(settings.training.volume_gb),
+            max_runtime=max_runtime,
+            spot=settings.training.spot,
+            environment_tags=self._tags(),
             revision=settings.revision,
         )
+        if settings.notices is not None:
+            add_notices(self, job, settings.notices)
         CfnOutput(self, "Fingerprint", value=job.fingerprint)
         CfnOutput(self, "ModelArtifact", value=job.model_artifact)
+        CfnOutput(self, "Metrics", value=job.final_metrics)
         return job
 
-    def _channel(self, part: Part) -> Channel:
-        return Channel(Path(self._settings.corpus, part.file), part.sha256, CONTENT_TYPE)
+    def _tags(self) -> dict[str, str]:
+        settings = self._settings
+        commit = {} if settings.commit is None else {"commit": settings.commit}
+        return {"project": settings.project, "environment": settings.env, **commit}

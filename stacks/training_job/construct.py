@@ -1,56 +1,51 @@
 """The construct: a custom resource that starts the job, and a wait condition for its end."""
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aws_cdk import (
+    Acknowledgment,
     AssetHashType,
     Aws,
     CfnWaitCondition,
     CfnWaitConditionHandle,
     CustomResource,
     Duration,
+    Fn,
+    Size,
     Stack,
+    Validations,
     custom_resources,
 )
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from stacks.functions import Function, add_log_group, add_logging_role
+from stacks.training_job import permissions
+from stacks.training_job.request import (
+    Channel,
+    Store,
+    checked_tags,
+    fingerprint,
+    input_data,
+    stopping,
+    wait_timeout,
+)
 
 CODE = Path(__file__).parent
 START_TIMEOUT = Duration.minutes(14)  # staging data and stopping a job take minutes at most
-# From CreateTrainingJob to the container and from its end to the event, on top of the run time.
-MARGIN = Duration.minutes(20)
-LONGEST_WAIT = Duration.hours(12)
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-
-
-class TrainingJobError(ValueError):
-    """A property of the job is not allowed; the message says what was got and what is."""
-
-
-@dataclass(frozen=True)
-class Channel:
-    """An input channel.
-
-    Attributes:
-        file: The prepared file.
-        sha256: The SHA-256 of its content, in hexadecimal digits.
-        content_type: Its MIME type.
-    """
-
-    file: Path
-    sha256: str
-    content_type: str
+FINISH_TIMEOUT = Duration.minutes(3)
+METRICS = "TrainingJobs"  # the namespace that `handlers.finish` writes to
+ENDS = ("Completed", "Failed", "Stopped")
 
 
 class TrainingJob(Construct):
@@ -63,11 +58,14 @@ class TrainingJob(Construct):
 
     Data is deployed as file assets and copied to `PREFIX/data/<sha256>/` in `bucket`. The job
     writes to `PREFIX/jobs/<fingerprint>/<job name>/`, and a finished model is published as
-    `PREFIX/models/<fingerprint>/model.tar.gz`. Nothing there is deleted by an update.
+    `PREFIX/models/<fingerprint>/model.tar.gz`, with the job's tags as metadata. Nothing there is
+    deleted by an update.
 
     Attributes:
         fingerprint: 64 hexadecimal digits.
         model_artifact: The S3 address of the published model, known at synthesis.
+        final_metrics: The job's metrics as `name=value name=value`, or `none`; known when the
+            model is there.
         image: The image, for the model that serves the artifact.
         role: The execution role.
     """
@@ -85,9 +83,15 @@ class TrainingJob(Construct):
         channels: Mapping[str, Channel],
         hyperparameters: Mapping[str, str],
         instance_type: str,
-        volume_gb: int,
+        volume_size: Size,
         max_runtime: Duration,
-        revision: str,
+        spot: bool = False,
+        environment_tags: Mapping[str, str] | None = None,
+        revision: str = "",
+        encryption_key: kms.IKey | None = None,
+        vpc: ec2.IVpc | None = None,
+        subnets: Sequence[ec2.ISubnet] = (),
+        security_groups: Sequence[ec2.ISecurityGroup] = (),
     ) -> None:
         """Build the resources.
 
@@ -102,143 +106,202 @@ class TrainingJob(Construct):
             channels: Input channels by name.
             hyperparameters: As CreateTrainingJob takes them.
             instance_type: Of the one training instance.
-            volume_gb: The size of its volume in GB.
+            volume_size: Of its volume.
             max_runtime: When SageMaker stops the job.
+            spot: Whether to train on spare capacity; `max_runtime` then includes the wait for it.
+            environment_tags: Tags of the job and metadata of its model, besides those that tell
+                what it was made of.
             revision: Any text; a new one makes a new fingerprint, so it trains again.
+            encryption_key: Encrypts volume, artifact and published model; those of the bucket and
+                of SageMaker when None.
+            vpc: Where the instance is attached; nowhere when None.
+            subnets: Which of its subnets; all private ones when there are none.
+            security_groups: The instance's; one that lets everything out when there are none.
 
         Raises:
-            TrainingJobError: The job could outlast the longest wait of a deployment.
+            TrainingJobError: The job could outlast the longest wait of a deployment, or a tag is
+                not allowed.
         """
         super().__init__(scope, id)
         self.image = image
         self.role = role
         self._name = name
-        self._bucket = bucket
-        self._prefix = prefix
-        self._timeout = self._wait_timeout(max_runtime)
-        self.fingerprint = self._fingerprint(channels, hyperparameters, revision)
-        self._artifact_key = f"{prefix}/models/{self.fingerprint}/model.tar.gz"
-        self.model_artifact = bucket.s3_url_for_object(self._artifact_key)
+        self._store = Store(bucket, prefix)
+        self._channels = channels
+        self._key = encryption_key
+        self._timeout = wait_timeout(max_runtime)
+        self.fingerprint = self._fingerprint(hyperparameters, revision)
+        if encryption_key is not None:
+            encryption_key.grant_encrypt_decrypt(role)
+            encryption_key.grant(role, "kms:CreateGrant", "kms:DescribeKey")  # for the volume
+        self.model_artifact = bucket.s3_url_for_object(self._store.model_key(self.fingerprint))
         # Wait conditions cannot be updated: whatever changes one makes a new one, by its id.
-        handle = CfnWaitConditionHandle(self, f"Handle{self._wait_id}")
-        finish = self._build_finish(handle)
-        on_end = self._build_rule(finish)
-        data = {channel: self._build_asset(channel, channels[channel]) for channel in channels}
-        request = self._request(channels, hyperparameters, instance_type, volume_gb, max_runtime)
-        resource = self._build_resource(handle, data, channels, request)
+        self._handle = CfnWaitConditionHandle(self, f"Handle{self._wait_id}")
+        finish = self._build_finish()
+        on_end = self.on_state_change("OnEnd", target=targets.LambdaFunction(finish), states=ENDS)
+        request = self._common_request(checked_tags(environment_tags or {}))
+        request |= stopping(max_runtime, spot=spot)
+        request["HyperParameters"] = dict(hyperparameters)
+        request["ResourceConfig"] |= {
+            "InstanceType": instance_type,
+            "VolumeSizeInGB": volume_size.to_gibibytes(),
+        }
+        if vpc is not None:
+            request["VpcConfig"] = self._attach(vpc, subnets, security_groups)
+        resource = self._build_resource(request)
         resource.node.add_dependency(on_end, finish)  # the permission is a child of the function
         # Depends on its handle alone, so that it waits before the first signal can come.
-        self._condition = CfnWaitCondition(
+        condition = CfnWaitCondition(
             self,
             f"Finished{self._wait_id}",
-            handle=handle.ref,
+            handle=self._handle.ref,
             timeout=str(self._timeout.to_seconds()),
             count=1,
         )
+        # The attribute is the text {"<who signalled>": "<the metrics>"}; its schema says `object`.
+        Validations.of(Stack.of(self)).acknowledge(
+            Acknowledgment(
+                id="CloudFormation-Validate::F6101",
+                reason="A wait condition's Data is text, as the User Guide's example has it",
+            )
+        )
+        self.final_metrics = Fn.select(3, Fn.split('"', condition.get_att("Data").to_string()))
 
     @property
     def _wait_id(self) -> str:
         return f"{self.fingerprint[:12]}{self._timeout.to_seconds()}"
 
-    @staticmethod
-    def _wait_timeout(max_runtime: Duration) -> Duration:
-        timeout = max_runtime.plus(MARGIN)
-        if timeout.to_seconds() > LONGEST_WAIT.to_seconds():
-            raise TrainingJobError(
-                f"max_runtime is {max_runtime.to_minutes()} minutes; a deployment can wait for "
-                f"{LONGEST_WAIT.to_minutes()} minutes, of which {MARGIN.to_minutes()} are for "
-                "starting and ending the job"
-            )
-        return timeout
+    @property
+    def _identity(self) -> str:
+        return f"{self._name}-{self.fingerprint[:12]}"
 
-    def _fingerprint(
-        self, channels: Mapping[str, Channel], hyperparameters: Mapping[str, str], revision: str
-    ) -> str:
-        value = Stack.of(self).resolve(
-            {
-                "image": self.image,
-                "hyperparameters": dict(hyperparameters),
-                "data": {name: channel.sha256 for name, channel in channels.items()},
-                "revision": revision,
-            }
-        )
-        canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+    def _fingerprint(self, hyperparameters: Mapping[str, str], revision: str) -> str:
+        made_of = {
+            "image": self.image,
+            "hyperparameters": dict(hyperparameters),
+            "data": {name: channel.sha256 for name, channel in self._channels.items()},
+            "revision": revision,
+        }
+        return fingerprint(Stack.of(self).resolve(made_of))
 
-    def _data_key(self, channel: Channel) -> str:
-        return f"{self._prefix}/data/{channel.sha256}/{channel.file.name}"
+    def metric_failed(self, **options: Any) -> cloudwatch.Metric:
+        """Jobs that ended without a model: 1 for each, 0 for each that has one.
 
-    def _build_asset(self, name: str, channel: Channel) -> assets.Asset:
-        # The digest is known, so that the CDK need not read the file again to make one.
-        return assets.Asset(
-            self,
-            f"{name.capitalize()}Data",
-            path=str(channel.file),
-            asset_hash=channel.sha256,
-            asset_hash_type=AssetHashType.CUSTOM,
+        Args:
+            **options: Of the metric; by default the sum of five minutes.
+        """
+        return self._metric("Failed", {"statistic": "Sum", **options})
+
+    def metric_duration(self, **options: Any) -> cloudwatch.Metric:
+        """Seconds that jobs trained.
+
+        Args:
+            **options: Of the metric; by default the maximum of five minutes.
+        """
+        return self._metric("Duration", {"statistic": "Maximum", **options})
+
+    def _metric(self, name: str, options: Mapping[str, Any]) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=METRICS, metric_name=name, dimensions_map={"Name": self._name}, **options
         )
 
-    def _request(
+    def on_state_change(
         self,
-        channels: Mapping[str, Channel],
-        hyperparameters: Mapping[str, str],
-        instance_type: str,
-        volume_gb: int,
-        max_runtime: Duration,
-    ) -> dict[str, Any]:
-        """The CreateTrainingJob request but for the job's name."""
+        id: str,
+        *,
+        target: events.IRuleTarget | None = None,
+        states: Sequence[str] | None = None,
+    ) -> events.Rule:
+        """A rule for the changes of this fingerprint's jobs.
+
+        Args:
+            id: The rule's id.
+            target: What is told of a change.
+            states: `TrainingJobStatus` values to be told of; all when None.
+        """
+        detail: dict[str, Any] = {"TrainingJobName": events.Match.prefix(f"{self._identity}-")}
+        if states is not None:
+            detail["TrainingJobStatus"] = list(states)
+        return events.Rule(
+            self,
+            id,
+            description=f"Training jobs of {self._name} for its present inputs",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Training Job State Change"],
+                detail=detail,
+            ),
+            targets=[] if target is None else [target],
+        )
+
+    def _common_request(self, tags: Mapping[str, str]) -> dict[str, Any]:
+        """The CreateTrainingJob request, less its name and what differs from use to use."""
+        key = {} if self._key is None else {"KmsKeyId": self._key.key_arn}
+        volume_key = {} if self._key is None else {"VolumeKmsKeyId": self._key.key_arn}
+        lineage = {
+            **tags,
+            "fingerprint": self.fingerprint,
+            "image": self.image,
+            "stack-id": Aws.STACK_ID,
+            **{f"data-{name}": channel.sha256 for name, channel in self._channels.items()},
+        }
+        output = self._store.address(f"jobs/{self.fingerprint}")
         return {
             # No MetricDefinitions: the API refuses them for built-in algorithms.
             "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
-            "HyperParameters": dict(hyperparameters),
-            "InputDataConfig": [
-                {
-                    "ChannelName": name,
-                    "ContentType": channel.content_type,
-                    "DataSource": {
-                        "S3DataSource": {
-                            "S3DataType": "S3Prefix",
-                            # The folder, with its slash: a prefix matches whatever begins so.
-                            "S3Uri": self._bucket.s3_url_for_object(
-                                f"{self._prefix}/data/{channel.sha256}/"
-                            ),
-                            "S3DataDistributionType": "FullyReplicated",
-                        }
-                    },
-                }
-                for name, channel in channels.items()
-            ],
-            "OutputDataConfig": {
-                "S3OutputPath": self._bucket.s3_url_for_object(
-                    f"{self._prefix}/jobs/{self.fingerprint}"
-                )
-            },
-            "ResourceConfig": {
-                "InstanceType": instance_type,
-                "InstanceCount": 1,
-                "VolumeSizeInGB": volume_gb,
-            },
+            "InputDataConfig": input_data(self._store, self._channels),
+            "OutputDataConfig": {"S3OutputPath": output, **key},
+            "ResourceConfig": {"InstanceCount": 1, **volume_key},
             "RoleArn": self.role.role_arn,
-            "StoppingCondition": {"MaxRuntimeInSeconds": max_runtime.to_seconds()},
-            "Tags": [{"Key": "fingerprint", "Value": self.fingerprint}],
+            "Tags": [{"Key": key, "Value": value} for key, value in lineage.items()],
         }
 
-    def _build_resource(
+    def _attach(
         self,
-        handle: CfnWaitConditionHandle,
-        data: Mapping[str, assets.Asset],
-        channels: Mapping[str, Channel],
-        request: Mapping[str, Any],
-    ) -> CustomResource:
-        start = Function(
+        vpc: ec2.IVpc,
+        subnets: Sequence[ec2.ISubnet],
+        security_groups: Sequence[ec2.ISecurityGroup],
+    ) -> dict[str, list[str]]:
+        groups = list(security_groups) or [ec2.SecurityGroup(self, "SecurityGroup", vpc=vpc)]
+        group_ids = [group.security_group_id for group in groups]
+        subnet_ids = [subnet.subnet_id for subnet in subnets or vpc.private_subnets]
+        for statement in permissions.train_in_vpc(Stack.of(self), subnet_ids, group_ids):
+            self.role.add_to_principal_policy(statement)
+        return {"SecurityGroupIds": group_ids, "Subnets": subnet_ids}
+
+    def _build_function(
+        self, id: str, handler: str, timeout: Duration, description: str, **environment: str
+    ) -> Function:
+        """A function that may signal the deployment, and read and write what is encrypted."""
+        if self._key is not None:
+            environment["ENCRYPTION_KEY"] = self._key.key_arn
+        function = Function(
             self,
-            "Start",
-            description="Stages the data and starts the training job",
+            id,
+            description=description,
             code=CODE,
-            handler="handlers.start.handler",
-            timeout=START_TIMEOUT,
+            handler=f"handlers.{handler}.handler",
+            timeout=timeout,
+            # Not as a property of the custom resource: the CDK's provider logs those.
+            environment={"WAIT_HANDLE": self._handle.ref, **environment},
         )
-        for statement in self._start_statements(data, channels):
+        if self._key is not None:
+            self._key.grant_encrypt_decrypt(function)
+        return function
+
+    def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
+        data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
+        start = self._build_function(
+            "Start", "start", START_TIMEOUT, "Stages the data and starts the training job"
+        )
+        for statement in permissions.start_job(
+            Stack.of(self),
+            self._store,
+            self._name,
+            self.role,
+            self._channels.values(),
+            data.values(),
+        ):
             start.add_to_role_policy(statement)
         framework_logs = add_log_group(self, "ProviderLogs")
         provider = custom_resources.Provider(
@@ -257,138 +320,53 @@ class TrainingJob(Construct):
             properties={
                 "NamePrefix": self._name,
                 "Fingerprint": self.fingerprint,
-                "Bucket": self._bucket.bucket_name,
-                "ArtifactKey": self._artifact_key,
+                "Bucket": self._store.bucket.bucket_name,
+                "Artifact": self._store.model_key(self.fingerprint),
                 "Data": [
                     {
                         "SourceBucket": asset.s3_bucket_name,
                         "SourceKey": asset.s3_object_key,
-                        "Key": self._data_key(channels[name]),
+                        "Key": self._store.data_key(self._channels[name]),
                     }
                     for name, asset in data.items()
                 ],
                 # As text: CloudFormation would turn the numbers in it into strings.
                 "Request": Stack.of(self).to_json_string(request),
-                "WaitHandle": handle.ref,
+                # A new handle must bring an Update, which signals it if the model is there.
+                "Wait": self._wait_id,
             },
         )
 
-    def _start_statements(
-        self, data: Mapping[str, assets.Asset], channels: Mapping[str, Channel]
-    ) -> list[iam.PolicyStatement]:
-        return [
-            iam.PolicyStatement(
-                sid="ReadAssets",
-                actions=["s3:GetObject"],
-                resources=[a.bucket.arn_for_objects(a.s3_object_key) for a in data.values()],
-            ),
-            iam.PolicyStatement(
-                sid="StageData",
-                actions=["s3:GetObject", "s3:PutObject"],
-                resources=[
-                    self._bucket.arn_for_objects(self._data_key(channel))
-                    for channel in channels.values()
-                ],
-            ),
-            *self._publish_statements(),
-            iam.PolicyStatement(
-                sid="RunJobs",
-                actions=[
-                    "sagemaker:AddTags",
-                    "sagemaker:CreateTrainingJob",
-                    "sagemaker:DescribeTrainingJob",
-                    "sagemaker:StopTrainingJob",
-                ],
-                resources=[self._job_arns],
-            ),
-            iam.PolicyStatement(
-                sid="FindJobs",
-                actions=["sagemaker:ListTrainingJobs"],
-                resources=["*"],  # a list knows no resource
-            ),
-            iam.PolicyStatement(
-                sid="PassExecutionRole",
-                actions=["iam:PassRole"],
-                resources=[self.role.role_arn],
-                conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-            ),
-        ]
-
-    def _publish_statements(self) -> list[iam.PolicyStatement]:
-        """What it takes to copy a finished model to its address."""
-        return [
-            iam.PolicyStatement(
-                sid="ReadFinishedModels",
-                actions=["s3:GetObject"],
-                resources=[self._bucket.arn_for_objects(f"{self._prefix}/jobs/*")],
-            ),
-            iam.PolicyStatement(
-                sid="PublishModels",
-                actions=["s3:GetObject", "s3:PutObject"],
-                resources=[self._bucket.arn_for_objects(f"{self._prefix}/models/*")],
-            ),
-            iam.PolicyStatement(
-                sid="FindDataAndModels",
-                actions=["s3:ListBucket"],
-                resources=[self._bucket.bucket_arn],
-                conditions={"StringLike": {"s3:prefix": [f"{self._prefix}/*"]}},
-            ),
-        ]
-
-    @property
-    def _job_arns(self) -> str:
-        stack = Stack.of(self)
-        partition = f"arn:{Aws.PARTITION}:sagemaker:{stack.region}:{stack.account}"
-        return f"{partition}:training-job/{self._name}-*"
-
-    def _build_finish(self, handle: CfnWaitConditionHandle) -> Function:
-        finish = Function(
+    def _build_asset(self, name: str, channel: Channel) -> assets.Asset:
+        # The digest is known, so that the CDK need not read the file again to make one.
+        return assets.Asset(
             self,
+            f"{name.capitalize()}Data",
+            path=str(channel.file),
+            asset_hash=channel.sha256,
+            asset_hash_type=AssetHashType.CUSTOM,
+        )
+
+    def _build_finish(self) -> Function:
+        """The function of a job's end; when it fails for good, another tells the deployment."""
+        finish = self._build_function(
             "Finish",
-            description="Publishes the model of a training job and signals the deployment",
-            code=CODE,
-            handler="handlers.finish.handler",
-            timeout=Duration.minutes(5),
-            environment={
-                "JOB_PREFIX": f"{self._name}-{self.fingerprint[:12]}",
-                "WAIT_HANDLE": handle.ref,
-            },
+            "finish",
+            FINISH_TIMEOUT,
+            "Publishes the model of a training job and signals the deployment",
+            NAME_PREFIX=self._name,
         )
-        stack = Stack.of(self)
-        log_group = f"arn:{Aws.PARTITION}:logs:{stack.region}:{stack.account}:log-group:{LOG_GROUP}"
-        for statement in (
-            *self._publish_statements(),
-            iam.PolicyStatement(
-                sid="DescribeJobs",
-                actions=["sagemaker:DescribeTrainingJob"],
-                resources=[self._job_arns],
-            ),
-            iam.PolicyStatement(
-                sid="FindJobLogs",
-                actions=["logs:DescribeLogStreams"],
-                resources=[f"{log_group}:*"],
-            ),
-            iam.PolicyStatement(
-                sid="ReadJobLogs",
-                actions=["logs:GetLogEvents"],
-                resources=[f"{log_group}:log-stream:{self._name}-*"],
-            ),
-        ):
+        for statement in permissions.conclude_job(Stack.of(self), self._store, self._name):
             finish.add_to_role_policy(statement)
-        return finish
-
-    def _build_rule(self, finish: Function) -> events.Rule:
-        return events.Rule(
-            self,
-            "OnEnd",
-            description="A training job of this environment has ended",
-            event_pattern=events.EventPattern(
-                source=["aws.sagemaker"],
-                detail_type=["SageMaker Training Job State Change"],
-                detail={
-                    "TrainingJobName": events.Match.prefix(f"{self._name}-"),
-                    "TrainingJobStatus": ["Completed", "Failed", "Stopped"],
-                },
-            ),
-            targets=[targets.LambdaFunction(finish)],
+        crashed = self._build_function(
+            "Crashed",
+            "crashed",
+            Duration.minutes(1),
+            "Signals the deployment that the end of a training job could not be handled",
+            IDENTITY=self._identity,
+            FINISH_LOG_GROUP=finish.log_group.log_group_name,
         )
+        finish.configure_async_invoke(
+            retry_attempts=1, on_failure=destinations.LambdaDestination(crashed)
+        )
+        return finish

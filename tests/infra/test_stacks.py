@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import App, Duration, Environment, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Capture, Match, Template
 
 from stacks.environment import add_environment
 from stacks.settings import load
-from stacks.training_job import TrainingJob
-from stacks.training_job.construct import TrainingJobError
+from stacks.training_job import TrainingJob, TrainingJobError
 
 from .conftest import Synthesize, Templates, flags, write_corpus
 
@@ -67,9 +66,8 @@ def build_job(*, max_runtime: Duration) -> TrainingJob:
         channels={},
         hyperparameters={},
         instance_type="ml.c5.xlarge",
-        volume_gb=1,
+        volume_size=Size.gibibytes(1),
         max_runtime=max_runtime,
-        revision="",
     )
 
 
@@ -279,16 +277,16 @@ class TestTraining:
         permissions = resources(templates["training"], "AWS::Lambda::Permission")
         assert {rule, *permissions} <= set(resource["DependsOn"])
 
-    def test_ends_of_other_environments_jobs_are_not_listened_to(
-        self, templates: Templates
-    ) -> None:
+    def test_ends_of_other_jobs_are_not_listened_to(self, templates: Templates) -> None:
+        """Not of other fingerprints, and not of an environment whose name begins the same."""
+        own = f"topic-model-dev-{fingerprint(templates['training'])[:12]}-"
         templates["training"].has_resource_properties(
             "AWS::Events::Rule",
             {
                 "EventPattern": {
                     "source": ["aws.sagemaker"],
                     "detail": {
-                        "TrainingJobName": [{"prefix": "topic-model-dev-"}],
+                        "TrainingJobName": [{"prefix": own}],
                         "TrainingJobStatus": ["Completed", "Failed", "Stopped"],
                     },
                 }

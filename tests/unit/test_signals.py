@@ -1,5 +1,7 @@
 import json
 import logging
+import time
+import urllib.error
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -74,3 +76,45 @@ def test_the_url_is_never_logged(handle: Any, caplog: pytest.LogCaptureFixture) 
             signals.send(handle.url, "job-1", "reason")
     assert "secret" not in caplog.text
     assert "Signature" not in caplog.text
+
+
+def test_data_is_what_the_condition_gives(handle: Any) -> None:
+    signals.send(handle.url, "job-1", data="test:pwll=-7.5")
+    assert handle.received[0][1]["Data"] == "test:pwll=-7.5"
+
+
+def test_an_error_of_the_server_is_tried_again_and_then_raised(
+    handle: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    handle.status = 503
+    with pytest.raises(urllib.error.HTTPError):
+        signals.send(handle.url, "job-1")
+    assert len(handle.received) == signals.ATTEMPTS
+    assert slept == [2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "GET https://b.s3.amazonaws.com/k?X-Amz-Signature=abc&X-Amz-Date=1",
+            "GET https://b.s3.amazonaws.com/k?X-Amz-Signature=***&X-Amz-Date=1",
+        ),
+        ("AWS_SECRET_ACCESS_KEY=abc/def", "AWS_SECRET_ACCESS_KEY=***"),
+        ('{"password": "abc"}', '{"password": "***"}'),
+        ("tokens 5, alpha 0.1", "tokens 5, alpha 0.1"),
+        (
+            "https://c.aws/home?region=us-east-1#/jobs/a",
+            "https://c.aws/home?region=us-east-1#/jobs/a",
+        ),
+    ],
+)
+def test_secrets_in_a_jobs_log_are_neither_told_nor_logged(
+    handle: Any, caplog: pytest.LogCaptureFixture, text: str, told: str
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        signals.send(handle.url, "job-1", text)
+    assert handle.received[0][1]["Reason"] == told
+    assert told in caplog.text

@@ -1,124 +1,25 @@
-"""The two functions of `TrainingJob` against stand-ins of S3, SageMaker, Logs and the signal."""
+"""The functions of `TrainingJob` against stand-ins of S3, SageMaker, Logs and the signal."""
 
 import json
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.training_job.handlers import finish, models, signals, start
+from stacks.training_job.handlers import crashed, finish, jobs, models, signals, start
 
-FINGERPRINT = "f" * 64
-IDENTITY = "topics-dev-ffffffffffff"
-ARTIFACT = f"lda/models/{FINGERPRINT}/model.tar.gz"
-HANDLE = "https://signals/handle"
-
-
-class ResourceInUseError(Exception):
-    """The exception of a client that boto3 generates."""
-
-
-@dataclass
-class World:
-    """What AWS holds, and the clients that see it."""
-
-    objects: dict[tuple[str, str], str] = field(default_factory=dict)
-    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    signals: list[tuple[str, str, str | None]] = field(default_factory=list)
-    errors: list[ClientError] = field(default_factory=list)
-    slept: list[float] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-
-    def client(self, service: str, **_: Any) -> Any:
-        return {"s3": S3, "sagemaker": SageMaker, "logs": Logs}[service](self)
-
-    def end(self, name: str, status: str, **details: Any) -> dict[str, Any]:
-        """Let a job end; its event."""
-        self.jobs[name] |= {"TrainingJobStatus": status, "SecondaryStatus": status, **details}
-        if status == "Completed":
-            artifact = f"lda/jobs/{FINGERPRINT}/{name}/output/model.tar.gz"
-            self.objects["bucket", artifact] = f"model of {name}"
-            self.jobs[name]["ModelArtifacts"] = {"S3ModelArtifacts": f"s3://bucket/{artifact}"}
-        return {"detail": {"TrainingJobName": name, "TrainingJobStatus": status}}
-
-
-@dataclass
-class S3:
-    world: World
-
-    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
-        keys = sorted(k for b, k in self.world.objects if b == Bucket and k.startswith(Prefix))
-        return {"Contents": [{"Key": key} for key in keys[:MaxKeys]]} if keys else {}
-
-    def copy(self, source: dict[str, str], bucket: str, key: str) -> None:
-        self.world.objects[bucket, key] = self.world.objects[source["Bucket"], source["Key"]]
-
-
-@dataclass
-class SageMaker:
-    world: World
-    exceptions: ClassVar[Any] = SimpleNamespace(ResourceInUse=ResourceInUseError)
-
-    def create_training_job(self, TrainingJobName: str, **request: Any) -> None:  # noqa: N803
-        if self.world.errors:
-            raise self.world.errors.pop(0)
-        if TrainingJobName in self.world.jobs:
-            raise ResourceInUseError
-        self.world.jobs[TrainingJobName] = {
-            "TrainingJobName": TrainingJobName,
-            "TrainingJobStatus": "InProgress",
-            "SecondaryStatus": "Starting",
-            **request,
-        }
-
-    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:  # noqa: N803
-        job = self.world.jobs[TrainingJobName]
-        if job["TrainingJobStatus"] == "Stopping":
-            job["TrainingJobStatus"] = "Stopped"  # by the next time that anybody asks
-            return job | {"TrainingJobStatus": "Stopping"}
-        return dict(job)
-
-    def stop_training_job(self, TrainingJobName: str) -> None:  # noqa: N803
-        job = self.world.jobs[TrainingJobName]
-        if job["TrainingJobStatus"] != "InProgress":
-            raise error("ValidationException", "The request was rejected")
-        job["TrainingJobStatus"] = "Stopping"
-
-    def get_paginator(self, operation: str) -> "SageMaker":
-        assert operation == "list_training_jobs"
-        return self
-
-    def paginate(
-        self,
-        NameContains: str,  # noqa: N803
-        StatusEquals: str,  # noqa: N803
-        **_: str,
-    ) -> Iterator[dict[str, Any]]:
-        for name, job in list(self.world.jobs.items()):
-            if NameContains in name and job["TrainingJobStatus"] == StatusEquals:
-                yield {"TrainingJobSummaries": [{"TrainingJobName": name}]}
-
-
-@dataclass
-class Logs:
-    world: World
-
-    def describe_log_streams(self, **request: str) -> dict[str, Any]:
-        if not self.world.log:
-            raise error("ResourceNotFoundException", "no such group")
-        return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"] + "algo-1"}]}
-
-    def get_log_events(self, limit: int, **_: str) -> dict[str, Any]:
-        return {"events": [{"message": line} for line in self.world.log[-limit:]]}
-
-
-def error(code: str, message: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+from .training_job_world import (
+    ARTIFACT,
+    FINGERPRINT,
+    HANDLE,
+    IDENTITY,
+    SageMaker,
+    World,
+    error,
+    event,
+)
 
 
 @pytest.fixture
@@ -126,31 +27,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     world.objects["staging", "train"] = "training data"
     monkeypatch.setattr(boto3, "client", world.client)
-    monkeypatch.setattr(signals, "send", lambda *call: world.signals.append((*call, None)[:3]))
+    monkeypatch.setattr(signals, "send", world.signal)
     monkeypatch.setattr(time, "sleep", world.slept.append)
-    monkeypatch.setenv("JOB_PREFIX", IDENTITY)
+    monkeypatch.setenv("IDENTITY", IDENTITY)
+    monkeypatch.setenv("NAME_PREFIX", "topics-dev")
+    monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
     monkeypatch.setenv("WAIT_HANDLE", HANDLE)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return world
-
-
-def event(kind: str, request_id: str = "request-1", fingerprint: str = FINGERPRINT) -> Any:
-    return {
-        "RequestType": kind,
-        "RequestId": request_id,
-        "PhysicalResourceId": f"topics-dev-{fingerprint[:12]}",
-        "ResourceProperties": {
-            "NamePrefix": "topics-dev",
-            "Fingerprint": fingerprint,
-            "Bucket": "bucket",
-            "ArtifactKey": f"lda/models/{fingerprint}/model.tar.gz",
-            "Data": [{"SourceBucket": "staging", "SourceKey": "train", "Key": "lda/data/1/train"}],
-            "Request": json.dumps(
-                {"OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"}}
-            ),
-            "WaitHandle": HANDLE,
-        },
-    }
 
 
 class TestStart:
@@ -166,7 +50,7 @@ class TestStart:
         world.objects["bucket", ARTIFACT] = "model"
         start.handler(event("Update"), None)
         assert world.jobs == {}
-        assert world.signals == [(HANDLE, IDENTITY, None)]
+        assert world.signals == [(HANDLE, IDENTITY, None, "none")]
 
     def test_a_model_whose_address_only_begins_so_does_not_count(self, world: World) -> None:
         world.objects["bucket", f"{ARTIFACT}.old"] = "model"
@@ -208,7 +92,7 @@ class TestStart:
         start.handler(event("Create", "request-2"), None)
         assert list(world.jobs) == [name]
         assert world.objects["bucket", ARTIFACT] == f"model of {name}"
-        assert world.signals == [(HANDLE, IDENTITY, None)]
+        assert world.signals == [(HANDLE, name, None, "none")]
 
     def test_a_role_that_sagemaker_does_not_know_yet_is_waited_for(self, world: World) -> None:
         race = error("ValidationException", "Could not assume role arn:aws:iam::1:role/R.")
@@ -217,11 +101,79 @@ class TestStart:
         assert len(world.jobs) == 1
         assert world.slept == [1, 2]
 
+    def test_a_role_that_stays_unknown_is_reported_within_the_bound(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.errors = [error("ValidationException", "Access denied to output bucket b")] * 20
+        monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
+        with pytest.raises(start.StartError, match=r"Access denied to output bucket b \(tried for"):
+            start.handler(event("Create"), None)
+        assert sum(world.slept) <= start.ROLE_RACE_SECONDS
+
+    def test_a_quota_is_named_with_its_value_and_where_to_ask_for_more(self, world: World) -> None:
+        said = (
+            "The account-level service limit 'ml.c4.2xlarge for training job usage' is 0 Instances"
+        )
+        world.errors = [error("ResourceLimitExceeded", f"{said}, with current utilization of 0.")]
+        with pytest.raises(start.StartError) as caught:
+            start.handler(event("Create"), None)
+        told = str(caught.value)
+        assert "The quota 'ml.c4.2xlarge for training job usage' is 0 in us-east-1" in told
+        assert "/servicequotas/home/services/sagemaker/quotas" in told
+        assert world.slept == []
+
     def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
-        world.errors = [error("ResourceLimitExceeded", "The account-level service limit is 0")]
-        with pytest.raises(ClientError, match="service limit is 0"):
+        world.errors = [error("AccessDeniedException", "access denied")]
+        with pytest.raises(ClientError, match="access denied"):
             start.handler(event("Create"), None)
         assert world.slept == []
+
+    def test_what_fails_leaves_no_job_running(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """CloudFormation sends no Delete for it, and would never stop an adopted job."""
+        start.handler(event("Create", "request-1"), None)
+        refusal = error("AccessDeniedException", "no AddTags")
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise refusal
+
+        monkeypatch.setattr(SageMaker, "add_tags", refuse)
+        with pytest.raises(ClientError, match="no AddTags"):
+            start.handler(event("Create", "request-2"), None)
+        assert world.running(IDENTITY) == []
+
+    def test_a_stopping_job_is_waited_for_and_not_adopted(self, world: World) -> None:
+        start.handler(event("Create", "request-1"), None)
+        (stopping,) = world.jobs
+        world.jobs[stopping]["TrainingJobStatus"] = "Stopping"
+        start.handler(event("Create", "request-2"), None)
+        assert len(world.jobs) == 2
+        assert world.most_running == 1
+
+    def test_a_job_is_tagged_with_what_awaits_it_and_not_with_the_url(self, world: World) -> None:
+        start.handler(event("Create"), None)
+        (job,) = world.jobs.values()
+        assert job["Tags"][0] == {"Key": "fingerprint", "Value": FINGERPRINT}
+        assert job["Tags"][1]["Key"] == "awaited-by"
+        assert "signals" not in job["Tags"][1]["Value"]
+
+    def test_an_adopted_job_signals_the_deployment_that_adopted_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start.handler(event("Create", "request-1"), None)
+        (name,) = world.jobs
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
+        start.handler(event("Create", "request-2"), None)
+        finish.handler(world.end(name, "Completed"), None)
+        assert world.signals == [("https://signals/second", name, None, "none")]
+
+    def test_copies_are_encrypted_with_the_key_where_there_is_one(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ENCRYPTION_KEY", "arn:key")
+        start.handler(event("Create"), None)
+        assert world.copies == [{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"}]
 
     @pytest.mark.usefixtures("world")
     def test_another_fingerprint_is_another_physical_id(self, world: World) -> None:
@@ -234,7 +186,14 @@ class TestStart:
         (name,) = world.jobs
         start.handler(event("Delete"), None)
         assert world.jobs[name]["TrainingJobStatus"] == "Stopped"
-        assert world.slept == [start.POLL_SECONDS]
+        assert world.slept == [jobs.POLL_SECONDS]
+
+    def test_delete_of_a_create_whose_answer_was_lost_stops_its_job(self, world: World) -> None:
+        """CloudFormation then knows no id of ours, and makes one up."""
+        start.handler(event("Create"), None)
+        lost = event("Delete") | {"PhysicalResourceId": "topics-dev-training-Resource-1ABCDEF"}
+        start.handler(lost, None)
+        assert world.running(IDENTITY) == []
 
     @pytest.mark.usefixtures("world")
     def test_delete_of_what_never_started_does_nothing(self, world: World) -> None:
@@ -257,7 +216,7 @@ class TestStart:
         (name,) = world.jobs
         monkeypatch.setattr(SageMaker, "describe_training_job", lambda *_, **__: world.jobs[name])
         monkeypatch.setattr(time, "monotonic", iter(range(0, 10_000, 200)).__next__)
-        with pytest.raises(start.StopError, match=f"{name} did not stop within 300 s"):
+        with pytest.raises(jobs.StopError, match=f"{name} did not stop within 300 s"):
             start.handler(event("Delete"), None)
 
 
@@ -268,16 +227,66 @@ class TestFinish:
         return next(iter(world.jobs))
 
     def test_a_completed_job_is_published_then_signalled(self, world: World, job: str) -> None:
-        finish.handler(world.end(job, "Completed"), None)
+        metrics = [{"MetricName": "test:pwll", "Value": -7.5}]
+        finish.handler(world.end(job, "Completed", FinalMetricDataList=metrics), None)
         assert world.objects["bucket", ARTIFACT] == f"model of {job}"
-        assert world.signals == [(HANDLE, job, None)]
+        assert world.signals == [(HANDLE, job, None, "test:pwll=-7.5")]
+
+    def test_a_published_model_carries_the_jobs_tags_name_and_metrics(
+        self, world: World, job: str
+    ) -> None:
+        finish.handler(world.end(job, "Completed"), None)
+        assert world.metadata["bucket", ARTIFACT] == {
+            "fingerprint": FINGERPRINT,
+            "job": job,
+            "metrics": "none",
+        }
+
+    def test_a_published_model_is_never_written_again(self, world: World, job: str) -> None:
+        """It may be served already."""
+        world.objects["bucket", ARTIFACT] = "model of an earlier job"
+        finish.handler(world.end(job, "Completed"), None)
+        assert world.objects["bucket", ARTIFACT] == "model of an earlier job"
+        assert world.signals == [(HANDLE, job, None, "none")]
+
+    def test_a_lack_of_capacity_is_explained(self, world: World, job: str) -> None:
+        reason = "CapacityError: Unable to provision requested ML compute capacity."
+        finish.handler(world.end(job, "Failed", FailureReason=reason), None)
+        assert "choose another instance type or Region" in (world.signals[0][2] or "")
+
+    def test_a_late_event_of_an_earlier_attempt_does_not_fail_the_next(
+        self, world: World, job: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end = world.end(job, "Failed")
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
+        start.handler(event("Create", "request-2"), None)
+        finish.handler(end, None)
+        assert world.signals == []
+
+    @pytest.mark.parametrize(
+        ("status", "failed"), [("Completed", 0), ("Failed", 1), ("Stopped", 1)]
+    )
+    def test_an_end_is_measured(
+        self,
+        world: World,
+        job: str,
+        status: str,
+        failed: int,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        finish.handler(world.end(job, status, TrainingTimeInSeconds=60), None)
+        measured = json.loads(capsys.readouterr().out)
+        assert (measured["Failed"], measured["Duration"]) == (failed, 60)
+        assert measured["Name"] == "topics-dev"
+        (metrics,) = measured["_aws"]["CloudWatchMetrics"]
+        assert metrics["Namespace"] == "TrainingJobs"
 
     def test_a_failure_is_signalled_with_reason_name_link_and_last_lines(
         self, world: World, job: str
     ) -> None:
         world.log = [f"line {number}" for number in range(30)]
         finish.handler(world.end(job, "Failed", FailureReason="AlgorithmError: no"), None)
-        ((handle, sender, failure),) = world.signals
+        ((handle, sender, failure, _),) = world.signals
         assert (handle, sender) == (HANDLE, job)
         assert failure is not None
         lines = failure.splitlines()
@@ -302,25 +311,68 @@ class TestFinish:
         finish.handler({"detail": {"TrainingJobName": job, "TrainingJobStatus": "Failed"}}, None)
         assert world.signals == []
 
-    def test_a_job_of_another_fingerprint_signals_nothing(
+    def test_a_job_that_another_deployment_awaits_is_published_and_signals_nothing(
         self, world: World, job: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("JOB_PREFIX", "topics-dev-000000000000")
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/another")
         finish.handler(world.end(job, "Completed"), None)
         assert world.signals == []
         assert world.objects["bucket", ARTIFACT] == f"model of {job}"
 
-    def test_a_model_that_can_not_be_published_fails_the_deployment_now(
+    def test_a_completed_job_without_a_model_fails_the_deployment(
         self, world: World, job: str
     ) -> None:
         end = world.end(job, "Completed")
         world.objects = {}
         finish.handler(end, None)
-        assert world.signals[0][2] is not None
-        assert "publishing its model failed" in world.signals[0][2]
+        assert "the job has left no model at s3://bucket/lda/jobs/" in (world.signals[0][2] or "")
+
+    def test_what_may_pass_is_raised_so_that_lambda_tries_again(
+        self, world: World, job: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> None:
+            raise error("InternalError", "try again")
+
+        monkeypatch.setattr(models, "copy", fail)
+        with pytest.raises(ClientError, match="try again"):
+            finish.handler(world.end(job, "Completed"), None)
+        assert world.signals == []
 
 
-def test_only_a_job_of_ours_is_published(world: World) -> None:
+class TestCrashed:
+    def record(self, job: str, **payload: Any) -> dict[str, Any]:
+        return {"requestPayload": {"detail": {"TrainingJobName": job}}, **payload}
+
+    def test_the_deployment_is_told_what_broke_and_where_to_look(self, world: World) -> None:
+        broken = self.record(f"{IDENTITY}-1", responsePayload={"errorMessage": "no module"})
+        crashed.handler(broken, None)
+        ((handle, sender, failure, _),) = world.signals
+        assert (handle, sender) == (HANDLE, f"{IDENTITY}-1")
+        assert "failed: no module" in (failure or "")
+        assert "finish-logs" in (failure or "")
+
+    def test_a_function_that_died_without_a_word_is_told_too(self, world: World) -> None:
+        crashed.handler(self.record(f"{IDENTITY}-1"), None)
+        assert "it gave no answer" in (world.signals[0][2] or "")
+
+    def test_a_job_of_another_fingerprint_fails_nothing(self, world: World) -> None:
+        crashed.handler(self.record("topics-dev-000000000000-1"), None)
+        assert world.signals == []
+
+
+@pytest.mark.usefixtures("world")
+def test_only_a_job_of_ours_is_published() -> None:
     job: Any = {"OutputDataConfig": {"S3OutputPath": "s3://bucket/elsewhere"}}
-    with pytest.raises(ValueError, match="not a job of ours: s3://bucket/elsewhere"):
-        models.publish(job)
+    with pytest.raises(models.ModelError, match="not a job of ours: s3://bucket/elsewhere"):
+        models.publish(job, {})
+
+
+def test_a_copy_that_is_not_whole_is_an_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = iter([{"ContentLength": 10}, {"ContentLength": 9}])
+    monkeypatch.setattr(
+        "tests.unit.training_job_world.S3.head_object", lambda *_, **__: next(heads)
+    )
+    with pytest.raises(RuntimeError, match="is not as large as s3://staging/train"):
+        models.copy(("staging", "train"), ("bucket", "train"))

@@ -1,8 +1,14 @@
-"""Published models: a job's artifact is copied to the address that its fingerprint gives."""
+"""Published models: a job's artifact is copied to the address that its fingerprint gives.
+
+What the job is tagged with goes along as the object's metadata, and so do its metrics: they are
+known for as long as the model is there, whatever becomes of the job.
+"""
 
 import logging
+import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -14,6 +20,11 @@ logger.setLevel(logging.INFO)
 
 # What a job writes: BUCKET, PREFIX and fingerprint of its artifact's address.
 OUTPUT = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<prefix>.+)/jobs/(?P<fingerprint>[0-9a-f]{64})")
+NO_METRICS = "none"
+
+
+class ModelError(Exception):
+    """There is no model to publish, and trying again will not change that."""
 
 
 def exists(bucket: str, key: str) -> bool:
@@ -25,21 +36,71 @@ def exists(bucket: str, key: str) -> bool:
     return [entry["Key"] for entry in page.get("Contents", [])] == [key]
 
 
-def publish(job: "DescribeTrainingJobResponseTypeDef") -> str:
-    """Copy the artifact of a completed job to its published address; the address.
+def metrics(bucket: str, key: str) -> str:
+    """The metrics of a published model, as `name=value name=value`."""
+    head = boto3.client("s3").head_object(Bucket=bucket, Key=key)
+    return head["Metadata"].get("metrics", NO_METRICS)
 
-    Publishing twice writes the same content to the same key.
+
+def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) -> str:
+    """Copy the artifact of a completed job to its published address, unless a model is there.
+
+    A model that is published may be served already, so it is never written again.
+
+    Args:
+        job: The job, as SageMaker describes it.
+        tags: Its tags, which become the model's metadata.
+
+    Returns:
+        The published model's metrics.
+
+    Raises:
+        ModelError: The job is none of ours, or has left no artifact.
     """
     place = OUTPUT.fullmatch(job["OutputDataConfig"]["S3OutputPath"])
     if place is None:
-        raise ValueError(f"not a job of ours: {job['OutputDataConfig']['S3OutputPath']}")
-    source = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{place['bucket']}/")
+        raise ModelError(f"not a job of ours: {job['OutputDataConfig']['S3OutputPath']}")
+    bucket = place["bucket"]
     key = f"{place['prefix']}/models/{place['fingerprint']}/model.tar.gz"
-    copy(place["bucket"], source, place["bucket"], key)
-    return f"s3://{place['bucket']}/{key}"
+    if not exists(bucket, key):
+        artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
+        source = artifact.removeprefix(f"s3://{bucket}/")
+        if not exists(bucket, source):
+            raise ModelError(f"the job has left no model at {artifact}")
+        copy(
+            (bucket, source),
+            (bucket, key),
+            {**tags, "job": job["TrainingJobName"], "metrics": _final_metrics(job)},
+        )
+    return metrics(bucket, key)
 
 
-def copy(source_bucket: str, source_key: str, bucket: str, key: str) -> None:
-    """Copy an object without downloading it, whatever its size."""
-    logger.info("copying s3://%s/%s to s3://%s/%s", source_bucket, source_key, bucket, key)
-    boto3.client("s3").copy({"Bucket": source_bucket, "Key": source_key}, bucket, key)
+def _final_metrics(job: "DescribeTrainingJobResponseTypeDef") -> str:
+    values = {m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])}
+    return " ".join(f"{name}={value}" for name, value in values.items()) or NO_METRICS
+
+
+def copy(
+    source: tuple[str, str], target: tuple[str, str], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Copy an object without downloading it, whatever its size, and check that all is there.
+
+    Args:
+        source: Bucket and key.
+        target: Bucket and key. With `ENCRYPTION_KEY` set, the copy is encrypted with that key.
+        metadata: The copy's; the source's when None.
+    """
+    logger.info("copying s3://%s/%s to s3://%s/%s", *source, *target)
+    options: dict[str, Any] = {}
+    if metadata is not None:
+        options |= {"MetadataDirective": "REPLACE", "Metadata": dict(metadata)}
+    if key := os.environ.get("ENCRYPTION_KEY"):
+        options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3 = boto3.client("s3")
+    s3.copy({"Bucket": source[0], "Key": source[1]}, target[0], target[1], ExtraArgs=options)
+    sizes = {
+        s3.head_object(Bucket=bucket, Key=name)["ContentLength"]
+        for bucket, name in (source, target)
+    }
+    if len(sizes) > 1:
+        raise RuntimeError(f"s3://{'/'.join(target)} is not as large as s3://{'/'.join(source)}")

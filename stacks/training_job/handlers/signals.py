@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import time
 import urllib.error
 import urllib.request
 
@@ -10,9 +12,23 @@ logger.setLevel(logging.INFO)
 
 SIGNAL_BYTES = 4096  # what CloudFormation takes
 TIMEOUT_SECONDS = 30
+ATTEMPTS = 4
+# What a job logs may hold signed URLs and credentials; a stack's events are read by many.
+SECRET = re.compile(
+    r"""(?ix)
+    ( x-amz-(?:signature|credential|security-token) | signature | awsaccesskeyid
+    | [\w-]*(?:secret|password|token)[\w-]* )
+    ( ["']? \s* [=:] \s* ["']? )
+    [^\s&"',]+"""
+)
 
 
-def send(url: str, unique_id: str, failure: str | None = None) -> None:
+def redact(text: str) -> str:
+    """`text` without the values of signatures, passwords and other secrets."""
+    return SECRET.sub(r"\1\2***", text)
+
+
+def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -> None:
     """Say that the job's model is there, or why it never will be.
 
     A signal that is refused is logged and no error: a rollback hands over the URL of an earlier
@@ -22,28 +38,48 @@ def send(url: str, unique_id: str, failure: str | None = None) -> None:
         url: The handle. It lets anybody who knows it signal, so it is never logged.
         unique_id: Names the sender; CloudFormation counts one signal for each.
         failure: Why the deployment must fail; None when it has succeeded.
+        data: What the wait condition gives as its attribute `Data`.
+
+    Raises:
+        URLError: Nobody answered, or only with errors of the server, however often it was tried.
     """
     status = "SUCCESS" if failure is None else "FAILURE"
-    body = _body(status, failure or "the model is published", unique_id)
+    reason = redact(failure or "the model is published")
+    body = _body({"Status": status, "Reason": reason, "UniqueId": unique_id, "Data": data})
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            _put(url, body)
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code < 500:
+                    logger.warning("signal %s was refused with %s", status, error.code)
+                    return
+                if attempt == ATTEMPTS:
+                    raise
+        except urllib.error.URLError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            logger.info("signalled %s: %s", status, reason)
+            return
+        time.sleep(2**attempt)
+
+
+def _put(url: str, body: bytes) -> None:
     request = urllib.request.Request(
         url,
         data=body,
         method="PUT",
         headers={"Content-Type": ""},  # the URL is signed without one
     )
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
-            logger.info("signalled %s: %s", status, failure)
-    except urllib.error.HTTPError as error:
-        with error:
-            logger.warning("signal %s was refused with %s", status, error.code)
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+        pass
 
 
-def _body(status: str, reason: str, unique_id: str) -> bytes:
-    signal = {"Status": status, "Reason": reason, "UniqueId": unique_id, "Data": ""}
+def _body(signal: dict[str, str]) -> bytes:
     body = json.dumps(signal, ensure_ascii=False).encode()
     excess = len(body) - SIGNAL_BYTES
     if excess <= 0:
         return body
     # A character takes 6 bytes at most, so this never cuts too much; it may have to cut again.
-    return _body(status, reason[: -(excess // 6 + 1)], unique_id)
+    return _body(signal | {"Reason": signal["Reason"][: -(excess // 6 + 1)]})

@@ -9,66 +9,92 @@ the job behind it stops.
 import hashlib
 import json
 import logging
+import os
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from . import models, signals
+from . import jobs, models, signals
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
-    from types_boto3_sagemaker.literals import TrainingJobStatusType
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 10})
+IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id of ours
 ROLE_RACE_SECONDS = 90  # how long a new role may be unknown to SageMaker
-STOP_SECONDS = 300  # how long a stopping job may go on uploading
-POLL_SECONDS = 5
+# What SageMaker says of a role that was made, or given its policy, seconds ago.
+ROLE_RACE = re.compile("could not assume role|access denied", re.IGNORECASE)
+QUOTA = re.compile(r"service limit '(?P<name>[^']+)' is (?P<value>\S+)")
 
 
-class StopError(RuntimeError):
-    """A job did not stop in time."""
+class StartError(RuntimeError):
+    """SageMaker takes no job at present; the message says why, and what to do."""
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     """Handle one request of CloudFormation, as the CDK's provider passes it on."""
-    if event["RequestType"] == "Delete":
-        stop(event["PhysicalResourceId"])
-        return {}
     properties = event["ResourceProperties"]
     identity = f"{properties['NamePrefix']}-{properties['Fingerprint'][:12]}"
-    start(properties, identity, event["RequestId"])
+    sagemaker = jobs.client()
+    if event["RequestType"] == "Delete":
+        # An id that is not ours stands for a Create whose answer was lost.
+        given = event["PhysicalResourceId"]
+        ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
+        jobs.stop(sagemaker, given if ours else identity)
+        return {}
+    try:
+        start(sagemaker, properties, identity, event["RequestId"])
+    except Exception:
+        # No Delete comes for what failed, so nothing may run on: not even an adopted job.
+        _stop_if_possible(sagemaker, identity)
+        raise
     return {"PhysicalResourceId": identity}
 
 
-def start(properties: Mapping[str, Any], identity: str, request_id: str) -> None:
+def start(
+    sagemaker: "SageMakerClient", properties: Mapping[str, Any], identity: str, request_id: str
+) -> None:
     """Start the job unless its model is published, or a job of its fingerprint runs or is done."""
-    sagemaker = boto3.client("sagemaker", config=RETRIES)
-    bucket = properties["Bucket"]
-    if models.exists(bucket, properties["ArtifactKey"]):
+    handle, bucket, artifact = (
+        os.environ["WAIT_HANDLE"],
+        properties["Bucket"],
+        properties["Artifact"],
+    )
+    if models.exists(bucket, artifact):
         logger.info("%s is trained already", identity)
-        signals.send(properties["WaitHandle"], identity)
+        signals.send(handle, identity, data=models.metrics(bucket, artifact))
         return
-    if running := next(_names(sagemaker, identity, "InProgress"), None):
-        logger.info("%s goes on; its end will be signalled", running)
-        return
-    if completed := next(_names(sagemaker, identity, "Completed"), None):
-        logger.info("%s was completed and never published", completed)
-        models.publish(sagemaker.describe_training_job(TrainingJobName=completed))
-        signals.send(properties["WaitHandle"], identity)
+    # One that an earlier deployment stopped is not wanted back, but must not run beside another.
+    jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
+    if name := next(jobs.find(sagemaker, identity, "InProgress", "Completed"), None):
+        logger.info("adopting %s", name)
+        arn = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobArn"]
+        sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
+        jobs.conclude(sagemaker, name, handle)  # it may have ended before it was tagged
         return
     for item in properties["Data"]:
         if not models.exists(bucket, item["Key"]):
-            models.copy(item["SourceBucket"], item["SourceKey"], bucket, item["Key"])
+            models.copy((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
+    request = json.loads(properties["Request"])
+    request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
-    nonce = hashlib.sha256(request_id.encode()).hexdigest()[:8]
-    _create(sagemaker, f"{identity}-{nonce}", json.loads(properties["Request"]))
+    name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
+    try:
+        _create(sagemaker, name, request)
+    except sagemaker.exceptions.ResourceInUse:
+        logger.info("%s was started before", name)
+        jobs.conclude(sagemaker, name, handle)
+    else:
+        logger.info("started %s", name)
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[Any]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) -> None:
@@ -77,58 +103,35 @@ def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) ->
     while True:
         try:
             sagemaker.create_training_job(TrainingJobName=name, **request)
-        except sagemaker.exceptions.ResourceInUse:
-            logger.info("%s was started before", name)
         except ClientError as error:
-            # A role made seconds ago is not known everywhere yet.
-            new_role = "Could not assume role" in error.response["Error"].get("Message", "")
-            if not new_role or time.monotonic() + pause > deadline:
+            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+            if code == "ResourceLimitExceeded":
+                raise StartError(_explain_quota(message)) from error
+            if code != "ValidationException" or not ROLE_RACE.search(message):
                 raise
-            logger.info("waiting for the execution role")
+            if time.monotonic() + pause > deadline:
+                raise StartError(f"{message} (tried for {ROLE_RACE_SECONDS} s)") from error
+            logger.info("waiting for the execution role: %s", message)
             time.sleep(pause)
             pause *= 2
-            continue
         else:
-            logger.info("started %s", name)
-        return
+            return
 
 
-def stop(identity: str) -> None:
-    """Stop every job of an identity and wait for its end, since it uploads until then.
-
-    Raises:
-        StopError: A job runs on after `STOP_SECONDS`.
-    """
-    sagemaker = boto3.client("sagemaker", config=RETRIES)
-    for name in _names(sagemaker, identity, "InProgress"):
-        logger.info("stopping %s", name)
-        try:
-            sagemaker.stop_training_job(TrainingJobName=name)
-        except ClientError as error:
-            # It ended by itself in the meantime.
-            if error.response["Error"]["Code"] != "ValidationException":
-                raise
-    deadline = time.monotonic() + STOP_SECONDS
-    for status in ("InProgress", "Stopping"):
-        for name in _names(sagemaker, identity, status):
-            while _status(sagemaker, name) in ("InProgress", "Stopping"):
-                if time.monotonic() > deadline:
-                    raise StopError(f"training job {name} did not stop within {STOP_SECONDS} s")
-                time.sleep(POLL_SECONDS)
-
-
-def _status(sagemaker: "SageMakerClient", name: str) -> str:
-    return sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"]
-
-
-def _names(
-    sagemaker: "SageMakerClient", identity: str, status: "TrainingJobStatusType"
-) -> Iterator[str]:
-    """Names of the jobs of an identity in a status, newest first."""
-    pages = sagemaker.get_paginator("list_training_jobs").paginate(
-        NameContains=identity, StatusEquals=status, SortBy="CreationTime", SortOrder="Descending"
+def _explain_quota(message: str) -> str:
+    region = os.environ["AWS_REGION"]
+    console = (
+        f"https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
     )
-    for page in pages:
-        for job in page["TrainingJobSummaries"]:
-            if job["TrainingJobName"].startswith(f"{identity}-"):
-                yield job["TrainingJobName"]
+    quota = QUOTA.search(message)
+    which = f"The quota {quota['name']!r} is {quota['value']}" if quota else "A quota is reached"
+    return (
+        f"{which} in {region}. Ask for more at {console} or take another instance type. {message}"
+    )
+
+
+def _stop_if_possible(sagemaker: "SageMakerClient", identity: str) -> None:
+    try:
+        jobs.stop(sagemaker, identity)
+    except Exception:  # what failed first is what the deployment should say
+        logger.exception("could not make sure that no job of %s runs", identity)

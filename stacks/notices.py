@@ -1,0 +1,35 @@
+"""Mail about the end of each training job."""
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+
+from stacks.training_job import TrainingJob
+from stacks.training_job.construct import ENDS
+
+
+def add_notices(stack: Stack, job: TrainingJob, address: str) -> None:
+    """Send a line to the mail `address` whenever a job ends; its owner must confirm once."""
+    # A key of our own: EventBridge can't use the one that AWS keeps for SNS.
+    key = kms.Key(stack, "NoticesKey", description="Notices of training", enable_key_rotation=True)
+    service = iam.ServicePrincipal("events.amazonaws.com")
+    key.grant(
+        service.with_conditions({"StringEquals": {"aws:SourceAccount": stack.account}}),
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    )
+    topic = sns.Topic(stack, "Notices", master_key=key, enforce_ssl=True)
+    topic.add_subscription(subscriptions.EmailSubscription(address))
+    field = events.EventField.from_path
+    message = events.RuleTargetInput.from_text(
+        f"Training job {field('$.detail.TrainingJobName')} ended as "
+        f"{field('$.detail.TrainingJobStatus')} ({field('$.detail.SecondaryStatus')}) "
+        f"in {field('$.region')}, account {field('$.account')}."
+    )
+    target = targets.SnsTopic(topic, message=message)
+    job.on_state_change("Notify", target=target, states=ENDS)
+    CfnOutput(stack, "NoticesTopicArn", value=topic.topic_arn)

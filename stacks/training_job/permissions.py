@@ -1,0 +1,143 @@
+"""What the construct's functions and its execution role may do, and no more.
+
+A resource of `*` stands where AWS lets nobody narrow it, and `WILDCARDS` says why.
+"""
+
+from collections.abc import Iterable
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+
+from stacks.training_job.request import Channel, Store
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+# Actions that are allowed on `*`, each with the reason.
+WILDCARDS = {
+    "sagemaker:ListTrainingJobs": "a list knows no resource",
+    "ec2:DescribeDhcpOptions": "EC2's descriptions know no resource",
+    "ec2:DescribeNetworkInterfaces": "EC2's descriptions know no resource",
+    "ec2:DescribeSecurityGroups": "EC2's descriptions know no resource",
+    "ec2:DescribeSubnets": "EC2's descriptions know no resource",
+    "ec2:DescribeVpcs": "EC2's descriptions know no resource",
+}
+
+
+def _arn(stack: Stack, service: str, resource: str) -> str:
+    return f"arn:{Aws.PARTITION}:{service}:{stack.region}:{stack.account}:{resource}"
+
+
+def _jobs(stack: Stack, name: str) -> str:
+    """The jobs of this name alone: a fingerprint's 12 digits and a nonce's 8 follow it."""
+    return _arn(stack, "sagemaker", f"training-job/{name}-{'?' * 12}-{'?' * 8}")
+
+
+def start_job(
+    stack: Stack,
+    store: Store,
+    name: str,
+    role: iam.IRole,
+    channels: Iterable[Channel],
+    data: Iterable[assets.Asset],
+) -> list[iam.PolicyStatement]:
+    """Stage the data, run and stop jobs, publish what was left unpublished."""
+    return [
+        iam.PolicyStatement(
+            sid="ReadAssets",
+            actions=["s3:GetObject"],
+            resources=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in data],
+        ),
+        iam.PolicyStatement(
+            sid="StageData",
+            actions=["s3:GetObject", "s3:PutObject"],
+            resources=[store.bucket.arn_for_objects(store.data_key(c)) for c in channels],
+        ),
+        iam.PolicyStatement(
+            sid="RunJobs",
+            actions=[
+                "sagemaker:AddTags",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:StopTrainingJob",
+            ],
+            resources=[_jobs(stack, name)],
+        ),
+        iam.PolicyStatement(
+            sid="FindJobs", actions=["sagemaker:ListTrainingJobs"], resources=["*"]
+        ),
+        iam.PolicyStatement(
+            sid="PassExecutionRole",
+            actions=["iam:PassRole"],
+            resources=[role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        ),
+        *conclude_job(stack, store, name),
+    ]
+
+
+def conclude_job(stack: Stack, store: Store, name: str) -> list[iam.PolicyStatement]:
+    """Look at a job that has ended, read its log, and publish its model."""
+    return [
+        iam.PolicyStatement(
+            sid="ReadFinishedModels",
+            actions=["s3:GetObject"],
+            resources=[store.arn("jobs/*")],
+        ),
+        iam.PolicyStatement(
+            sid="PublishModels",
+            actions=["s3:GetObject", "s3:PutObject"],
+            resources=[store.arn("models/*")],
+        ),
+        iam.PolicyStatement(
+            sid="FindDataAndModels",
+            actions=["s3:ListBucket"],
+            resources=[store.bucket.bucket_arn],
+            conditions={"StringLike": {"s3:prefix": [f"{store.prefix}/*"]}},
+        ),
+        iam.PolicyStatement(
+            sid="LookAtJobs",
+            actions=["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"],
+            resources=[_jobs(stack, name)],
+        ),
+        iam.PolicyStatement(
+            sid="FindJobLogs",
+            actions=["logs:DescribeLogStreams"],
+            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:*")],
+        ),
+        iam.PolicyStatement(
+            sid="ReadJobLogs",
+            actions=["logs:GetLogEvents"],
+            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:log-stream:{name}-*")],
+        ),
+    ]
+
+
+def train_in_vpc(
+    stack: Stack, subnets: Iterable[str], security_groups: Iterable[str]
+) -> list[iam.PolicyStatement]:
+    """What SageMaker needs to attach its instance to subnets, for the execution role."""
+    interfaces = _arn(stack, "ec2", "network-interface/*")
+    return [
+        iam.PolicyStatement(
+            sid="AttachToSubnets",
+            actions=["ec2:CreateNetworkInterface"],
+            resources=[
+                interfaces,
+                *(_arn(stack, "ec2", f"subnet/{subnet}") for subnet in subnets),
+                *(_arn(stack, "ec2", f"security-group/{group}") for group in security_groups),
+            ],
+        ),
+        iam.PolicyStatement(
+            sid="ManageInterfaces",
+            actions=[
+                "ec2:CreateNetworkInterfacePermission",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DeleteNetworkInterfacePermission",
+            ],
+            resources=[interfaces],
+        ),
+        iam.PolicyStatement(
+            sid="LookAtNetwork",
+            actions=sorted(action for action in WILDCARDS if action.startswith("ec2:")),
+            resources=["*"],
+        ),
+    ]

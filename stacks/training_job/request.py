@@ -1,0 +1,132 @@
+"""What SageMaker is asked for, and the fingerprint of what makes the model."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_s3 as s3
+
+# From CreateTrainingJob to the container and from its end to the event, on top of the run time.
+MARGIN = Duration.minutes(20)
+LONGEST_WAIT = Duration.hours(12)
+TAG_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")  # a key of S3's metadata too
+TAG_VALUE = re.compile(r"[ -~]{0,128}")
+
+
+class TrainingJobError(ValueError):
+    """A property of the job is not allowed; the message says what was got and what is."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An input channel.
+
+    Attributes:
+        file: The prepared file.
+        sha256: The SHA-256 of its content, in hexadecimal digits.
+        content_type: Its MIME type.
+    """
+
+    file: Path
+    sha256: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where data and models are: a prefix of a bucket, without slashes at its ends."""
+
+    bucket: s3.IBucket
+    prefix: str
+
+    def data_key(self, channel: Channel) -> str:
+        """The key of a channel's file."""
+        return f"{self.prefix}/data/{channel.sha256}/{channel.file.name}"
+
+    def model_key(self, fingerprint: str) -> str:
+        """The key of a published model."""
+        return f"{self.prefix}/models/{fingerprint}/model.tar.gz"
+
+    def address(self, key: str) -> str:
+        """The S3 address of what is below the prefix."""
+        return self.bucket.s3_url_for_object(f"{self.prefix}/{key}")
+
+    def arn(self, keys: str) -> str:
+        """The ARN of objects below the prefix."""
+        return self.bucket.arn_for_objects(f"{self.prefix}/{keys}")
+
+
+def fingerprint(value: Mapping[str, Any]) -> str:
+    """The SHA-256 of the canonical JSON of what makes a model, in hexadecimal digits."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def wait_timeout(max_runtime: Duration) -> Duration:
+    """How long a deployment waits for a job.
+
+    Raises:
+        TrainingJobError: Longer than CloudFormation can.
+    """
+    timeout = max_runtime.plus(MARGIN)
+    if timeout.to_seconds() > LONGEST_WAIT.to_seconds():
+        raise TrainingJobError(
+            f"max_runtime is {max_runtime.to_minutes()} minutes; a deployment can wait for "
+            f"{LONGEST_WAIT.to_minutes()} minutes, of which {MARGIN.to_minutes()} are for "
+            "starting and ending the job"
+        )
+    return timeout
+
+
+def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """`tags`, which are the model's metadata too.
+
+    Raises:
+        TrainingJobError: A key or a value can't be both.
+    """
+    for key, value in tags.items():
+        if not TAG_KEY.fullmatch(key):
+            raise TrainingJobError(
+                f"environment_tags has the key {key!r}; allowed are up to 40 lower-case letters, "
+                "digits and hyphens, a letter first"
+            )
+        if not TAG_VALUE.fullmatch(value):
+            raise TrainingJobError(
+                f"environment_tags has {value!r} for {key!r}; allowed are 128 ASCII characters"
+            )
+    return tags
+
+
+def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
+    """InputDataConfig: a folder of one file for each channel."""
+    return [
+        {
+            "ChannelName": name,
+            "ContentType": channel.content_type,
+            "DataSource": {
+                "S3DataSource": {
+                    "S3DataType": "S3Prefix",
+                    # The folder, with its slash: a prefix matches whatever begins so.
+                    "S3Uri": store.address(f"data/{channel.sha256}/"),
+                    "S3DataDistributionType": "FullyReplicated",
+                }
+            },
+        }
+        for name, channel in channels.items()
+    ]
+
+
+def stopping(max_runtime: Duration, *, spot: bool) -> dict[str, Any]:
+    """When SageMaker gives up; with spot capacity the wait for it counts, too."""
+    seconds = max_runtime.to_seconds()
+    if not spot:
+        return {"StoppingCondition": {"MaxRuntimeInSeconds": seconds}}
+    return {
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": seconds, "MaxWaitTimeInSeconds": seconds},
+    }

@@ -1,0 +1,183 @@
+"""Stand-ins of S3, SageMaker and Logs that the functions of `TrainingJob` see in tests."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+
+from stacks.training_job.handlers import jobs
+
+FINGERPRINT = "f" * 64
+IDENTITY = "topics-dev-ffffffffffff"
+ARTIFACT = f"lda/models/{FINGERPRINT}/model.tar.gz"
+HANDLE = "https://signals/handle"
+
+
+class ResourceInUseError(Exception):
+    """The exception of a client that boto3 generates."""
+
+
+@dataclass
+class World:
+    """What AWS holds, and the clients that see it."""
+
+    objects: dict[tuple[str, str], str] = field(default_factory=dict)
+    metadata: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    signals: list[tuple[str, str, str | None, str]] = field(default_factory=list)
+    errors: list[ClientError] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    copies: list[dict[str, Any]] = field(default_factory=list)  # their extra arguments
+    most_running: int = 0  # of one fingerprint at any time
+
+    def client(self, service: str, **_: Any) -> Any:
+        return {"s3": S3, "sagemaker": SageMaker, "logs": Logs}[service](self)
+
+    def signal(self, handle: str, sender: str, failure: str | None = None, data: str = "") -> None:
+        """Take a signal, as `signals.send` does."""
+        self.signals.append((handle, sender, failure, data))
+
+    def running(self, identity: str) -> list[str]:
+        """The jobs of an identity that have not ended."""
+        return [
+            name
+            for name, job in self.jobs.items()
+            if name.startswith(f"{identity}-") and job["TrainingJobStatus"] in jobs.RUNNING
+        ]
+
+    def end(self, name: str, status: str, **details: Any) -> dict[str, Any]:
+        """Let a job end; its event."""
+        self.jobs[name] |= {"TrainingJobStatus": status, "SecondaryStatus": status, **details}
+        if status == "Completed":
+            output = self.jobs[name]["OutputDataConfig"]["S3OutputPath"]
+            artifact = f"{output.removeprefix('s3://bucket/')}/{name}/output/model.tar.gz"
+            self.objects["bucket", artifact] = f"model of {name}"
+            self.jobs[name]["ModelArtifacts"] = {"S3ModelArtifacts": f"s3://bucket/{artifact}"}
+        return {"detail": {"TrainingJobName": name, "TrainingJobStatus": status}}
+
+
+@dataclass
+class S3:
+    world: World
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int) -> dict[str, Any]:  # noqa: N803
+        keys = sorted(k for b, k in self.world.objects if b == Bucket and k.startswith(Prefix))
+        return {"Contents": [{"Key": key} for key in keys[:MaxKeys]]} if keys else {}
+
+    def copy(
+        self,
+        source: dict[str, str],
+        bucket: str,
+        key: str,
+        ExtraArgs: dict[str, Any],  # noqa: N803
+    ) -> None:
+        self.world.objects[bucket, key] = self.world.objects[source["Bucket"], source["Key"]]
+        self.world.metadata[bucket, key] = ExtraArgs.get("Metadata", {})
+        self.world.copies.append(ExtraArgs)
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        content = self.world.objects[Bucket, Key]
+        metadata = self.world.metadata.get((Bucket, Key), {})
+        return {"ContentLength": len(content), "Metadata": metadata}
+
+
+@dataclass
+class SageMaker:
+    world: World
+    exceptions: ClassVar[Any] = SimpleNamespace(ResourceInUse=ResourceInUseError)
+
+    def create_training_job(self, TrainingJobName: str, **request: Any) -> None:  # noqa: N803
+        if self.world.errors:
+            raise self.world.errors.pop(0)
+        if TrainingJobName in self.world.jobs:
+            raise ResourceInUseError
+        self.world.jobs[TrainingJobName] = {
+            "TrainingJobName": TrainingJobName,
+            "TrainingJobStatus": "InProgress",
+            "TrainingJobArn": f"arn:{TrainingJobName}",
+            "SecondaryStatus": "Starting",
+            **copy.deepcopy(request),
+        }
+        running = self.world.running(TrainingJobName.rpartition("-")[0])
+        self.world.most_running = max(self.world.most_running, len(running))
+
+    def describe_training_job(self, TrainingJobName: str) -> dict[str, Any]:  # noqa: N803
+        job = self.world.jobs[TrainingJobName]
+        if job["TrainingJobStatus"] == "Stopping":
+            job["TrainingJobStatus"] = "Stopped"  # by the next time that anybody asks
+            return job | {"TrainingJobStatus": "Stopping"}
+        return dict(job)
+
+    def stop_training_job(self, TrainingJobName: str) -> None:  # noqa: N803
+        job = self.world.jobs[TrainingJobName]
+        if job["TrainingJobStatus"] != "InProgress":
+            raise error("ValidationException", "The request was rejected")
+        job["TrainingJobStatus"] = "Stopping"
+
+    def add_tags(self, ResourceArn: str, Tags: list[dict[str, str]]) -> None:  # noqa: N803
+        tags = self._tags(ResourceArn)
+        tags[:] = [tag for tag in tags if tag["Key"] not in {new["Key"] for new in Tags}] + Tags
+
+    def _tags(self, arn: str) -> list[dict[str, str]]:
+        tags: list[dict[str, str]] = self.world.jobs[arn.removeprefix("arn:")]["Tags"]
+        return tags
+
+    def get_paginator(self, operation: str) -> Any:
+        pages = {"list_training_jobs": self._list, "list_tags": self._list_tags}
+        return SimpleNamespace(paginate=pages[operation])
+
+    def _list_tags(self, ResourceArn: str) -> Iterator[dict[str, Any]]:  # noqa: N803
+        yield {"Tags": self._tags(ResourceArn)}
+
+    def _list(
+        self,
+        NameContains: str,  # noqa: N803
+        StatusEquals: str,  # noqa: N803
+        **_: str,
+    ) -> Iterator[dict[str, Any]]:
+        for name, job in list(self.world.jobs.items()):
+            if NameContains in name and job["TrainingJobStatus"] == StatusEquals:
+                yield {"TrainingJobSummaries": [{"TrainingJobName": name}]}
+
+
+@dataclass
+class Logs:
+    world: World
+
+    def describe_log_streams(self, **request: str) -> dict[str, Any]:
+        if not self.world.log:
+            raise error("ResourceNotFoundException", "no such group")
+        return {"logStreams": [{"logStreamName": request["logStreamNamePrefix"] + "algo-1"}]}
+
+    def get_log_events(self, limit: int, **_: str) -> dict[str, Any]:
+        return {"events": [{"message": line} for line in self.world.log[-limit:]]}
+
+
+def error(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+
+
+def event(kind: str, request_id: str = "request-1", fingerprint: str = FINGERPRINT) -> Any:
+    return {
+        "RequestType": kind,
+        "RequestId": request_id,
+        "PhysicalResourceId": f"topics-dev-{fingerprint[:12]}",
+        "ResourceProperties": {
+            "NamePrefix": "topics-dev",
+            "Fingerprint": fingerprint,
+            "Bucket": "bucket",
+            "Artifact": f"lda/models/{fingerprint}/model.tar.gz",
+            "Data": [{"SourceBucket": "staging", "SourceKey": "train", "Key": "lda/data/1/train"}],
+            "Request": json.dumps(
+                {
+                    "OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"},
+                    "Tags": [{"Key": "fingerprint", "Value": fingerprint}],
+                }
+            ),
+        },
+    }
