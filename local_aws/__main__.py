@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local_aws import instance
+from local_aws import fault_route, instance
+from local_aws.sagemaker.faults import FAULTS
 
 FOLDER = Path(".local_aws")
 EPILOG = """examples:
@@ -15,7 +16,10 @@ EPILOG = """examples:
   python -m local_aws up                          keep one running, then
   eval "$(python -m local_aws env)"               point this shell at it, and
   python -m local_aws down                        stop it
+  python -m local_aws fault add training.fail --reason "bad data"
+                                                  let the next training job fail
 """
+FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:22}{what}" for name, what in FAULTS.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("up", help=f"start one that stays, in ./{FOLDER}")
     commands.add_parser("env", help="print the shell variables that point at it")
     commands.add_parser("down", help="stop it")
+    _add_fault_command(
+        commands.add_parser(
+            "fault",
+            help="let something go wrong in the running instance",
+            epilog=FAULT_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     chosen = parser.parse_args(arguments)
     try:
         if chosen.command == "run":
@@ -43,12 +55,37 @@ def main(arguments: list[str] | None = None) -> int:
             return _up()
         if chosen.command == "env":
             return _env()
+        if chosen.command == "fault":
+            return _fault(chosen)
         return _down()
     except instance.InstanceError as error:
         print(f"local_aws: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _add_fault_command(fault: argparse.ArgumentParser) -> None:
+    actions = fault.add_subparsers(dest="action", required=True)
+    add = actions.add_parser("add", help="arm a fault")
+    add.add_argument("name", choices=FAULTS, metavar="NAME", help="see `fault --help`")
+    add.add_argument("--reason", default="injected", help="what the fault says, where it says much")
+    add.add_argument("--times", type=int, default=1, help="how often it strikes (default: 1)")
+    actions.add_parser("list", help="show the faults that are armed")
+    actions.add_parser("clear", help="disarm all")
+
+
+def _fault(chosen: argparse.Namespace) -> int:
+    if chosen.action == "clear":
+        fault_route.ask(FOLDER, "DELETE")
+        return 0
+    if chosen.action == "add":
+        fault = {"name": chosen.name, "reason": chosen.reason, "times": chosen.times}
+        fault_route.ask(FOLDER, "POST", fault)
+        return 0
+    for fault in fault_route.ask(FOLDER):
+        print(f"{fault['name']}  times {fault['times']}  reason {fault['reason']!r}")
+    return 0
 
 
 def _run(argv: list[str]) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import ministack.app as gateway
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import eventbridge, iam, s3, sts
+from ministack.services import eventbridge, iam, lambda_svc, s3, sts
 from ministack.services.cloudformation import engine, provisioners, stacks
 
 Response = tuple[int, dict[str, str], bytes]
@@ -68,6 +68,7 @@ def install(service: ModuleType) -> None:
     _provision(service.RESOURCE_TYPES)
     _wait_last()
     _mind_buckets()
+    _retry_functions()
 
 
 def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
@@ -175,6 +176,23 @@ def _mind_buckets() -> None:
         delete(physical_id, properties)
 
     handlers |= {"create": create_tagged, "update": update_tagged, "delete": delete_empty}
+
+
+def _retry_functions() -> None:
+    """Let EventBridge call functions as AWS does: with retries, and a destination for failures.
+
+    MiniStack does so for its other services, and calls once here.
+    """
+    original = eventbridge._dispatch_to_lambda
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+        if function and config:
+            lambda_svc.invoke_async_with_retry(function, json.loads(payload))
+        else:
+            original(arn, payload)
+
+    eventbridge._dispatch_to_lambda = dispatch
 
 
 def current_scope() -> Scope:

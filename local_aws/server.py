@@ -14,7 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from local_aws import ministack_internals
+from local_aws import fault_route, ministack_internals
 from local_aws.sagemaker import service
 
 
@@ -47,7 +47,9 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
     config.keyfile = str(folder / "key.pem")
     config.keep_alive_timeout = 75  # longer than the SDKs' pools keep a connection
     config.loglevel = "WARNING"
-    serving = asyncio.create_task(serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    serving = asyncio.create_task(
+        serve(fault_route.serve_before(app), config, shutdown_trigger=asyncio.Event().wait)
+    )
     ending = asyncio.create_task(end.wait())
     await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
     service.shut_down()

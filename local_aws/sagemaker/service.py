@@ -7,7 +7,7 @@ from typing import Any
 
 from local_aws import ministack_internals
 from local_aws.ministack_internals import INVOCATIONS, Response
-from local_aws.sagemaker import account, hosting, training, validation
+from local_aws.sagemaker import account, faults, hosting, training, training_api, validation
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.cloudformation import RESOURCE_TYPES
 from local_aws.sagemaker.errors import SageMakerError, invalid
@@ -60,6 +60,7 @@ def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> R
         request = json.loads(body or b"{}")
         validation.check(operation, request)
         _check_pass_role(here, request, headers)
+        _throttle(operation)
         return ministack_internals.success(OPERATIONS[operation](here, request))
     except json.JSONDecodeError as error:
         return ministack_internals.failure("SerializationException", str(error), 400)
@@ -75,13 +76,23 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
         raise SageMakerError("AccessDeniedException", denied)
 
 
+def _throttle(operation: str) -> None:
+    """Refuse an operation that a fault throttles."""
+    fault = {
+        "CreateTrainingJob": "create.throttle",
+        "DescribeTrainingJob": "describe.throttle",
+    }.get(operation)
+    if fault and faults.strike(fault):
+        raise SageMakerError("ThrottlingException", "Rate exceeded")
+
+
 def _stop_job(here: Account, request: Request) -> dict[str, Any]:
-    training.find(here, request["TrainingJobName"]).stop()
+    training_api.find(here, request["TrainingJobName"]).stop()
     return {}
 
 
 def _describe_job(here: Account, request: Request) -> dict[str, Any]:
-    return training.find(here, request["TrainingJobName"]).describe()
+    return training_api.find(here, request["TrainingJobName"]).describe()
 
 
 def _describe_endpoint(here: Account, request: Request) -> dict[str, Any]:
@@ -164,10 +175,10 @@ def _known(here: Account, arn: str) -> str:
 
 
 OPERATIONS: dict[str, Callable[[Account, Request], dict[str, Any]]] = {
-    "CreateTrainingJob": training.create,
+    "CreateTrainingJob": training_api.create,
     "DescribeTrainingJob": _describe_job,
     "StopTrainingJob": _stop_job,
-    "ListTrainingJobs": training.list_jobs,
+    "ListTrainingJobs": training_api.list_jobs,
     "CreateModel": hosting.create_model,
     "DescribeModel": _describe_model,
     "DeleteModel": _delete_model,

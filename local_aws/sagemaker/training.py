@@ -5,6 +5,7 @@ missing on AWS is missing here, runs the image under the container contract, and
 change of state as AWS does: in DescribeTrainingJob, as an event, and in the log group.
 """
 
+import shutil
 import tarfile
 import tempfile
 import threading
@@ -17,15 +18,16 @@ from urllib.parse import urlparse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import ministack_internals
-from local_aws.sagemaker import container, logs
-from local_aws.sagemaker.account import ROLE_HELP, Account
-from local_aws.sagemaker.errors import SageMakerError, invalid
+from local_aws.sagemaker import container, faults, logs
+from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.errors import invalid
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EVENT = "SageMaker Training Job State Change"
 METRIC = "#quality_metric: host=algo-1, "
 FAILURE_CHARACTERS = 1024
 RUNNING = ("InProgress", "Stopping")
+LOOK_SECONDS = 0.1  # between two looks whether a job shall go on
 
 
 class JobError(Exception):
@@ -128,6 +130,11 @@ class TrainingJob:
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Do the work; the final status, secondary status and message."""
+        if faults.strike("training.capacity"):
+            raise JobError(
+                "CapacityError: Unable to provision requested ML compute capacity. Please retry "
+                "using a different ML instance type."
+            )
         try:
             image = container.image_module(self.request["AlgorithmSpecification"]["TrainingImage"])
         except container.ImageError as error:
@@ -150,7 +157,10 @@ class TrainingJob:
         self._change("InProgress", "Training", "Training image download completed.")
         end = self._run_container(image, root)
         self.times["TrainingEndTime"] = time.time()
-        if end[0] == "Completed" or any((root / "model").iterdir()):
+        if faults.strike("training.no-model"):
+            shutil.rmtree(root / "model")
+            (root / "model").mkdir()
+        if any((root / "model").iterdir()):
             self._change(self.status, "Uploading", "Uploading generated training model")
             self._upload(root)
         return end
@@ -180,7 +190,7 @@ class TrainingJob:
                     f"ClientError: Data download failed:Failed to download data from {address}: "
                     f"{error}"
                 ) from None
-            if not found:
+            if not found or faults.strike("training.no-data"):
                 raise JobError(
                     f'ClientError: No S3 objects found under S3 URL "{address}" given in input '
                     f"data source for channel {channel['ChannelName']}."
@@ -192,14 +202,23 @@ class TrainingJob:
             LOG_GROUP,
             f"{self.name}/algo-1-{int(time.time())}",
         )
-        deadline = time.monotonic() + self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+        seconds = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
+        deadline = time.monotonic() + (0 if faults.strike("training.time-limit") else seconds)
+        if reason := faults.strike("training.fail"):
+            stream.write([reason])
+            raise JobError(f"AlgorithmError: {reason}, exit code: 1")
+        if faults.strike("training.stop"):
+            self.stop()
+        hanging = faults.strike("training.hang") is not None
         running = self._container = container.Container(
             image,
             ["train", "--ml-root", str(root)],
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
             stream.write,
         )
-        while (code := running.wait(0.1)) is None:
+        while (code := running.wait(LOOK_SECONDS)) is None or hanging:
+            if code is not None:
+                self._stop.wait(LOOK_SECONDS)
             if self._stop.is_set():
                 self._change("Stopping", "Stopping", "Stopping the training job")
                 running.stop()
@@ -247,64 +266,19 @@ class TrainingJob:
                 self.times.setdefault("TrainingEndTime", now)
                 self.transitions[-1]["EndTime"] = now
         detail = self.describe() | {"Tags": self.account.tags.get(self.arn, {})}
-        ministack_internals.emit_event(
-            self.account.scope, EVENT, _in_milliseconds(detail), self.arn
-        )
-
-
-def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
-    """CreateTrainingJob: the role must trust SageMaker; data is looked for when the job runs."""
-    job = TrainingJob(account, request)
-    role = request["RoleArn"]
-    if "MetricDefinitions" in request["AlgorithmSpecification"]:
-        raise invalid(
-            "You can't override the metric definitions for Amazon SageMaker algorithms. Please "
-            "retry the request without specifying metric definitions."
-        )
-    if not ministack_internals.trusts_sagemaker(role, job.arn, account.scope):
-        raise invalid(f"Could not assume role {role}. {ROLE_HELP}")
-    with account.lock:
-        if job.name in account.training_jobs:
-            raise SageMakerError(
-                "ResourceInUse",
-                "Training job names must be unique within an AWS account and region, and a "
-                f"training job with this name already exists ({job.arn})",
+        for _ in range(_deliveries(status)):
+            ministack_internals.emit_event(
+                self.account.scope, EVENT, _in_milliseconds(detail), self.arn
             )
-        account.training_jobs[job.name] = job
-        account.tag(job.arn, request.get("Tags", []))
-    job.start()
-    return {"TrainingJobArn": job.arn}
 
 
-def find(account: Account, name: str) -> TrainingJob:
-    """The job of that name."""
-    with account.lock:
-        job = account.training_jobs.get(name)
-    if job is None:
-        raise invalid("Requested resource not found.")
-    return job
-
-
-def list_jobs(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
-    """ListTrainingJobs, newest first unless asked otherwise."""
-    with account.lock:
-        jobs = [job.summary() for job in account.training_jobs.values()]
-    matching = [
-        job
-        for job in jobs
-        if request.get("NameContains", "") in job["TrainingJobName"]
-        and request.get("StatusEquals", job["TrainingJobStatus"]) == job["TrainingJobStatus"]
-    ]
-    key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(
-        request.get("SortBy", "CreationTime"), "CreationTime"
-    )
-    matching.sort(key=lambda job: job[key], reverse=request.get("SortOrder") != "Ascending")
-    start = int(request.get("NextToken", "0"))
-    size = request.get("MaxResults", 10)
-    answer: dict[str, Any] = {"TrainingJobSummaries": matching[start : start + size]}
-    if start + size < len(matching):
-        answer["NextToken"] = str(start + size)
-    return answer
+def _deliveries(status: str) -> int:
+    """How often a change of state is delivered; EventBridge promises no more than its best."""
+    if status in RUNNING:
+        return 1
+    if faults.strike("event.lose"):
+        return 0
+    return 2 if faults.strike("event.duplicate") else 1
 
 
 def _channels(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:

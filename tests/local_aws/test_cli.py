@@ -109,3 +109,30 @@ def test_the_server_ends_when_its_caller_is_killed() -> None:
     while Path(f"/proc/{server}").exists():
         assert time.monotonic() < deadline, "the server outlived its caller"
         time.sleep(0.1)
+
+
+FAULTS = """
+set -e
+{python} -m local_aws fault add training.fail --reason 'bad data' --times 2
+{python} -m local_aws fault list
+{python} -m local_aws fault clear
+{python} -m local_aws fault list
+"""
+
+
+def test_a_fault_is_armed_shown_and_disarmed_from_within_a_run() -> None:
+    done = local_aws("run", "--", "sh", "-c", FAULTS.format(python=sys.executable))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "training.fail  times 2  reason 'bad data'\n"
+
+
+def test_a_fault_that_there_is_not_is_refused_with_those_there_are() -> None:
+    done = local_aws("fault", "add", "training.typo")
+    assert done.returncode == 2
+    assert "training.hang" in done.stderr
+
+
+def test_a_fault_without_an_instance_says_how_to_start_one(tmp_path: Path) -> None:
+    done = local_aws("fault", "list", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "start one with `python -m local_aws up`" in done.stderr

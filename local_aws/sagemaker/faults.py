@@ -1,0 +1,68 @@
+"""Faults that the service commits on request: armed by name, each used up by what it strikes.
+
+One place in the service asks for each, by `strike`.
+"""
+
+import threading
+from dataclasses import asdict, dataclass
+from typing import Any
+
+# What can go wrong, and how it looks from outside.
+FAULTS = {
+    "training.fail": "the algorithm fails, with the reason given",
+    "training.no-model": "the job completes and leaves no model",
+    "training.hang": "the job trains until it is stopped or its time is up",
+    "training.time-limit": "the job's time is up at once",
+    "training.stop": "somebody stops the job",
+    "training.no-data": "the training data is gone when the job looks for it",
+    "training.capacity": "there is no instance for the job",
+    "create.quota": "CreateTrainingJob: the account's quota is 0",
+    "create.role-race": "CreateTrainingJob: the role is not known yet",
+    "create.throttle": "CreateTrainingJob: Rate exceeded",
+    "describe.throttle": "DescribeTrainingJob: Rate exceeded",
+    "event.lose": "the event of a job's end is never delivered",
+    "event.duplicate": "the event of a job's end is delivered twice",
+}
+
+
+@dataclass
+class Fault:
+    """An armed fault; `reason` is what those that have one give, `times` how often it strikes."""
+
+    name: str
+    reason: str
+    times: int
+
+
+_armed: list[Fault] = []
+_lock = threading.Lock()
+
+
+def arm(name: str, reason: str = "injected", times: int = 1) -> None:
+    """Let the fault strike the next `times` times that it can."""
+    with _lock:
+        _armed.append(Fault(name, reason, times))
+
+
+def armed() -> list[dict[str, Any]]:
+    """The faults that are still to strike."""
+    with _lock:
+        return [asdict(fault) for fault in _armed]
+
+
+def clear() -> None:
+    """Disarm all."""
+    with _lock:
+        _armed.clear()
+
+
+def strike(name: str) -> str | None:
+    """The reason of an armed fault, which is so used once; None when there is none."""
+    with _lock:
+        fault = next((fault for fault in _armed if fault.name == name), None)
+        if fault is None:
+            return None
+        fault.times -= 1
+        if fault.times == 0:
+            _armed.remove(fault)
+        return fault.reason

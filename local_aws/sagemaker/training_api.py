@@ -1,0 +1,78 @@
+"""Requests about training jobs: create, find and list them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.sagemaker import faults
+from local_aws.sagemaker.account import ROLE_HELP, Account
+from local_aws.sagemaker.errors import SageMakerError, invalid
+from local_aws.sagemaker.training import TrainingJob
+
+
+def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """CreateTrainingJob: the role must trust SageMaker; data is looked for when the job runs."""
+    job = TrainingJob(account, request)
+    role = request["RoleArn"]
+    if "MetricDefinitions" in request["AlgorithmSpecification"]:
+        raise invalid(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please "
+            "retry the request without specifying metric definitions."
+        )
+    if faults.strike("create.quota"):
+        raise _quota_exceeded(request["ResourceConfig"]["InstanceType"])
+    trusted = ministack_internals.trusts_sagemaker(role, job.arn, account.scope)
+    if faults.strike("create.role-race") or not trusted:
+        raise invalid(f"Could not assume role {role}. {ROLE_HELP}")
+    with account.lock:
+        if job.name in account.training_jobs:
+            raise SageMakerError(
+                "ResourceInUse",
+                "Training job names must be unique within an AWS account and region, and a "
+                f"training job with this name already exists ({job.arn})",
+            )
+        account.training_jobs[job.name] = job
+        account.tag(job.arn, request.get("Tags", []))
+    job.start()
+    return {"TrainingJobArn": job.arn}
+
+
+def _quota_exceeded(instance_type: str) -> SageMakerError:
+    return SageMakerError(
+        "ResourceLimitExceeded",
+        f"The account-level service limit '{instance_type} for training job usage' is 0 Instances, "
+        "with current utilization of 0 Instances and a request delta of 1 Instances. Please use "
+        "AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not "
+        "available, contact AWS support to request an increase for this quota.",
+    )
+
+
+def find(account: Account, name: str) -> TrainingJob:
+    """The job of that name."""
+    with account.lock:
+        job = account.training_jobs.get(name)
+    if job is None:
+        raise invalid("Requested resource not found.")
+    return job
+
+
+def list_jobs(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """ListTrainingJobs, newest first unless asked otherwise."""
+    with account.lock:
+        jobs = [job.summary() for job in account.training_jobs.values()]
+    matching = [
+        job
+        for job in jobs
+        if request.get("NameContains", "") in job["TrainingJobName"]
+        and request.get("StatusEquals", job["TrainingJobStatus"]) == job["TrainingJobStatus"]
+    ]
+    key = {"Name": "TrainingJobName", "Status": "TrainingJobStatus"}.get(
+        request.get("SortBy", "CreationTime"), "CreationTime"
+    )
+    matching.sort(key=lambda job: job[key], reverse=request.get("SortOrder") != "Ascending")
+    start = int(request.get("NextToken", "0"))
+    size = request.get("MaxResults", 10)
+    answer: dict[str, Any] = {"TrainingJobSummaries": matching[start : start + size]}
+    if start + size < len(matching):
+        answer["NextToken"] = str(start + size)
+    return answer

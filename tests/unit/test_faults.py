@@ -1,0 +1,32 @@
+import pytest
+
+from local_aws.sagemaker import faults
+
+
+@pytest.fixture(autouse=True)
+def _disarmed() -> None:
+    faults.clear()
+
+
+def test_a_fault_strikes_as_often_as_it_was_armed_for() -> None:
+    faults.arm("training.fail", "bad data", times=2)
+    struck = [faults.strike("training.fail") for _ in range(3)]
+    assert struck == ["bad data", "bad data", None]
+
+
+def test_a_fault_strikes_nothing_else() -> None:
+    faults.arm("training.fail")
+    assert faults.strike("training.stop") is None
+    assert [fault["name"] for fault in faults.armed()] == ["training.fail"]
+
+
+def test_the_oldest_strikes_first() -> None:
+    faults.arm("training.fail", "first")
+    faults.arm("training.fail", "second")
+    assert [faults.strike("training.fail") for _ in range(2)] == ["first", "second"]
+
+
+def test_none_is_left_when_they_are_cleared() -> None:
+    faults.arm("training.fail")
+    faults.clear()
+    assert faults.armed() == []
