@@ -91,6 +91,8 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("training.max_runtime_minutes", "100000"),
         ("endpoint.instance_count", "0"),
         ("endpoint", "big"),
+        ("commit", "main"),
+        ("notices", "yes"),
     ],
 )
 def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(key: str, value: str) -> None:

@@ -1,0 +1,192 @@
+"""The construct alone, as another project would use it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Environment, Size, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk.assertions import Template
+
+from stacks.training_job import Channel, TrainingJob, TrainingJobError
+from stacks.training_job.handlers import finish
+from stacks.training_job.permissions import WILDCARDS
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+
+
+def build(stack: Stack, **properties: Any) -> TrainingJob:
+    defaults: dict[str, Any] = {
+        "name": "job",
+        "image": "image",
+        "role": iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")),
+        "bucket": s3.Bucket.from_bucket_name(stack, "Bucket", "bucket"),
+        "prefix": "prefix",
+        "channels": {"train": Channel(Path(__file__), "0" * 64, "text/csv")},
+        "hyperparameters": {},
+        "instance_type": "ml.c5.xlarge",
+        "volume_size": Size.gibibytes(1),
+        "max_runtime": Duration.minutes(30),
+    }
+    return TrainingJob(stack, "Job", **defaults | properties)
+
+
+def request(stack: Stack) -> dict[str, Any]:
+    """The CreateTrainingJob request, its references replaced by their names."""
+    (resource,) = Template.from_stack(stack).find_resources("Custom::TrainingJob").values()
+    parts = resource["Properties"]["Request"]["Fn::Join"][1]
+    names = [part if isinstance(part, str) else _reference(part) for part in parts]
+    parsed: dict[str, Any] = json.loads("".join(names))
+    return parsed
+
+
+def _reference(part: dict[str, Any]) -> str:
+    (target,) = part.values()
+    return target if isinstance(target, str) else str(target[0])
+
+
+def policies(stack: Stack) -> list[dict[str, Any]]:
+    found = Template.from_stack(stack).find_resources("AWS::IAM::Policy").values()
+    return [s for p in found for s in p["Properties"]["PolicyDocument"]["Statement"]]
+
+
+def test_spot_capacity_is_waited_for_within_the_run_time(stack: Stack) -> None:
+    build(stack, spot=True)
+    job = request(stack)
+    assert job["EnableManagedSpotTraining"] is True
+    assert job["StoppingCondition"] == {
+        "MaxRuntimeInSeconds": 1800,
+        "MaxWaitTimeInSeconds": 1800,
+    }
+
+
+def test_without_spot_nothing_is_said_of_it(stack: Stack) -> None:
+    build(stack)
+    job = request(stack)
+    assert "EnableManagedSpotTraining" not in job
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 1800}
+
+
+def test_a_key_encrypts_volume_artifact_and_copies_and_all_may_use_it(stack: Stack) -> None:
+    build(stack, encryption_key=kms.Key(stack, "Key"))
+    job = request(stack)
+    assert "Key" in job["OutputDataConfig"]["KmsKeyId"]
+    assert "Key" in job["ResourceConfig"]["VolumeKmsKeyId"]
+    functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function")
+    ours = [f for f in functions.values() if "handlers." in f["Properties"]["Handler"]]
+    assert len(ours) == 3
+    for function in ours:
+        assert "ENCRYPTION_KEY" in function["Properties"]["Environment"]["Variables"]
+    users = [s for s in policies(stack) if "kms:Decrypt" in s["Action"]]
+    assert len(users) == 4  # the functions and the execution role
+
+
+def test_in_a_vpc_the_role_may_attach_to_those_subnets_alone(stack: Stack) -> None:
+    build(stack, vpc=ec2.Vpc(stack, "Vpc", max_azs=2))
+    assert len(request(stack)["VpcConfig"]["Subnets"]) == 2
+    assert len(request(stack)["VpcConfig"]["SecurityGroupIds"]) == 1
+    (attach,) = [s for s in policies(stack) if s.get("Sid") == "AttachToSubnets"]
+    resources = json.dumps(attach["Resource"])
+    assert resources.count(":subnet/") == 2
+    assert resources.count(":security-group/") == 1
+
+
+def test_subnets_and_groups_of_the_users_own_are_taken(stack: Stack) -> None:
+    vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
+    group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")
+    build(stack, vpc=vpc, subnets=vpc.public_subnets[:1], security_groups=[group])
+    assert request(stack)["VpcConfig"]["SecurityGroupIds"] == ["sg-1"]
+    assert len(request(stack)["VpcConfig"]["Subnets"]) == 1
+
+
+def test_jobs_are_tagged_with_what_they_are_made_of(stack: Stack) -> None:
+    job = build(stack, environment_tags={"environment": "dev", "commit": "abc1234"})
+    tags = {tag["Key"]: tag["Value"] for tag in request(stack)["Tags"]}
+    assert tags == {
+        "environment": "dev",
+        "commit": "abc1234",
+        "data-train": "0" * 64,
+        "fingerprint": job.fingerprint,
+        "image": "image",
+        "stack-id": "AWS::StackId",
+    }
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        ({"Team": "a"}, "environment_tags has the key 'Team'"),
+        ({"team": "é"}, "environment_tags has 'é' for 'team'"),
+    ],
+)
+def test_a_tag_that_can_not_be_metadata_is_refused(
+    stack: Stack, tags: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(TrainingJobError, match=problem):
+        build(stack, environment_tags=tags)
+
+
+def test_metrics_are_those_that_the_function_writes(stack: Stack) -> None:
+    job = build(stack)
+    failed, duration = job.metric_failed(), job.metric_duration(period=Duration.hours(1))
+    assert failed.namespace == duration.namespace == finish.NAMESPACE
+    assert (failed.metric_name, failed.statistic) == ("Failed", "Sum")
+    assert (duration.metric_name, duration.statistic) == ("Duration", "Maximum")
+    assert duration.period.to_seconds() == 3600
+    assert failed.dimensions == {"Name": "job"}
+
+
+def test_a_rule_hears_every_change_of_this_fingerprints_jobs(stack: Stack) -> None:
+    job = build(stack)
+    job.on_state_change("Changes")
+    (rule,) = [
+        rule
+        for name, rule in Template.from_stack(stack).find_resources("AWS::Events::Rule").items()
+        if "Changes" in name
+    ]
+    prefix = f"job-{job.fingerprint[:12]}-"
+    detail = rule["Properties"]["EventPattern"]["detail"]
+    assert detail == {"TrainingJobName": [{"prefix": prefix}]}
+
+
+def test_no_signed_url_is_a_property_of_the_custom_resource(stack: Stack) -> None:
+    """The CDK's provider logs the properties."""
+    build(stack)
+    template = Template.from_stack(stack)
+    (handle,) = template.find_resources("AWS::CloudFormation::WaitConditionHandle")
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    assert handle not in json.dumps(resource["Properties"])
+
+
+def test_a_crash_of_the_last_function_is_told_to_the_deployment(stack: Stack) -> None:
+    build(stack)
+    (config,) = Template.from_stack(stack).find_resources("AWS::Lambda::EventInvokeConfig").values()
+    assert config["Properties"]["MaximumRetryAttempts"] == 1
+    (target,) = config["Properties"]["DestinationConfig"]["OnFailure"]["Destination"].values()
+    assert "Crashed" in target[0]
+
+
+def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
+    build(stack, vpc=ec2.Vpc(stack, "Vpc"), encryption_key=kms.Key(stack, "Key"))
+    wild = {
+        action
+        for statement in policies(stack)
+        if statement["Resource"] == "*"
+        for action in (
+            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        )
+    }
+    assert wild == WILDCARDS.keys()
+    assert all(WILDCARDS.values())
+
+
+def test_a_job_that_outlasts_the_longest_wait_is_refused(stack: Stack) -> None:
+    with pytest.raises(TrainingJobError, match=r"max_runtime is 701 minutes.* 720 minutes"):
+        build(stack, max_runtime=Duration.minutes(701))
