@@ -149,7 +149,8 @@ class TrainingJob(Construct):
         if vpc is not None:
             request["VpcConfig"] = self._attach(vpc, subnets, security_groups)
         resource = self._build_resource(request)
-        resource.node.add_dependency(on_end, finish)  # the permission is a child of the function
+        # Permissions are children of what they are for, and must be there when the job starts.
+        resource.node.add_dependency(on_end, finish, role)
         # Depends on its handle alone, so that it waits before the first signal can come.
         condition = CfnWaitCondition(
             self,

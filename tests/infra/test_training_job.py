@@ -187,6 +187,12 @@ def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
     assert all(WILDCARDS.values())
 
 
+def test_the_job_starts_when_its_role_has_its_permissions(stack: Stack) -> None:
+    build(stack, encryption_key=kms.Key(stack, "Key"))
+    (resource,) = Template.from_stack(stack).find_resources("Custom::TrainingJob").values()
+    assert any(name.startswith("RoleDefaultPolicy") for name in resource["DependsOn"])
+
+
 def test_a_job_that_outlasts_the_longest_wait_is_refused(stack: Stack) -> None:
     with pytest.raises(TrainingJobError, match=r"max_runtime is 701 minutes.* 720 minutes"):
         build(stack, max_runtime=Duration.minutes(701))

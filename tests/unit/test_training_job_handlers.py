@@ -94,6 +94,15 @@ class TestStart:
         assert world.objects["bucket", ARTIFACT] == f"model of {name}"
         assert world.signals == [(HANDLE, name, None, "none")]
 
+    def test_a_completed_job_that_left_no_model_is_not_adopted(self, world: World) -> None:
+        """Else no deployment of these inputs would ever succeed again."""
+        start.handler(event("Create", "request-1"), None)
+        (name,) = world.jobs
+        world.end(name, "Completed")
+        world.objects = {("staging", "train"): "training data"}
+        start.handler(event("Create", "request-2"), None)
+        assert len(world.jobs) == 2
+
     def test_a_role_that_sagemaker_does_not_know_yet_is_waited_for(self, world: World) -> None:
         race = error("ValidationException", "Could not assume role arn:aws:iam::1:role/R.")
         world.errors = [race, race]

@@ -42,6 +42,16 @@ def metrics(bucket: str, key: str) -> str:
     return head["Metadata"].get("metrics", NO_METRICS)
 
 
+def left_by(job: "DescribeTrainingJobResponseTypeDef") -> bool:
+    """Whether a completed job has left a model."""
+    return exists(*_artifact(job))
+
+
+def _artifact(job: "DescribeTrainingJobResponseTypeDef") -> tuple[str, str]:
+    bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
+    return bucket, key
+
+
 def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) -> str:
     """Copy the artifact of a completed job to its published address, unless a model is there.
 
@@ -63,12 +73,11 @@ def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) 
     bucket = place["bucket"]
     key = f"{place['prefix']}/models/{place['fingerprint']}/model.tar.gz"
     if not exists(bucket, key):
-        artifact = job["ModelArtifacts"]["S3ModelArtifacts"]
-        source = artifact.removeprefix(f"s3://{bucket}/")
-        if not exists(bucket, source):
-            raise ModelError(f"the job has left no model at {artifact}")
+        if not left_by(job):
+            address = job["ModelArtifacts"]["S3ModelArtifacts"]
+            raise ModelError(f"the job has left no model at {address}")
         copy(
-            (bucket, source),
+            _artifact(job),
             (bucket, key),
             {**tags, "job": job["TrainingJobName"], "metrics": _final_metrics(job)},
         )

@@ -21,6 +21,7 @@ from . import jobs, models, signals
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
+    from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -71,9 +72,9 @@ def start(
         return
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    if name := next(jobs.find(sagemaker, identity, "InProgress", "Completed"), None):
+    if job := _adoptable(sagemaker, identity):
+        name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
-        arn = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobArn"]
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
         jobs.conclude(sagemaker, name, handle)  # it may have ended before it was tagged
         return
@@ -91,6 +92,19 @@ def start(
         jobs.conclude(sagemaker, name, handle)
     else:
         logger.info("started %s", name)
+
+
+def _adoptable(
+    sagemaker: "SageMakerClient", identity: str
+) -> "DescribeTrainingJobResponseTypeDef | None":
+    """A job of an earlier deployment that will bring the model, or has brought it unnoticed."""
+    for name in jobs.find(sagemaker, identity, "InProgress", "Completed"):
+        job = sagemaker.describe_training_job(TrainingJobName=name)
+        if job["TrainingJobStatus"] == "InProgress" or (
+            job["TrainingJobStatus"] == "Completed" and models.left_by(job)
+        ):
+            return job
+    return None
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[Any]:
