@@ -9,7 +9,7 @@ import pytest
 
 from local_aws import ministack_internals
 from local_aws.ministack_internals import Scope
-from local_aws.sagemaker import container, training
+from local_aws.sagemaker import container, faults, training
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.errors import SageMakerError
 
@@ -145,3 +145,46 @@ def test_times_in_events_are_milliseconds(
     assert details[-1]["CreationTime"] == int(job.times["CreationTime"] * 1000)
     (first, *_) = details[-1]["SecondaryStatusTransitions"]
     assert first["StartTime"] >= details[-1]["CreationTime"]
+
+
+@pytest.fixture
+def armed(request: pytest.FixtureRequest) -> Iterator[None]:
+    faults.arm(request.param, "bad data")
+    yield
+    assert faults.armed() == [], "the fault did not strike"
+
+
+@pytest.mark.parametrize(
+    ("armed", "status", "secondary"),
+    [
+        ("training.time-limit", "Stopped", "MaxRuntimeExceeded"),
+        ("training.stop", "Stopped", "Stopped"),
+        ("training.fail", "Failed", "Failed"),
+        ("training.capacity", "Failed", "Failed"),
+        ("training.no-data", "Failed", "Failed"),
+    ],
+    indirect=["armed"],
+)
+@pytest.mark.usefixtures("armed")
+def test_a_fault_ends_the_job_as_the_real_thing_would(
+    account: Account, client: Client, events: list[str], status: str, secondary: str
+) -> None:
+    job = start(account)
+    job.join(30)
+    assert (job.status, job.secondary_status) == (status, secondary)
+    assert events[-1] == f"{status}/{secondary}"
+
+
+@pytest.mark.parametrize(
+    ("armed", "delivered"), [("event.lose", 0), ("event.duplicate", 2)], indirect=["armed"]
+)
+@pytest.mark.usefixtures("armed")
+def test_a_fault_of_delivery_strikes_the_end_alone(
+    account: Account, client: Client, events: list[str], delivered: int
+) -> None:
+    job = start(account)
+    assert client.started.wait(30)
+    job.stop()
+    job.join(30)
+    assert events.count("Stopped/Stopped") == delivered
+    assert events.count("InProgress/Training") == 1

@@ -1,0 +1,155 @@
+"""Each fault on top of a healthy training stack: it fails, says why, and is over."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from .conftest import Edit, Lab, without
+
+PROJECT = "faulty"
+STACK = f"{PROJECT}-dev-training"
+Table = list[tuple[str, str, str]]
+
+
+def waiting_for(seconds: int) -> Edit:
+    """Let the deployment wait for so long."""
+
+    def edit(resources: dict[str, Any]) -> None:
+        for resource in resources.values():
+            if resource["Type"] == "AWS::CloudFormation::WaitCondition":
+                resource["Properties"]["Timeout"] = str(seconds)
+
+    return edit
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and what the CLI must say; nothing when the deployment overcomes it."""
+
+    title: str
+    armed: tuple[str, ...] = ()
+    edit: Edit | None = None
+    says: str = ""
+    jobs_afterwards: int = 1  # that the next good deployment starts
+    always: bool = False  # run by `make test` too
+
+
+FAULTS = [
+    Fault(
+        "the algorithm fails",
+        ("training.fail", "--reason", "bad data"),
+        says="ended as Failed: AlgorithmError: bad data",
+    ),
+    Fault(
+        "the job completes without a model",
+        ("training.no-model",),
+        says="has completed, but the job has left no model at",
+    ),
+    Fault("the time limit", ("training.time-limit",), says="ended as Stopped: MaxRuntimeExceeded"),
+    Fault("somebody stops the job", ("training.stop",), says="ended as Stopped: Stopped"),
+    Fault(
+        "the quota is 0",
+        ("create.quota",),
+        says="The quota 'ml.c4.2xlarge for training job usage' is 0 in us-east-1",
+        always=True,
+    ),
+    Fault("no capacity", ("training.capacity",), says="AWS has no such instance free at present"),
+    Fault("CreateTrainingJob is throttled", ("create.throttle", "--times", "3")),
+    Fault("DescribeTrainingJob is throttled", ("describe.throttle", "--times", "3")),
+    Fault("the role is not known yet", ("create.role-race", "--times", "2")),
+    Fault("the training data is gone", ("training.no-data",), says="No S3 objects found under"),
+    Fault(
+        "the role may not read",
+        edit=without("s3:GetObject", "ExecutionRole"),
+        says="Data download failed",
+    ),
+    Fault(
+        "the role may not write",
+        edit=without("s3:PutObject", "ExecutionRole"),
+        says="Artifact upload failed",
+    ),
+    Fault(
+        "the event of the end is lost",
+        ("event.lose",),
+        waiting_for(25),
+        says="timed out",
+        jobs_afterwards=0,
+    ),
+    Fault(
+        "the job outlasts the deployment and is deleted while it trains",
+        ("training.hang",),
+        waiting_for(15),
+        says="timed out",
+    ),
+    Fault("the event of the end comes twice", ("event.duplicate",)),
+    Fault(
+        "the function of the end raises",
+        edit=without("sagemaker:DescribeTrainingJob", "FinishRole"),
+        says="the function that publishes its model failed",
+        jobs_afterwards=0,
+        always=True,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def healthy(lab: Lab) -> Iterator[Lab]:
+    """A training stack that every fault finds and leaves healthy."""
+    assembly = lab.assembly(PROJECT)
+    done = lab.training("deploy", assembly)
+    assert done.returncode == 0, done.stdout
+    yield lab
+    done = lab.training("destroy", assembly)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(
+            fault,
+            id=fault.title.replace(" ", "-"),
+            marks=pytest.mark.e2e if fault.always else pytest.mark.faults,
+        )
+        for fault in FAULTS
+    ],
+)
+def test_a_fault_fails_alone_or_is_overcome(healthy: Lab, fault: Fault, table: Table) -> None:
+    before, jobs = healthy.outputs(STACK), healthy.job_names()
+    number = str(FAULTS.index(fault))
+    good = healthy.assembly(PROJECT, revision=number)
+    faulty = healthy.assembly(PROJECT, fault.edit, revision=number) if fault.edit else good
+    if fault.armed:
+        healthy.arm(*fault.armed)
+    try:
+        done = healthy.training("deploy", faulty)
+    finally:
+        healthy.disarm()
+    assert healthy.running() == []
+    if not fault.says:
+        assert done.returncode == 0, done.stdout
+        assert len(healthy.job_names()) == len(jobs) + 1
+        table.append((fault.title, "overcome", ""))
+        return
+    assert done.returncode == 1, done.stdout
+    assert fault.says in done.stdout, done.stdout
+    assert healthy.stack(STACK)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert healthy.outputs(STACK) == before
+
+    tried = healthy.job_names()
+    done = healthy.training("deploy", good)
+    assert done.returncode == 0, done.stdout
+    assert len(healthy.job_names()) == len(tried) + fault.jobs_afterwards
+    table.append((fault.title, "fails, rolled back", f"`{fault.says}`"))
+
+
+@pytest.mark.faults
+def test_going_back_to_earlier_inputs_trains_nothing(healthy: Lab, table: Table) -> None:
+    jobs = healthy.job_names()
+    done = healthy.training("deploy", healthy.assembly(PROJECT))
+    assert done.returncode == 0, done.stdout
+    assert healthy.job_names() == jobs
+    assert healthy.outputs(STACK)["Metrics"].startswith("test:pwll=-")
+    table.append(("earlier inputs again", "no job; the earlier model and its metric", ""))
