@@ -121,20 +121,31 @@ def without(template: Path, action: str, part: str) -> None:
     template.write_text(json.dumps(content))
 
 
+@pytest.mark.parametrize(
+    ("action", "part", "denial"),
+    [
+        (
+            "sagemaker:CreateTrainingJob",
+            "TrainingJobStartRoleDefaultPolicy",
+            "is not authorized to perform: sagemaker:CreateTrainingJob",
+        ),
+        ("s3:PutObject", "ExecutionRole", "Artifact upload failed"),
+    ],
+)
 def test_without_the_permission_nothing_is_trained_and_the_denial_is_told(
-    cloud: Cloud, corpus: Path
+    cloud: Cloud, corpus: Path, action: str, part: str, denial: str
 ) -> None:
-    action, part = "sagemaker:CreateTrainingJob", "TrainingJobStartRoleDefaultPolicy"
-    options = ["-c", f"corpus={corpus}", "-c", "project=denied", "-c", "num_topics=5"]
+    project = action.split(":")[1].lower()[:20]
+    options = ["-c", f"corpus={corpus}", "-c", f"project={project}", "-c", "num_topics=5"]
     assembly = cloud.out / "assembly"
     done = run("cdk", "synth", "-q", "-o", str(assembly), *options, environment=cloud.environment)
     assert done.returncode == 0, done.stdout
-    without(assembly / "denied-dev-training.template.json", action, part)
+    without(assembly / f"{project}-dev-training.template.json", action, part)
 
     done = cloud.deploy("--app", str(assembly))
     assert done.returncode == 1
-    (reason,) = failures(cloud, "denied-dev-training")
-    assert f"is not authorized to perform: {action}" in reason
+    reasons = failures(cloud, f"{project}-dev-training")
+    assert [denial in reason and "AccessDenied" in reason for reason in reasons] == [True], reasons
     assert "AccessDenied" in done.stdout
     assert "ROLLBACK_COMPLETE" in done.stdout
 
