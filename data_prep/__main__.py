@@ -4,11 +4,10 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
 
+from data_prep.arguments import Parser, whole_from
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest
@@ -25,13 +24,6 @@ examples:
   python -m data_prep convert --corpus articles.jsonl --field body --stop-words english \\
       --min-df 5 --out build/articles
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    """Reports wrong use in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help explains)\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +46,7 @@ def _fail(code: int, message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m data_prep",
         description="Prepare a bag-of-words corpus for training a topic model on SageMaker.",
         epilog=_EXAMPLES,
@@ -82,13 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--seed",
-        type=_whole_from(0),
+        type=whole_from(0),
         metavar="N",
         help="hold out documents chosen at random (default: the last ones)",
     )
     command.add_argument(
         "--jobs",
-        type=_whole_from(1),
+        type=whole_from(1),
         default=os.cpu_count() or 1,
         metavar="N",
         help="processes for a large corpus (default: the cores there are)",
@@ -104,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "words.",
     )
     command.add_argument(
-        "--document", type=_whole_from(1), metavar="N", help="show the words of document N as well"
+        "--document", type=whole_from(1), metavar="N", help="show the words of document N as well"
     )
     command.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw counts, lengths and frequencies (.png)"
@@ -119,11 +111,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
     command.add_argument(
-        "--documents", type=_whole_from(1), default=3000, metavar="N", help="(default: 3000)"
+        "--documents", type=whole_from(1), default=3000, metavar="N", help="(default: 3000)"
     )
     command.add_argument(
         "--vocabulary",
-        type=_whole_from(MIN_VOCABULARY),
+        type=whole_from(MIN_VOCABULARY),
         default=1000,
         metavar="N",
         help="words (default: 1000)",
@@ -137,15 +129,15 @@ def _parser() -> argparse.ArgumentParser:
         help=f"1 to {MAX_TOPICS} (default: 10)",
     )
     command.add_argument(
-        "--seed", type=_whole_from(0), default=0, metavar="N", help="another seed, another corpus"
+        "--seed", type=whole_from(0), default=0, metavar="N", help="another seed, another corpus"
     )
     command.set_defaults(run=_sample)
     return parser
 
 
-def _input_parser() -> _Parser:
+def _input_parser() -> Parser:
     """Return the options that say what to read."""
-    parser = _Parser(add_help=False)
+    parser = Parser(add_help=False)
     group = parser.add_argument_group("what to read")
     group.add_argument(
         "--corpus",
@@ -169,11 +161,11 @@ def _input_parser() -> _Parser:
         "(default: told from the content)",
     )
     group.add_argument(
-        "--limit", type=_whole_from(1), metavar="N", help="read only the first N documents"
+        "--limit", type=whole_from(1), metavar="N", help="read only the first N documents"
     )
     group.add_argument(
         "--skip-bad",
-        type=_whole_from(0),
+        type=whole_from(0),
         default=0,
         metavar="N",
         help="leave out up to N bad lines and report them (default: 0)",
@@ -200,7 +192,7 @@ def _input_parser() -> _Parser:
     )
     text.add_argument(
         "--max-words",
-        type=_whole_from(1),
+        type=whole_from(1),
         metavar="N",
         help="keep only the N words that occur most often",
     )
@@ -229,15 +221,6 @@ def _fraction(text: str) -> float:
     if not 0 <= fraction < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number from 0 to below 1")
     return fraction
-
-
-def _whole_from(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {least} on")
-        return int(text)
-
-    return parse
 
 
 def _reading(options: argparse.Namespace) -> Reading:

@@ -9,12 +9,13 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from data_prep.arguments import Parser, whole_from
 from data_prep.progress import Progress
 from data_prep.recordio import RecordIOError, read_matrix
 from topics import artifact, vocabulary
@@ -51,13 +52,6 @@ _INPUT_ERRORS = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports wrong use in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (--help explains)\n")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
@@ -83,7 +77,7 @@ def _fail(code: int, message: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="python -m topics",
         description="Fit topic models, look at them, score them, and ask a deployed one.",
         epilog=_EXAMPLES,
@@ -97,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fit a model on this machine, by the method of SageMaker's LDA.",
     )
     command.add_argument("train", type=Path, metavar="TRAIN", help="a .recordio file")
-    command.add_argument("--num-topics", type=_positive_whole, required=True, metavar="N")
+    command.add_argument("--num-topics", type=whole_from(1), required=True, metavar="N")
     command.add_argument("--out", type=Path, required=True, metavar="FILE", help="model.tar.gz")
     command.add_argument(
         "--alpha0",
@@ -122,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--words",
-        type=_positive_whole,
+        type=whole_from(1),
         default=10,
         metavar="N",
         help="of each topic (default: %(default)s)",
@@ -169,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="FILE", help="written when all have been answered"
     )
     command.add_argument(
-        "--limit", type=_positive_whole, metavar="N", help="only the first N documents"
+        "--limit", type=whole_from(1), metavar="N", help="only the first N documents"
     )
     command.set_defaults(run=_predict)
     return parser
@@ -181,12 +175,6 @@ def _add_model(command: argparse.ArgumentParser) -> None:
 
 def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON")
-
-
-def _positive_whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 1 on")
-    return int(text)
 
 
 def _positive(text: str) -> float:
