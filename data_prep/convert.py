@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
@@ -11,7 +11,8 @@ from data_prep.files import sync
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.memory import keep_freed_memory
 from data_prep.opening import open_corpus
-from data_prep.parts import TEST, write_parts
+from data_prep.parallel import Workers
+from data_prep.parts import TEST, start_early, write_parts
 from data_prep.reading import Reading
 from data_prep.sorting import with_documents_in_order
 from data_prep.split import held_out
@@ -54,14 +55,15 @@ def convert(
             Then nothing has been written.
     """
     keep_freed_memory()
-    with (
-        open_corpus(corpus, vocabulary, reading) as (words, documents),
-        _staging(out) as staged,
-    ):
+    with ExitStack() as stack:
+        workers = stack.enter_context(Workers(jobs))
+        start_early(workers, corpus)
+        words, documents = stack.enter_context(open_corpus(corpus, vocabulary, reading))
+        staged = stack.enter_context(_staging(out))
         testing = held_out(documents.documents, test_fraction, seed)
         train, test, log = with_documents_in_order(
             documents,
-            lambda ordered: write_parts(ordered, testing, staged, Log(reading.skip_bad), jobs),
+            lambda ordered: write_parts(ordered, testing, staged, Log(reading.skip_bad), workers),
             reading.skip_bad,
         )
         empty = documents.documents - train.documents - test.documents

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_prep import lines
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts, CountsError
-from data_prep.digits import Numbers, within
+from data_prep.digits import MAX_DIGITS, are_digits, characters_of, parse, within
 from data_prep.lines import BLANKS, decode, parse_number, quote
-
-_NEXT, _LAST = (int.from_bytes(marks, "little") for marks in (b":,", b":\n"))
 
 
 @dataclass(frozen=True)
@@ -108,34 +107,52 @@ def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
 
 def _parse_block(text: bytes, first: int, vocabulary_size: int) -> tuple[Counts, int] | None:
     """Parse lines by array arithmetic; None when anything looks unusual."""
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    numbers = Numbers(text)
-    newlines = np.flatnonzero(numbers.marks == ord("\n"))
-    blank = numbers.widths[newlines] == 0
-    blank[1:] &= np.diff(newlines) == 1
-    blank[0] &= newlines[0] == 0
-    if blank.any():
-        numbers.drop(newlines[blank])
-    if not numbers.ends.size or numbers.ends.size % 2:
-        return None
-    marks = numbers.marks.view("<u2")  # what follows an id, and what follows its count
-    line_ends = marks == _LAST
-    if not (line_ends | (marks == _NEXT)).all():
-        return None
-    if not numbers.can_be_parsed():
-        return None
-    ids = numbers.parse(np.s_[0::2]) - 1
-    counts = numbers.parse_short(np.s_[1::2])
-    if not (within(ids, vocabulary_size) and within(counts - 1, MAX_COUNT)):
-        return None
-    documents = np.flatnonzero(~blank) + first
-    lengths = np.diff(np.flatnonzero(line_ends), prepend=-1)
+    parsed = _parse_entries(text, vocabulary_size)
+    if parsed is not None:
+        filled = np.ones(parsed[0].size, np.bool_)
+    else:  # perhaps because of blank lines, or line ends of Windows
+        rows = text.replace(b"\r\n", b"\n").split(b"\n")[:-1]
+        filled = np.array([len(row) > 0 for row in rows])
+        parsed = _parse_entries(b"".join(row + b"\n" for row in rows if row), vocabulary_size)
+        if parsed is None:
+            return None
+    documents = np.flatnonzero(filled) + first
     try:
-        rows = Counts.from_rows(documents, lengths, ids, counts, vocabulary_size)
+        return Counts.from_rows(documents, *parsed, vocabulary_size), filled.size
     except CountsError:
         return None
-    return rows, blank.size
+
+
+def _parse_entries(
+    text: bytes, vocabulary_size: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]] | None:
+    """Parse lines that are not blank; None when anything looks unusual."""
+    characters = characters_of(text)
+    colons = np.flatnonzero(characters == ord(":"))
+    digits = np.count_nonzero(are_digits(characters))
+    if characters.size - digits != 2 * colons.size or not colons.size:
+        return (
+            None  # besides a colon and a comma or line end for each count there is something else
+        )
+    counts = (characters.take(colons + 1) - ord("0")).astype(np.int32)
+    ends = colons + 2  # most counts have one digit
+    marks = characters.take(ends)
+    longer = np.flatnonzero(are_digits(marks))
+    for _ in range(MAX_DIGITS - 1):
+        if not longer.size:
+            break
+        counts[longer] = 10 * counts[longer] + (marks[longer] - ord("0"))
+        ends[longer] += 1
+        marks[longer] = characters[ends[longer]]
+        longer = longer[are_digits(marks[longer])]
+    line_ends = marks == ord("\n")
+    widths = colons - np.concatenate(([MAX_DIGITS - 1], ends[:-1])) - 1
+    if not (line_ends | (marks == ord(","))).all() or not within(widths - 1, MAX_DIGITS):
+        return None
+    ids = parse(characters, colons, widths) - 1
+    if not (within(ids, vocabulary_size) and within(counts - 1, MAX_COUNT)):
+        return None
+    return np.diff(np.flatnonzero(line_ends), prepend=-1), ids, counts
 
 
 def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]:

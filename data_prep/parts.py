@@ -1,9 +1,11 @@
 """Encode documents and write them to files, with the help of other processes."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -13,28 +15,36 @@ from numpy.typing import NDArray
 from data_prep import recordio
 from data_prep.corpus import Corpus, CorpusError, Log, Piece, check_promise
 from data_prep.counts import Counts
-from data_prep.files import sync
+from data_prep.files import start_sync, sync
+from data_prep.lines import PIECE_BYTES
 from data_prep.manifest import Part
 from data_prep.memory import keep_freed_memory
+from data_prep.parallel import Workers, add_in_order
 from data_prep.progress import Progress
 
 TRAIN, TEST = "train.recordio", "test.recordio"
 
 _PIECES_A_JOB = 6  # at least: half a second of work, else it takes longer to start a process
-_COPY_BYTES = 1 << 18
+_READ_BYTES = 1 << 18
+
+
+def start_early(workers: Workers, corpus: Path) -> None:
+    """Start the processes that a corpus is going to need, while it is opened."""
+    if corpus.is_file():
+        workers.start(corpus.stat().st_size // PIECE_BYTES // _PIECES_A_JOB)
 
 
 def write_parts(
-    corpus: Corpus, testing: NDArray[np.bool_], folder: Path, log: Log, jobs: int
+    corpus: Corpus, testing: NDArray[np.bool_], folder: Path, log: Log, workers: Workers
 ) -> tuple[Part, Part, Log]:
     """Write the documents of a corpus to two files: those to train on and those to test with.
 
     Args:
         corpus: The documents.
         testing: (documents,) which of them are for testing.
-        folder: For the files, and meanwhile for more of them.
+        folder: For the files.
         log: Gets what is reported.
-        jobs: Number of processes at most.
+        workers: Help with a large corpus.
 
     Returns:
         What the manifest says about both files, and the log.
@@ -44,56 +54,60 @@ def write_parts(
         OutOfOrderError: The corpus must be sorted first.
     """
     with (
-        _PartWriter(folder / TRAIN) as train,
-        _PartWriter(folder / TEST) as test,
+        _PartFile(folder / TRAIN) as train,
+        _PartFile(folder / TEST) as test,
         Progress("converting", corpus.documents) as progress,
     ):
-        for block in _encode(corpus, testing, folder, log, jobs):
-            train.write(block.train)
-            test.write(block.test)
-            progress.advance(block.train.documents + block.test.documents)
+        files = (train, test)
+        tasks = ((piece, testing[piece.first : piece.after]) for piece in corpus.pieces)
+        if workers.start(len(corpus.pieces) // _PIECES_A_JOB):
+            encode = partial(_encode_elsewhere, corpus, [file.path for file in files], log.allowed)
+            with closing(workers.map_in_order(encode, tasks)) as results:
+                for parts, piece_log in results:
+                    log.extend(piece_log)
+                    for file, totals in zip(files, parts, strict=True):
+                        file.adopt(totals)
+                    progress.advance(sum(totals.documents for totals in parts))
+        else:
+            for piece, held in tasks:
+                for block in _encode_piece(corpus, piece, held, log):
+                    for file, encoded in zip(files, block, strict=True):
+                        file.write(encoded)
+                    progress.advance(sum(encoded.totals.documents for encoded in block))
         check_promise(corpus, log)
         return train.finish(), test.finish(), log
 
 
+class _Totals(NamedTuple):
+    """What the manifest says about documents."""
+
+    documents: int = 0
+    nonzeros: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+    def plus(self, other: "_Totals") -> "_Totals":
+        return _Totals(*map(add, self, other))
+
+
 class _Encoded(NamedTuple):
-    """Documents as they are written, and what the manifest says about them."""
+    """Documents as they are written."""
 
-    frames: Iterable[bytes]
-    documents: int
-    nonzeros: int
-    tokens: int
+    frames: list[bytes]
+    totals: _Totals
 
 
-class _Block(NamedTuple):
-    train: _Encoded
-    test: _Encoded
-
-
-def _encode(
-    corpus: Corpus, testing: NDArray[np.bool_], folder: Path, log: Log, jobs: int
-) -> Iterator[_Block]:
-    """Yield all documents in order, encoded here or in other processes."""
-    jobs = min(jobs, len(corpus.pieces) // _PIECES_A_JOB)
-    if jobs < 2:
-        for piece in corpus.pieces:
-            yield from _encode_piece(corpus, testing, piece, log)
-        return
-    from data_prep.parallel import map_in_order  # here, since most corpora do without
-
-    encode = partial(_encode_to_files, corpus, testing, folder, log.allowed)
-    for block, piece_log in map_in_order(encode, corpus.pieces, jobs):
-        log.extend(piece_log)
-        yield block
+_Block = tuple[_Encoded, _Encoded]  # documents for training and for testing
 
 
 def _encode_piece(
-    corpus: Corpus, testing: NDArray[np.bool_], piece: Piece, log: Log
+    corpus: Corpus, piece: Piece, testing: NDArray[np.bool_], log: Log
 ) -> Iterator[_Block]:
+    """Encode a piece, of the documents of which `testing` tells the kind."""
     for counts in corpus.read(piece, log):
-        held = testing[counts.documents]
+        held = testing[counts.documents - piece.first]
         try:
-            block = _Block(*(_encode_rows(counts.select(rows)) for rows in (~held, held)))
+            block = _encode_rows(counts.select(~held)), _encode_rows(counts.select(held))
         except recordio.RecordIOError as error:  # a document with millions of different words
             first, last = counts.documents[[0, -1]] + 1
             raise CorpusError(f"{corpus.name}: documents {first} to {last}: {error}") from None
@@ -101,52 +115,49 @@ def _encode_piece(
 
 
 def _encode_rows(counts: Counts) -> _Encoded:
+    frames = list(recordio.encode(counts))
+    tokens = int(counts.data.sum(dtype=np.float64))
     return _Encoded(
-        list(recordio.encode(counts)),
-        counts.shape[0],
-        counts.data.size,
-        int(counts.data.sum(dtype=np.float64)),
+        frames, _Totals(counts.shape[0], counts.data.size, tokens, sum(map(len, frames)))
     )
 
 
-def _encode_to_files(
-    corpus: Corpus, testing: NDArray[np.bool_], folder: Path, allowed: int, piece: Piece
-) -> tuple[_Block, Log]:
-    """Encode a piece in another process: files get to this one faster than bytes in a pipe."""
+def _encode_elsewhere(
+    corpus: Corpus,
+    paths: Sequence[Path],
+    allowed: int,
+    number: int,
+    task: tuple[Piece, NDArray[np.bool_]],
+) -> tuple[list[_Totals], Log]:
+    """Encode a piece in another process, and write it to the files, behind the pieces before it."""
     keep_freed_memory()
     log = Log(allowed)
-    totals = np.zeros((2, 3), np.int64)
-    files = [_FileFrames(folder / f"{piece.start}.{part}") for part in _Block._fields]
-    with files[0].path.open("wb") as train, files[1].path.open("wb") as test:
-        for block in _encode_piece(corpus, testing, piece, log):
-            for stream, encoded in zip((train, test), block, strict=True):
+    try:
+        blocks = list(_encode_piece(corpus, *task, log))
+    except BaseException:
+        add_in_order(number, [0 for _ in paths])  # the pieces after it wait for their turn
+        raise
+    parts = [[block[part] for block in blocks] for part in range(len(paths))]
+    totals = [
+        reduce(_Totals.plus, (encoded.totals for encoded in part), _Totals()) for part in parts
+    ]
+    offsets = add_in_order(number, [each.bytes for each in totals])
+    for path, offset, part in zip(paths, offsets, parts, strict=True):
+        with path.open("r+b") as stream:
+            stream.seek(offset)
+            for encoded in part:
                 stream.writelines(encoded.frames)
-            totals += [encoded[1:] for encoded in block]
-    parts = zip(files, totals.tolist(), strict=True)
-    return _Block(*(_Encoded(file, *sums) for file, sums in parts)), log
+    return totals, log
 
 
-@dataclass(frozen=True)
-class _FileFrames:
-    """The content of a file, which is removed when it has been read."""
-
-    path: Path
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self.path.open("rb", buffering=0) as stream:
-            while chunk := stream.read(_COPY_BYTES):
-                yield chunk
-        self.path.unlink()
-
-
-class _PartWriter:
-    """Writes encoded documents into a file."""
+class _PartFile:
+    """A file of encoded documents."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stream = path.open("wb")
+        self.path = path
+        self._stream = path.open("w+b")
         self._digest = hashlib.sha256()
-        self._documents = self._nonzeros = self._tokens = 0
+        self._totals = _Totals()
 
     def __enter__(self) -> Self:
         return self
@@ -155,21 +166,22 @@ class _PartWriter:
         self._stream.close()
 
     def write(self, encoded: _Encoded) -> None:
+        """Write documents to the end of the file."""
         for frames in encoded.frames:
             self._stream.write(frames)
             self._digest.update(frames)
-        self._documents += encoded.documents
-        self._nonzeros += encoded.nonzeros
-        self._tokens += encoded.tokens
+        self._totals = self._totals.plus(encoded.totals)
+
+    def adopt(self, totals: _Totals) -> None:
+        """Take note of documents that another process has written to the end of the file."""
+        start = self._totals.bytes
+        self._totals = self._totals.plus(totals)
+        for offset in range(start, self._totals.bytes, _READ_BYTES):
+            length = min(_READ_BYTES, self._totals.bytes - offset)
+            self._digest.update(os.pread(self._stream.fileno(), length, offset))
+        start_sync(self._stream, start, totals.bytes)
 
     def finish(self) -> Part:
-        size = self._stream.tell()
+        """Wait until it is on the disk, and return what the manifest says about it."""
         sync(self._stream)
-        return Part(
-            self._path.name,
-            self._documents,
-            self._nonzeros,
-            self._tokens,
-            size,
-            self._digest.hexdigest(),
-        )
+        return Part(self.path.name, *self._totals, self._digest.hexdigest())

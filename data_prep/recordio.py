@@ -8,9 +8,8 @@ SageMaker developer guide, "Common data formats for training".
 """
 
 import struct
-from collections.abc import Iterator
-from functools import lru_cache
-from itertools import chain, pairwise, repeat
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -34,6 +33,7 @@ MAX_RECORD_BYTES = 1 << 24  # of one payload; bounds the memory that a claimed l
 MAX_FEATURE_DIM = (1 << 31) - 1  # the widest a SciPy matrix with 32-bit indices can be
 
 _FEATURE_KEY = b"values"
+_FEATURE_NAME = b"\x0a\x06" + _FEATURE_KEY
 _LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
 _BLOCK_NONZEROS = 1 << 16  # encoded at once: small enough for the cache, large enough for NumPy
 _READ_BYTES = 1 << 20
@@ -127,50 +127,63 @@ def _join_frames(
     """Encode rows `start` to `stop` by array arithmetic over all of them at once."""
     bounds = matrix.indptr[start : stop + 1].astype(np.int64)
     first, last = int(bounds[0]), int(bounds[-1])
-    ids = matrix.indices[first:last]
-    digits, used, widths = encode_varints(ids, matrix.shape[1] - 1)
-    keys = digits.ravel().compress(used.ravel()).tobytes()
-    values = matrix.data[first:last].astype("<f4", copy=False).tobytes()
+    digits, used, widths = encode_varints(matrix.indices[first:last], matrix.shape[1] - 1)
+    keys = np.extract(used, digits)
+    values = matrix.data[first:last].astype("<f4", copy=False)
 
-    shape = encode_varint(matrix.shape[1])
-    shape_field = _field_head(b"\x1a", len(shape)) + shape
+    # Every message is preceded by its size: they are known from the innermost one out.
     values_size = 4 * np.diff(bounds)
     keys_size = np.add.reduceat(widths, bounds[:-1] - first, dtype=np.int64)
+    shape = encode_varint(matrix.shape[1])
+    shape_field = b"\x1a" + encode_varint(len(shape)) + shape
     tensor_size = _field_size(values_size) + _field_size(keys_size) + len(shape_field)
     if tensor_size.max() > MAX_RECORD_BYTES - _MAX_HEAD_BYTES:
         row = start + int(tensor_size.argmax())
         raise RecordIOError(
             f"row {row} takes {tensor_size.max()} bytes; a record has at most {MAX_RECORD_BYTES}"
         )
-    sizes = tensor_size.tolist()
-    heads = [_record_head(size, uid) for size in sizes]
+    value_size = _field_size(tensor_size)
+    entry_size = len(_FEATURE_NAME) + _field_size(value_size)
+    record_size = len(uid) + _field_size(entry_size)
+
+    heads = _join_heads(
+        np.stack((np.full(stop - start, MAGIC), record_size), axis=1).astype("<u4"),
+        (uid + b"\x0a", _FEATURE_NAME + b"\x12", b"\x12", b"\x0a", b"\x12"),
+        np.stack((entry_size, value_size, tensor_size, values_size, keys_size)),
+    )
     tails = [shape_field + bytes(padding) for padding in range(4)]
     pieces = zip(
-        heads,
-        map(_field_head, repeat(b"\x0a"), values_size.tolist()),
+        heads[0::2],
         _split(values, values_size),
-        map(_field_head, repeat(b"\x12"), keys_size.tolist()),
+        heads[1::2],
         _split(keys, keys_size),
-        [tails[-(len(head) + size) % 4] for head, size in zip(heads, sizes, strict=True)],
+        [tails[size] for size in (-record_size % 4).tolist()],
         strict=True,
     )
     return b"".join(chain.from_iterable(pieces))
 
 
-# Most sizes come again and again.
-@lru_cache(maxsize=1 << 16)
-def _record_head(tensor_size: int, uid: bytes) -> bytes:
-    """Return all that stands in front of a tensor: every message is preceded by its length."""
-    head = _field_head(b"\x12", tensor_size)
-    name = _field_head(b"\x0a", len(_FEATURE_KEY)) + _FEATURE_KEY
-    head = name + _field_head(b"\x12", len(head) + tensor_size) + head
-    head = uid + _field_head(b"\x0a", len(head) + tensor_size) + head
-    return struct.pack("<II", MAGIC, len(head) + tensor_size) + head
+def _join_heads(
+    frames: NDArray[np.uint32], tags: Sequence[bytes], sizes: NDArray[np.int64]
+) -> list[memoryview]:
+    """Return what stands in front of the values and in front of the keys of each row, in turn.
 
-
-@lru_cache(maxsize=1 << 16)
-def _field_head(tag: bytes, size: int) -> bytes:
-    return tag + encode_varint(size)
+    Args:
+        frames: (rows, 2) magic and size of the record.
+        tags: What stands before each size, from the outermost field in; the last is the keys'.
+        sizes: (tags, rows) of the fields.
+    """
+    rows = frames.shape[0]
+    digits, used, widths = encode_varints(sizes.ravel(), int(sizes.max()))
+    cells, masks = [frames.view(np.uint8)], [np.ones((rows, 8), np.bool_)]
+    for field, tag in enumerate(tags):
+        size = slice(field * rows, (field + 1) * rows)
+        cells += [np.broadcast_to(np.frombuffer(tag, np.uint8), (rows, len(tag))), digits[size]]
+        masks += [np.broadcast_to(True, (rows, len(tag))), used[size]]
+    table, mask = np.concatenate(cells, axis=1), np.concatenate(masks, axis=1)
+    keys_heads = len(tags[-1]) + widths[-rows:].astype(np.int64)
+    lengths = np.stack((mask.sum(axis=1) - keys_heads, keys_heads), axis=1)
+    return _split(np.extract(mask, table), lengths.ravel())
 
 
 def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -178,9 +191,10 @@ def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
     return 2 + np.searchsorted(_VARINT_STEPS, payload, side="right") + payload
 
 
-def _split(buffer: bytes, sizes: NDArray[np.integer]) -> list[bytes]:
-    bounds = [0, *np.cumsum(sizes).tolist()]
-    return [buffer[start:stop] for start, stop in pairwise(bounds)]
+def _split(array: NDArray[np.number], sizes: NDArray[np.integer]) -> list[memoryview]:
+    """Return the bytes of an array in parts."""
+    stops = np.cumsum(sizes).tolist()
+    return list(map(array.data.cast("B").__getitem__, map(slice, [0, *stops], stops)))
 
 
 def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr_array":

@@ -17,7 +17,14 @@ import numpy as np
 from data_prep import lines
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
-from data_prep.digits import MAX_DIGITS, Numbers, within
+from data_prep.digits import (
+    MAX_DIGITS,
+    are_digits,
+    characters_of,
+    parse,
+    parse_short,
+    within,
+)
 from data_prep.entries import check_words, group
 from data_prep.lines import BLANKS, LineNumbers, decode, parse_number, quote
 
@@ -140,17 +147,19 @@ class Triples:
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
         columns = self.header.columns
-        numbers = Numbers(text)
-        if numbers.ends.size % columns or not numbers.can_be_parsed():
+        characters = characters_of(text)
+        ends = np.flatnonzero(~are_digits(characters))
+        widths = np.diff(ends, prepend=MAX_DIGITS - 1) - 1
+        if ends.size % columns or not within(widths - 1, MAX_DIGITS):
             return None
-        marks = numbers.marks.reshape(-1, columns)
+        marks = characters.take(ends).reshape(-1, columns)
         if (marks[:, -1] != ord("\n")).any() or (marks[:, :-1] != ord(" ")).any():
             return None
         entries = np.ones((3, marks.shape[0]), np.int32)
-        entries[0] = numbers.parse(np.s_[0::columns]) - 1
-        entries[1] = numbers.parse(np.s_[1::columns]) - 1
+        entries[0] = parse(characters, ends[0::columns], widths[0::columns]) - 1
+        entries[1] = parse(characters, ends[1::columns], widths[1::columns]) - 1
         if columns == 3:
-            entries[2] = numbers.parse_short(np.s_[2::columns])
+            entries[2] = parse_short(characters, ends[2::columns], widths[2::columns])
         documents, ids, counts = entries
         good = (
             within(documents, self.header.documents)

@@ -192,7 +192,7 @@ def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    while not list(tmp_path.glob("out/.partial-*/*.train")):
+    while not any(path.stat().st_size for path in tmp_path.glob("out/.partial-*/train.recordio")):
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate()
