@@ -128,12 +128,10 @@ def _parse_entries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]] | None:
     """Parse lines that are not blank; None when anything looks unusual."""
     characters = characters_of(text)
-    colons = np.flatnonzero(characters == ord(":"))
-    digits = np.count_nonzero(are_digits(characters))
-    if characters.size - digits != 2 * colons.size or not colons.size:
-        return (
-            None  # besides a colon and a comma or line end for each count there is something else
-        )
+    colons = _find_colons(characters)
+    others = characters.size - np.count_nonzero(are_digits(characters))
+    if others != 2 * colons.size or not others:  # a colon and what ends its count, and no more
+        return None
     counts = (characters.take(colons + 1) - ord("0")).astype(np.int32)
     ends = colons + 2  # most counts have one digit
     marks = characters.take(ends)
@@ -153,6 +151,19 @@ def _parse_entries(
     if not (within(ids, vocabulary_size) and within(counts - 1, MAX_COUNT)):
         return None
     return np.diff(np.flatnonzero(line_ends), prepend=-1), ids, counts
+
+
+def _find_colons(characters: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return where they stand, if they are 4 characters apart, as in good lines.
+
+    Then a word of 32 bits has one at most, and there are fewer words to look at than bytes.
+    """
+    words = (characters == ord(":")).view("<u4")
+    found = np.flatnonzero(words != 0)
+    # Which byte of its word it is: this number times 1 << 8 * byte has that in its highest byte.
+    places = words.take(found) * np.uint32(0x00010203) >> np.uint32(24)
+    colons: NDArray[np.int64] = 4 * found + places
+    return colons
 
 
 def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]:

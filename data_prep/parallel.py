@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
+_THREADS = "OPENBLAS_NUM_THREADS"
 _AHEAD = 2  # tasks a process that are done or under way; bounds the results that wait
 
 
@@ -53,7 +54,7 @@ class Workers:
             self._jobs = jobs
             self._totals = _Totals(context)
             self._pool = ProcessPoolExecutor(jobs, context, _start, (self._totals,))
-            with _interrupts_held():
+            with _interrupts_held(), _one_thread_each():
                 for _ in range(jobs):
                     self._pool.submit(os.getpid)  # anything: a process is started for each
         return self._jobs > 0
@@ -131,6 +132,20 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let NumPy in processes started meanwhile make no threads: they would wait, and busily."""
+    before = os.environ.get(_THREADS)
+    os.environ[_THREADS] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_THREADS]
+        else:
+            os.environ[_THREADS] = before
 
 
 _totals: _Totals

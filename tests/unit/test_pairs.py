@@ -181,6 +181,27 @@ def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content
         assert read(file, content)
 
 
+_GOOD = re.compile("[1-9]:[1-9][0-9]{0,6}(,[1-9]:[1-9][0-9]{0,6})*")
+
+
+@given(
+    st.integers(1, 8), st.lists(st.sampled_from(["1", "23", ":", ",", "\n", "4:5,"]), max_size=9)
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=500)
+def test_only_good_lines_are_taken(file: Path, width: int, parts: list[str]) -> None:
+    """Wherever they stand in the words of memory that a block is made of."""
+    text = "1:" + "1" * min(width, 7) + "\n" + "".join(parts)
+    good = all(_GOOD.fullmatch(line) for line in text.split("\n") if line)
+    try:
+        documents = read(file, text.encode())
+    except CorpusError:
+        assert not good
+    else:
+        assert good
+        tokens = sum(map(int, re.findall(":([0-9]+)", text)))
+        assert sum(map(sum, documents)) == tokens
+
+
 # Real input
 
 
