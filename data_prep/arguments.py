@@ -2,7 +2,10 @@
 
 import argparse
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""What `ArgumentParser.add_subparsers` returns, which argparse has no public name for."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,0 +1,49 @@
+"""What several commands take."""
+
+import argparse
+import math
+from pathlib import Path
+
+from scipy import sparse
+
+from data_prep.recordio import RecordIOError, read_matrix
+
+
+class InputError(ValueError):
+    """A file named on the command line can't be used."""
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Add the argument `model`, an address for `artifact.load`."""
+    command.add_argument("model", metavar="MODEL", help="model.tar.gz: a file, or s3://BUCKET/KEY")
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """Add the option `--json`."""
+    command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def positive(text: str) -> float:
+    """Read a positive number; a type of argument."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a positive number")
+    return number
+
+
+def read_documents(file: Path) -> sparse.csr_array:
+    """Read a whole RecordIO file.
+
+    Raises:
+        InputError: There is no such file, or it is malformed.
+    """
+    try:
+        with file.open("rb") as stream:
+            return read_matrix(stream)
+    except RecordIOError as error:
+        raise InputError(f"{file}: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}") from None

@@ -1,0 +1,60 @@
+"""`topics recover`: a model beside the one that its sample was drawn from."""
+
+import argparse
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.arguments import Commands
+from topics import artifact
+from topics.commands.inputs import InputError, add_json, add_model
+from topics.evaluate import match_topics
+
+_RECOVERED = 0.95  # cosine from which a planted topic counts as found
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "recover",
+        help="compare a model with the one its sample was drawn from",
+        description="Match the model's topics with planted ones, and print how many have a cosine"
+        f" of {_RECOVERED} or more.",
+    )
+    add_model(command)
+    command.add_argument(
+        "planted", type=Path, metavar="PLANTED", help="planted.npz, with an array beta (K, V)"
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the pairs."""
+    planted = _read_planted(options.planted)
+    match = match_topics(planted, artifact.load(options.model).beta)
+    found = int((match.cosine >= _RECOVERED).sum())
+    if options.json:
+        pairs = [
+            {"planted": first, "topic": second, "cosine": cosine}
+            for first, second, cosine in zip(*(array.tolist() for array in match), strict=True)
+        ]
+        print(json.dumps({"planted": len(planted), "recovered": found, "pairs": pairs}, indent=2))
+        return
+    print(f"{found} of {len(planted)} planted topics recovered (cosine {_RECOVERED} or more)")
+    for first, second, cosine in zip(*match, strict=True):
+        print(f"planted {first:3d}  topic {second:3d}  cosine {cosine:.4f}")
+
+
+def _read_planted(file: Path) -> NDArray[np.float64]:
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            beta = np.asarray(arrays["beta"], np.float64)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file}: not an .npz with an array beta: {error}") from None
+    if beta.ndim != 2 or not (np.isfinite(beta).all() and (beta >= 0).all() and beta.any(1).all()):
+        raise InputError(f"{file}: beta must be (K, V) topics, finite, not negative, none empty")
+    return beta

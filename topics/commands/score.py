@@ -1,0 +1,39 @@
+"""`topics score`: held-out log likelihood per word."""
+
+import argparse
+from pathlib import Path
+
+from data_prep.arguments import Commands
+from topics import artifact
+from topics.commands.inputs import add_model, read_documents
+from topics.evaluate import per_word_log_likelihood, unigram
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "score",
+        help="score a model on unseen documents",
+        description="Print the held-out log likelihood per word of the model, and of the word"
+        " frequencies alone. Half of each test document's words determine its topics; the other"
+        " half is scored. Larger is better.",
+    )
+    add_model(command)
+    for name, what in (("--test", "unseen documents"), ("--train", "for the word frequencies")):
+        command.add_argument(
+            name, type=Path, required=True, metavar="FILE", help=f"{what}: a .recordio file"
+        )
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print two scores."""
+    model = artifact.load(options.model)
+    test = read_documents(options.test)
+    scores = {
+        "model": per_word_log_likelihood(model, test),
+        "unigram": per_word_log_likelihood(unigram(read_documents(options.train)), test),
+    }
+    print("held-out log likelihood per word")
+    for name, score in scores.items():
+        print(f"{name:8s} {score:.4f}")

@@ -1,0 +1,65 @@
+"""`topics show`: alpha and the most probable words."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_prep.arguments import Commands, whole_from
+from topics import artifact, vocabulary
+from topics.commands.inputs import add_json, add_model
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "show",
+        help="print alpha and the top words of each topic",
+        description="Print alpha and the most probable words of each topic.",
+    )
+    add_model(command)
+    command.add_argument(
+        "--vocab",
+        type=Path,
+        metavar="FILE",
+        help="vocab.txt, a word a line; without it words are ids",
+    )
+    command.add_argument(
+        "--words",
+        type=whole_from(1),
+        default=10,
+        metavar="N",
+        help="of each topic (default: %(default)s)",
+    )
+    add_json(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print a line a topic, or JSON."""
+    model = artifact.load(options.model)
+    size = model.beta.shape[1]
+    words = vocabulary.load(options.vocab, size) if options.vocab else list(map(str, range(size)))
+    topics = [
+        {
+            "topic": topic,
+            "alpha": alpha,
+            "words": [
+                {"word": words[word], "probability": float(row[word])}
+                for word in np.argsort(-row, kind="stable")[: options.words]
+            ],
+        }
+        for topic, (alpha, row) in enumerate(zip(model.alpha.tolist(), model.beta, strict=True))
+    ]
+    if options.json:
+        print(json.dumps({"topics": topics}, indent=2, ensure_ascii=False))
+    else:
+        for topic in topics:
+            print(_topic_line(topic))
+
+
+def _topic_line(topic: dict[str, Any]) -> str:
+    words = "  ".join(f"{entry['word']} {entry['probability']:.4f}" for entry in topic["words"])
+    return f"topic {topic['topic']:3d}  alpha {topic['alpha']:.4f}  {words}"
