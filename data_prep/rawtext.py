@@ -77,7 +77,14 @@ def read_texts(
     """
     log = Log(reading.skip_bad)
     documents = _READERS[kind](path, name, reading, log)
-    matrix, words = _count_words(islice(documents, reading.limit), name, words, reading)
+    return count_texts(islice(documents, reading.limit), name, words, reading, log)
+
+
+def count_texts(
+    documents: Iterable[str], name: str, words: list[str] | None, reading: Reading, log: Log
+) -> tuple[list[str], Matrix]:
+    """Count the words of texts, as `read_texts`; `log` has what their reader reports."""
+    matrix, words = _count_words(documents, name, words, reading)
     lengths = np.diff(matrix.indptr)
     filled = np.flatnonzero(lengths)
     counts = Counts.from_rows(filled, lengths[filled], matrix.indices, matrix.data, matrix.shape[1])
@@ -140,13 +147,18 @@ def _read_folder(path: Path, name: str, _: Reading, log: Log) -> Iterator[str]:
         raise CorpusError(f"{name}: there is no .txt file in the folder")
     for file in files:
         try:
-            yield _read_file(file)
+            yield read_text_file(file)
         except CorpusError as error:
             log.skip(error)
             yield ""
 
 
-def _read_file(path: Path) -> str:
+def read_text_file(path: Path) -> str:
+    """Read a file that is one document.
+
+    Raises:
+        CorpusError: It is not UTF-8, or has more than `MAX_LINE_BYTES`.
+    """
     with path.open("rb") as stream:
         content = stream.read(MAX_LINE_BYTES + 1)
     if len(content) > MAX_LINE_BYTES:

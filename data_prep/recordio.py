@@ -215,20 +215,32 @@ def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr
     """
     from scipy import sparse  # here, since writing does without: its import takes 0.2 s
 
-    parts: list[_Rows] = []
+    blocks = list(read_blocks(stream, feature_dim))
+    if not blocks:
+        raise RecordIOError("there is no record")
+    return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
+
+
+def read_blocks(stream: BinaryIO, feature_dim: int | None = None) -> Iterator["sparse.csr_array"]:
+    """Read the records of a stream, as `read_matrix`, some at a time and in their order.
+
+    Yields:
+        (documents, vocabulary) matrices of about `_READ_BYTES` of records; none if there is no
+        record.
+    """
+    from scipy import sparse
+
     for batch in _batches(_read_frames(stream)):
         rows = _decode_usual(batch)
         if rows is None or feature_dim not in (None, rows.feature_dim):
             rows = _decode_each(batch, feature_dim)
         feature_dim = rows.feature_dim
-        parts.append(rows)
-    if not parts:
-        raise RecordIOError("there is no record")
-    ids, counts, lengths = (np.concatenate(arrays) for arrays in list(zip(*parts, strict=True))[:3])
-    bounds = np.concatenate(([0], np.cumsum(lengths)))
-    matrix = sparse.csr_array((counts, ids, bounds), shape=(lengths.size, parts[0].feature_dim))
-    matrix.sum_duplicates()
-    return matrix
+        bounds = np.concatenate(([0], np.cumsum(rows.lengths)))
+        matrix = sparse.csr_array(
+            (rows.counts, rows.ids, bounds), shape=(rows.lengths.size, feature_dim)
+        )
+        matrix.sum_duplicates()
+        yield matrix
 
 
 def decode(stream: BinaryIO) -> Iterator[Record]:

@@ -5,12 +5,15 @@ import os
 import sys
 
 from data_prep.arguments import Parser
+from data_prep.corpus import CorpusError
 from topics import artifact, vocabulary
-from topics.client import EndpointError
 from topics.commands import fit, predict, recover, score, show
 from topics.commands.inputs import InputError
+from topics.documents import DocumentsError
+from topics.endpoint import EndpointError
 from topics.evaluate import EvaluationError
 from topics.inference import InferenceError
+from topics.payload import PayloadError
 from topics.spectral import SpectralError
 
 _COMMANDS = (fit, show, score, recover, predict)
@@ -27,6 +30,9 @@ from the environment, as the AWS CLI does.
 """
 _INPUT_ERRORS = (
     InputError,
+    CorpusError,
+    DocumentsError,
+    PayloadError,
     artifact.ArtifactError,
     vocabulary.VocabularyError,
     EvaluationError,

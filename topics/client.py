@@ -1,97 +1,185 @@
 """Asks a deployed SageMaker endpoint for the topic mixtures of documents.
 
 Sources: `InvokeEndpoint` in the Amazon SageMaker API reference; "Common Data Formats for
-Inference" in its developer guide.
+Inference" in its developer guide; for the waits, "Exponential Backoff And Jitter" in the AWS
+Architecture Blog.
 """
 
 import json
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 import numpy as np
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 from numpy.typing import NDArray
 from scipy import sparse
+
+from topics.endpoint import EndpointError, explain, why_not_found
+from topics.payload import FORMS, Request, write_requests
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-# InvokeEndpoint takes 6 MiB. An answer is bounded too, and shorter than what was asked.
-MAX_REQUEST_BYTES = 5 * 1024 * 1024
-MAX_REQUEST_DOCUMENTS = 1000  # an invocation may take 60 s
+PARALLEL = 4  # requests under way at once
+MAX_ATTEMPTS = 8  # of a request: all waits together are 32 s on average, 64 s at most
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
+SUM_TOLERANCE = 1e-3  # of a mixture's sum: float32 numbers of 150 topics are off by less
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 32.0  # seconds; doubled from attempt to attempt
+_READ_SECONDS = 70  # SageMaker itself gives up after 60
+_AGAIN = {
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "ModelNotReadyException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalDependencyException",
+}
+
+Mixture = NDArray[np.float64]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-class EndpointError(RuntimeError):
-    """The endpoint can't be asked, or what it answers is no prediction."""
+def predict(
+    endpoint: str,
+    blocks: Iterable[sparse.csr_array],
+    *,
+    form: str = "csv",
+    parallel: int = PARALLEL,
+) -> Generator[Mixture | None]:
+    """Yield the topic mixture of each document, in order.
 
-
-def predict(endpoint: str, counts: sparse.csr_array) -> Iterator[NDArray[np.float64]]:
-    """Yield the topic mixtures of documents, in order, one request's at a time.
+    Several requests are under way at once; no more than twice as many are held in memory.
+    What is throttled or not ready is asked again, with waits that grow.
 
     Args:
         endpoint: Name of the endpoint, in the account and Region of the environment.
-        counts: (documents, vocabulary) word counts.
+        blocks: (documents, vocabulary) word counts, one after the other; float32.
+        form: How requests are written, one of `payload.FORMS`. The answers do not depend on it.
+        parallel: Requests under way at once.
 
     Yields:
-        (documents of a request, K) float64.
+        (K,) float64 with sum 1; None for a document without words, about which nothing is asked.
 
     Raises:
         EndpointError: The endpoint is missing, refuses, fails, or answers something else.
+        PayloadError: A document that no request can carry.
     """
+    topics = None
     try:
-        runtime = boto3.client("sagemaker-runtime")
-        topics = None
-        for body, documents in _requests(counts):
-            mixtures = _parse_answer(_invoke(runtime, endpoint, body), documents)
-            if topics not in (None, mixtures.shape[1]):
-                raise EndpointError(
-                    f"the endpoint {endpoint!r} answered with {mixtures.shape[1]} topics after"
-                    f" {topics}: its model has changed meanwhile"
-                )
-            topics = mixtures.shape[1]
-            yield mixtures
+        with closing(boto3.client("sagemaker-runtime", config=_config(parallel))) as runtime:
+            asking = _Asking(runtime, endpoint, FORMS[form].media)
+            requests = write_requests(blocks, form)
+            for request, mixtures in _map_in_order(asking.ask, requests, parallel, asking.stop):
+                if len(mixtures) and topics not in (None, mixtures.shape[1]):
+                    raise EndpointError(
+                        f"the endpoint {endpoint!r} answered with {mixtures.shape[1]} topics"
+                        f" after {topics}: its model has changed meanwhile"
+                    )
+                if len(mixtures):
+                    topics = mixtures.shape[1]
+                answered = iter(mixtures)
+                for asked in request.asked:
+                    yield next(answered) if asked else None
     except ClientError as error:
-        raise EndpointError(f"the endpoint {endpoint!r}: {_explain(error)}") from None
+        raise EndpointError(_explain(endpoint, error)) from None
     except BotoCoreError as error:
         raise EndpointError(f"the endpoint {endpoint!r} can't be reached: {error}") from None
 
 
-def _requests(counts: sparse.csr_array) -> Iterator[tuple[bytes, int]]:
-    """Write documents as CSV, in bodies that a request can carry, each with their number."""
-    rows: list[bytes] = []
-    size = 0
-    for row in _csv_rows(counts):
-        if rows and (size + len(row) > MAX_REQUEST_BYTES or len(rows) == MAX_REQUEST_DOCUMENTS):
-            yield b"".join(rows), len(rows)
-            rows, size = [], 0
-        rows.append(row)
-        size += len(row)
-    if rows:
-        yield b"".join(rows), len(rows)
-
-
-def _csv_rows(counts: sparse.csr_array) -> Iterator[bytes]:
-    cells = ["0"] * counts.shape[1]
-    for start, stop in pairwise(counts.indptr):
-        words = counts.indices[start:stop].tolist()
-        for word, count in zip(words, counts.data[start:stop].tolist(), strict=True):
-            cells[word] = format(count, ".9g")  # 9 digits tell all float32 numbers apart
-        yield (",".join(cells) + "\n").encode()
-        for word in words:
-            cells[word] = "0"
-
-
-def _invoke(runtime: "SageMakerRuntimeClient", endpoint: str, body: bytes) -> bytes:
-    response = runtime.invoke_endpoint(
-        EndpointName=endpoint, ContentType="text/csv", Accept="application/json", Body=body
+def _config(parallel: int) -> Config:
+    return Config(
+        max_pool_connections=parallel,
+        read_timeout=_READ_SECONDS,
+        retries={"total_max_attempts": 1},  # there is one kind of retry, that of _Asking
     )
-    return response["Body"].read(MAX_RESPONSE_BYTES + 1)
 
 
-def _parse_answer(content: bytes, documents: int) -> NDArray[np.float64]:
+class _Asking:
+    """Sends requests, from several threads."""
+
+    def __init__(self, runtime: "SageMakerRuntimeClient", endpoint: str, media: str) -> None:
+        self._runtime = runtime
+        self._endpoint = endpoint
+        self._media = media
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End all waits: nobody wants the answers."""
+        self._stopped.set()
+
+    def ask(self, request: Request) -> tuple[Request, Mixture]:
+        """Return a request with its (documents, K) mixtures; without any if none is asked for."""
+        documents = sum(request.asked)
+        if not documents:
+            return request, np.empty((0, 0))
+        return request, _parse_answer(self._invoke_patiently(request.body), documents)
+
+    def _invoke_patiently(self, body: bytes) -> bytes:
+        for attempt in range(MAX_ATTEMPTS - 1):
+            try:
+                return self._invoke(body)
+            except (ClientError, ConnectionClosedError) as error:
+                if isinstance(error, ClientError) and not _is_passing(error):
+                    raise
+            longest = min(_FIRST_WAIT * 2**attempt, _LONGEST_WAIT)
+            if self._stopped.wait(random.uniform(0, longest)):
+                raise EndpointError("no longer asked")
+        return self._invoke(body)
+
+    def _invoke(self, body: bytes) -> bytes:
+        response = self._runtime.invoke_endpoint(
+            EndpointName=self._endpoint,
+            ContentType=self._media,
+            Accept="application/json",
+            Body=body,
+        )
+        return response["Body"].read(MAX_RESPONSE_BYTES + 1)
+
+
+def _explain(endpoint: str, error: ClientError) -> str:
+    code = error.response["Error"]["Code"]
+    if code == "ValidationError" and "not found" in error.response["Error"].get("Message", ""):
+        return why_not_found(endpoint)
+    again = f" (asked {MAX_ATTEMPTS} times)" if _is_passing(error) else ""
+    return f"the endpoint {endpoint!r}: {explain(error)}{again}"
+
+
+def _is_passing(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in _AGAIN
+
+
+def _map_in_order(
+    work: Callable[[_Item], _Result],
+    items: Iterable[_Item],
+    parallel: int,
+    stop: Callable[[], None],
+) -> Iterator[_Result]:
+    """Yield what `work` makes of each item; `stop` is called when no more is wanted."""
+    pending: deque[Future[_Result]] = deque()
+    pool = ThreadPoolExecutor(parallel)
+    try:
+        for item in items:
+            if len(pending) == 2 * parallel:
+                yield pending.popleft().result()
+            pending.append(pool.submit(work, item))
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        stop()
+        pool.shutdown(cancel_futures=True)
+
+
+def _parse_answer(content: bytes, documents: int) -> Mixture:
     """Check an answer, which is not trusted, and return its (documents, K) mixtures."""
     if len(content) > MAX_RESPONSE_BYTES:
         raise EndpointError(f"the endpoint answered with more than {MAX_RESPONSE_BYTES} bytes")
@@ -110,11 +198,11 @@ def _parse_answer(content: bytes, documents: int) -> NDArray[np.float64]:
         )
     if not np.isfinite(mixtures).all():
         raise EndpointError("the endpoint answered with a mixture that is not finite")
+    sums = mixtures.sum(axis=1)
+    worst = int(np.abs(sums - 1).argmax())
+    if (mixtures < 0).any() or abs(sums[worst] - 1) > SUM_TOLERANCE:
+        raise EndpointError(
+            f"the endpoint answered with shares that are no mixture: the least is"
+            f" {mixtures.min():.6g}, and a sum is {sums[worst]:.6g}, not 1"
+        )
     return mixtures
-
-
-def _explain(error: ClientError) -> str:
-    response: Any = error.response
-    code = response["Error"]["Code"]
-    message = response.get("OriginalMessage") or response["Error"].get("Message", "")
-    return f"{code}: {' '.join(message.split())}"

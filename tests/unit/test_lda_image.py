@@ -1,7 +1,6 @@
 """The local LDA image: the container contract of training and serving."""
 
 import http.client
-import io
 import json
 import os
 import signal
@@ -13,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from scipy import sparse
@@ -21,7 +19,7 @@ from scipy import sparse
 from data_prep.recordio import encode
 from local_aws.lda_image import serve
 from local_aws.lda_image.__main__ import main
-from topics import artifact, client
+from topics import artifact
 from topics.artifact import Model
 from topics.inference import infer
 
@@ -311,21 +309,6 @@ def test_every_documented_request_is_answered_with_the_mixtures(
     status, answer = ask(port, body, headers)
     assert status == 200
     mixtures = [prediction["topic_mixture"] for prediction in json.loads(answer)["predictions"]]
-    np.testing.assert_allclose(mixtures, infer(model, counts), atol=1e-12)
-
-
-def test_the_client_gets_what_the_library_infers(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Runtime:
-        def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
-            accept, kind = request["Accept"], request["ContentType"]
-            return {"Body": io.BytesIO(serve.invoke(model, request["Body"], kind, accept))}
-
-    monkeypatch.setattr(boto3, "client", {"sagemaker-runtime": Runtime()}.__getitem__)
-    monkeypatch.setattr(client, "MAX_REQUEST_DOCUMENTS", 7)
-    counts, _ = draw(20, seed=3)
-    mixtures = np.vstack(list(client.predict("it", counts)))
     np.testing.assert_allclose(mixtures, infer(model, counts), atol=1e-12)
 
 

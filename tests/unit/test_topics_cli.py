@@ -1,16 +1,12 @@
 """The command line `python -m topics`."""
 
-import io
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import boto3
 import numpy as np
 import pytest
-from botocore.exceptions import ClientError
 from scipy import sparse
 
 from data_prep.recordio import encode
@@ -131,63 +127,6 @@ def test_recover_does_not_count_what_was_missed(
     assert json.loads(capsys.readouterr().out)["recovered"] == 1
 
 
-class FakeRuntime:
-    """Answers documents with their number, and fails after `good` requests."""
-
-    def __init__(self, good: int = 99) -> None:
-        self.good = good
-
-    def invoke_endpoint(self, **request: Any) -> dict[str, Any]:
-        if not self.good:
-            error = {"Error": {"Code": "ValidationError", "Message": "Endpoint it not found."}}
-            raise ClientError(error, "InvokeEndpoint")  # type: ignore[arg-type]
-        self.good -= 1
-        rows = range(len(request["Body"].splitlines()))
-        predictions = [{"topic_mixture": [row / 4, 1 - row / 4]} for row in rows]
-        return {"Body": io.BytesIO(json.dumps({"predictions": predictions}).encode())}
-
-
-@pytest.fixture
-def runtime(monkeypatch: pytest.MonkeyPatch) -> FakeRuntime:
-    fake = FakeRuntime()
-    monkeypatch.setattr(boto3, "client", {"sagemaker-runtime": fake}.__getitem__)
-    return fake
-
-
-LINES = '{"topic_mixture": [0.0, 1.0]}\n{"topic_mixture": [0.25, 0.75]}\n'
-
-
-def test_predict_prints_json_lines_and_a_summary(
-    sample: Path, runtime: FakeRuntime, capsys: pytest.CaptureFixture[str]
-) -> None:
-    documents = str(sample / "test.recordio")
-    assert main(["predict", "--endpoint", "it", documents, "--limit", "2"]) == 0
-    printed = capsys.readouterr()
-    assert printed.out == LINES
-    assert printed.err.startswith("2 predictions in ")
-
-
-def test_predict_writes_to_a_file(
-    sample: Path, runtime: FakeRuntime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    documents, out = str(sample / "test.recordio"), tmp_path / "out.jsonl"
-    command = ["predict", "--endpoint", "it", documents, "--limit", "2", "--out", str(out)]
-    assert main(command) == 0
-    assert out.read_text(encoding="utf-8") == LINES
-    assert capsys.readouterr().out == ""
-
-
-def test_predict_leaves_no_file_when_the_endpoint_fails(
-    sample: Path, runtime: FakeRuntime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runtime.good = 0
-    documents, out = str(sample / "test.recordio"), tmp_path / "out.jsonl"
-    assert main(["predict", "--endpoint", "it", documents, "--out", str(out)]) == 1
-    message = "topics: the endpoint 'it': ValidationError: Endpoint it not found.\n"
-    assert capsys.readouterr().err == message
-    assert not out.exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -202,7 +141,14 @@ def test_predict_leaves_no_file_when_the_endpoint_fails(
         (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
         (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
-        (["predict", "--endpoint", "it", "junk"], "junk: byte 0: "),
+        (["predict", "--endpoint", "it", "junk"], "junk: a file that is not RecordIO needs --voc"),
+        (["predict", "--endpoint", "it", "bad.recordio"], "bad.recordio: byte 0: "),
+        (["predict", "--endpoint", "it", "none"], "none: No such file or directory"),
+        (["predict", "--endpoint", "it"], "give either DOCUMENTS, or --text and --file"),
+        (["predict", "--endpoint", "it", "junk", "--text", "a"], "give either DOCUMENTS, or"),
+        (["predict", "--endpoint", "it", "--text", "a"], "--text and --file need --vocab"),
+        (["predict", "--endpoint", "it", "--file", "none", "--vocab", "junk"], "none: No such"),
+        (["predict", "--endpoint", "it", "--text", "a", "--vocab", "none"], "none: No such file"),
         (["score", "model.tar.gz", "--test", "none", "--train", "none"], "none: No such file"),
     ],
 )
@@ -215,6 +161,7 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(Path(small).parent)
     Path("junk").write_text("not at all a file of any such kind", encoding="utf-8")
+    Path("bad.recordio").write_bytes(bytes.fromhex("0a23d7ce ffffffff"))
     np.savez("other.npz", beta=[[0.5, 0.5]])
     np.savez("zero.npz", beta=[[0.0, 0.0, 0.0]])
     np.savez("pickle.npz", beta=np.array([{}], object))

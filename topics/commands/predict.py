@@ -5,14 +5,31 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, TextIO
 
-from scipy import sparse
+import numpy as np
 
 from data_prep.arguments import Commands, whole_from
+from data_prep.opening import FORMATS
 from data_prep.progress import Progress
-from topics import client
-from topics.commands.inputs import read_documents
+from data_prep.reading import Reading
+from topics import artifact, client, vocabulary
+from topics.commands.inputs import InputError
+from topics.documents import Documents, from_texts, read_text, with_documents
+from topics.endpoint import model_address
+from topics.payload import FORMS
+
+_EXAMPLES = """\
+examples:
+  python -m topics predict --endpoint topic-model-dev build/corpus/test.recordio
+  python -m topics predict --endpoint topic-model-dev --vocab build/corpus/vocab.txt --table \\
+      --text "The court heard the case on Monday"
+  python -m topics predict --endpoint topic-model-dev --vocab build/corpus/vocab.txt \\
+      articles.jsonl --field body --content-type recordio --out predictions.jsonl
+"""
+_TABLE_HEAD = "document  topic  share  words"
 
 
 def add(commands: Commands) -> None:
@@ -21,37 +38,171 @@ def add(commands: Commands) -> None:
         "predict",
         help="ask an endpoint for the topic mixtures of documents",
         description="Ask an endpoint for the topic mixtures of documents. Prints a JSON object a"
-        " line, in the order of the documents.",
+        " line, in the order of the documents: the mixture, and the topics with the largest"
+        " shares. With --vocab each of these has its words, out of the model that the endpoint"
+        " runs. A document without any word of the vocabulary has the mixture null.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("documents", type=Path, metavar="DOCUMENTS", help="a .recordio file")
     command.add_argument("--endpoint", required=True, metavar="NAME")
-    command.add_argument(
-        "--out", type=Path, metavar="FILE", help="written when all have been answered"
+    group = command.add_argument_group("what to ask about")
+    group.add_argument(
+        "documents",
+        nargs="?",
+        type=Path,
+        metavar="DOCUMENTS",
+        help="a .recordio file; or with --vocab whatever data_prep reads: id:count lines, raw text"
+        " with a document a line, a folder of .txt files, ... or - for standard input",
     )
-    command.add_argument(
+    group.add_argument(
+        "--text", action="append", metavar="TEXT", help="a document; may be repeated"
+    )
+    group.add_argument(
+        "--file", action="append", type=Path, metavar="FILE", help="the same, from a file"
+    )
+    group.add_argument("--vocab", type=Path, metavar="FILE", help="vocab.txt, a word a line")
+    group.add_argument("--format", choices=FORMATS, help="(default: told from the content)")
+    group.add_argument("--field", metavar="NAME", help="the text's field in JSON Lines")
+    group.add_argument("--column", metavar="NAME", help="the text's column in CSV")
+    group.add_argument(
         "--limit", type=whole_from(1), metavar="N", help="only the first N documents"
+    )
+    group = command.add_argument_group("how to ask")
+    group.add_argument(
+        "--content-type",
+        choices=tuple(FORMS),
+        default="csv",
+        help="of the requests; the answers are the same (default: %(default)s)",
+    )
+    group.add_argument(
+        "--parallel",
+        type=whole_from(1),
+        default=client.PARALLEL,
+        metavar="N",
+        help="requests under way at once (default: %(default)s)",
+    )
+    group = command.add_argument_group("what to print")
+    group.add_argument("--table", action="store_true", help="a table, not JSON Lines")
+    group.add_argument(
+        "--top",
+        type=whole_from(0),
+        default=3,
+        metavar="N",
+        help="topics of a document (default: %(default)s)",
+    )
+    group.add_argument(
+        "--words",
+        type=whole_from(1),
+        default=5,
+        metavar="N",
+        help="words of a topic (default: %(default)s)",
+    )
+    group.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="where the words of the topics come from (default: what the endpoint runs)",
+    )
+    group.add_argument(
+        "--out", type=Path, metavar="FILE", help="written when all have been answered"
     )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Ask, and write JSON Lines."""
-    counts = read_documents(options.documents)[: options.limit]
-    start = time.perf_counter()
-    lines = _prediction_lines(options.endpoint, counts)
-    if options.out:
-        options.out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    """Ask, and write the answers as they come."""
+    texts = [*(options.text or []), *map(read_text, options.file or [])]
+    if bool(texts) == (options.documents is not None):
+        raise InputError("give either DOCUMENTS, or --text and --file")
+    if not texts:
+        reading = Reading(options.format, options.limit, field=options.field, column=options.column)
+        with_documents(options.documents, options.vocab, reading, lambda read: _ask(read, options))
+    elif options.vocab is None:
+        raise InputError("--text and --file need --vocab")
     else:
-        for line in lines:
-            print(line)
+        _ask(from_texts(texts, options.vocab), options)
+
+
+def _ask(documents: Documents, options: argparse.Namespace) -> None:
+    start = time.perf_counter()
+    words = _topic_words(options)
+    mixtures = client.predict(
+        options.endpoint, documents.blocks(), form=options.content_type, parallel=options.parallel
+    )
+    wordless = 0
+    with (
+        closing(mixtures),
+        Progress("predicting", documents.number) as progress,
+        _output(options.out) as output,
+    ):
+        if options.table:
+            print(_TABLE_HEAD, file=output)
+        for number, mixture in enumerate(mixtures, 1):
+            wordless += mixture is None
+            largest = _largest(mixture, words, options.top)
+            line = _rows(number, largest) if options.table else _json(mixture, largest)
+            print(line, file=output)
+            progress.advance(1)
+    note = f", {wordless:,} of them without any word of the vocabulary" if wordless else ""
     print(
-        f"{counts.shape[0]:,} predictions in {time.perf_counter() - start:.1f} s", file=sys.stderr
+        f"{documents.number:,} predictions in {time.perf_counter() - start:.1f} s{note}",
+        file=sys.stderr,
     )
 
 
-def _prediction_lines(endpoint: str, counts: sparse.csr_array) -> Iterator[str]:
-    with Progress("predicting", counts.shape[0]) as progress:
-        for mixtures in client.predict(endpoint, counts):
-            progress.advance(len(mixtures))
-            for mixture in mixtures.tolist():
-                yield json.dumps({"topic_mixture": mixture})
+def _topic_words(options: argparse.Namespace) -> list[list[str]] | None:
+    """Return the most probable words of each topic; None when nothing says what they are."""
+    if not options.top or (options.vocab is None and options.model is None):
+        return None
+    model = artifact.load(options.model or model_address(options.endpoint))
+    words = vocabulary.load(options.vocab, model.beta.shape[1])
+    return vocabulary.top_words(model, words, options.words)
+
+
+@contextmanager
+def _output(path: Path | None) -> Iterator[TextIO]:
+    """Yield standard output, or a file that is there once it is whole."""
+    if path is None:
+        yield sys.stdout
+        return
+    if path.exists() and not path.is_file():  # a pipe or a device
+        with path.open("w", encoding="utf-8") as stream:
+            yield stream
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as stream:
+            yield stream
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _largest(
+    mixture: client.Mixture | None, words: list[list[str]] | None, number: int
+) -> list[dict[str, Any]]:
+    """Return the topics with the largest shares, and their words if these are known."""
+    if mixture is None:
+        return []
+    if words is not None and len(words) != len(mixture):
+        raise InputError(
+            f"the endpoint answers with {len(mixture)} topics, the model has {len(words)}"
+        )
+    return [
+        {"topic": topic, "share": float(mixture[topic])}
+        | ({"words": words[topic]} if words else {})
+        for topic in np.argsort(-mixture, kind="stable")[:number].tolist()
+    ]
+
+
+def _json(mixture: client.Mixture | None, largest: list[dict[str, Any]]) -> str:
+    shares = None if mixture is None else mixture.tolist()
+    return json.dumps({"topic_mixture": shares, "topics": largest}, ensure_ascii=False)
+
+
+def _rows(number: int, largest: list[dict[str, Any]]) -> str:
+    """Return a line for each topic, the document's number in the first."""
+    rows = [
+        f"{topic['topic']:5d}  {topic['share']:.3f}  {', '.join(topic.get('words', []))}".rstrip()
+        for topic in largest
+    ]
+    return f"{number:8d}  " + f"\n{'':10s}".join(rows or ["    -      -"])

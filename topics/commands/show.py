@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_prep.arguments import Commands, whole_from
 from topics import artifact, vocabulary
 from topics.commands.inputs import add_json, add_model
@@ -40,18 +38,16 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a line a topic, or JSON."""
     model = artifact.load(options.model)
-    size = model.beta.shape[1]
-    words = vocabulary.load(options.vocab, size) if options.vocab else list(map(str, range(size)))
+    words = vocabulary.load(options.vocab, model.beta.shape[1])
     topics = [
         {
             "topic": topic,
-            "alpha": alpha,
+            "alpha": float(model.alpha[topic]),
             "words": [
-                {"word": words[word], "probability": float(row[word])}
-                for word in np.argsort(-row, kind="stable")[: options.words]
+                {"word": words[id_], "probability": float(model.beta[topic, id_])} for id_ in ids
             ],
         }
-        for topic, (alpha, row) in enumerate(zip(model.alpha.tolist(), model.beta, strict=True))
+        for topic, ids in enumerate(vocabulary.top_ids(model, options.words).tolist())
     ]
     if options.json:
         print(json.dumps({"topics": topics}, indent=2, ensure_ascii=False))

@@ -1,0 +1,157 @@
+"""Documents of any format that `data_prep` reads, and of RecordIO, some at a time."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from scipy import sparse
+
+from data_prep.corpus import Corpus, Log, check_promise
+from data_prep.counts import Counts
+from data_prep.opening import STANDARD_INPUT, open_corpus
+from data_prep.progress import Progress
+from data_prep.rawtext import count_texts, read_text_file
+from data_prep.reading import Reading
+from data_prep.recordio import MAGIC, RecordIOError, read_blocks
+from data_prep.sorting import with_documents_in_order
+from data_prep.vocabulary import read_vocabulary
+
+_BLOCK_DOCUMENTS = 1 << 12
+_Result = TypeVar("_Result")
+
+
+class DocumentsError(ValueError):
+    """Documents that can't be read."""
+
+
+class Documents(NamedTuple):
+    """Documents that have been read through once, and are known to be good.
+
+    Attributes:
+        number: How many there are, those without words included.
+        blocks: Reads them once more: (documents, vocabulary) float32 counts, in their order.
+    """
+
+    number: int
+    blocks: Callable[[], Iterator[sparse.csr_array]]
+
+
+def with_documents(
+    path: Path, vocabulary: Path | None, reading: Reading, work: Callable[[Documents], _Result]
+) -> _Result:
+    """Return what `work` makes of the documents of a file.
+
+    The file is read to its end before `work` starts.
+
+    Args:
+        path: RecordIO-protobuf, or a corpus as for `open_corpus`.
+        vocabulary: A word a line; RecordIO does without.
+        reading: How to read a corpus; of RecordIO, the limit.
+        work: Gets the documents, which can be read while it runs.
+
+    Raises:
+        DocumentsError: There is no such file, RecordIO that is malformed, or a corpus without a
+            vocabulary.
+        CorpusError: A corpus that can't be read.
+    """
+    if _is_recordio(path):
+        return work(_open_recordio(path, reading.limit))
+    if vocabulary is None:
+        raise DocumentsError(f"{path}: a file that is not RecordIO needs --vocab")
+    with open_corpus(path, vocabulary, reading) as (_, corpus):
+        return with_documents_in_order(
+            corpus, lambda ordered: work(_read_through(ordered)), reading.skip_bad
+        )
+
+
+def read_text(path: Path) -> str:
+    """Read a file that is one document.
+
+    Raises:
+        DocumentsError: There is no such file.
+        CorpusError: It is too large, or not UTF-8.
+    """
+    try:
+        return read_text_file(path)
+    except OSError as error:
+        raise DocumentsError(f"{path}: {error.strerror}") from None
+
+
+def from_texts(texts: Sequence[str], vocabulary: Path) -> Documents:
+    """Count the words of texts, which are taken apart as `data_prep` does with raw text.
+
+    Raises:
+        CorpusError: The vocabulary can't be read.
+    """
+    words = read_vocabulary(vocabulary)
+    _, corpus = count_texts(texts, "the text", words, Reading(), Log())
+    return Documents(len(texts), lambda: _rows(corpus))
+
+
+def _is_recordio(path: Path) -> bool:
+    if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
+        return False  # a pipe can't be read twice
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) == MAGIC.to_bytes(4, "little")
+    except OSError as error:
+        raise DocumentsError(f"{path}: {error.strerror}") from None
+
+
+def _open_recordio(path: Path, limit: int | None) -> Documents:
+    def blocks() -> Iterator[sparse.csr_array]:
+        left = limit
+        with path.open("rb") as stream:
+            for counts in read_blocks(stream):
+                yield counts[:left]
+                if left is not None:
+                    left -= counts.shape[0]
+                    if left <= 0:
+                        return
+
+    try:
+        return Documents(sum(counts.shape[0] for counts in blocks()), blocks)
+    except RecordIOError as error:
+        raise DocumentsError(f"{path}: {error}") from None
+
+
+def _read_through(corpus: Corpus) -> Documents:
+    log = Log()
+    with Progress("reading", corpus.documents) as progress:
+        for piece in corpus.pieces:
+            for counts in corpus.read(piece, log):
+                progress.advance(counts.shape[0])
+    check_promise(corpus, log)
+    return Documents(corpus.documents, lambda: _rows(corpus))
+
+
+def _rows(corpus: Corpus) -> Iterator[sparse.csr_array]:
+    """Yield all documents, those without words too, which a corpus leaves out."""
+    pieces = (corpus.read(piece, Log()) for piece in corpus.pieces)
+    first = 0
+    for counts in chain.from_iterable(pieces):
+        if counts.documents.size:
+            after = int(counts.documents[-1]) + 1
+            yield from _fill(counts, first, after)
+            first = after
+    none = np.zeros(0, np.int64)
+    rest = Counts.from_rows(none, none, none, none, corpus.vocabulary_size)
+    yield from _fill(rest, first, corpus.documents)
+
+
+def _fill(counts: Counts, first: int, after: int) -> Iterator[sparse.csr_array]:
+    """Yield the documents from `first` on, a limited number at a time however wide a gap is."""
+    sizes = counts.lengths()
+    for start in range(first, after, _BLOCK_DOCUMENTS):
+        stop = min(start + _BLOCK_DOCUMENTS, after)
+        low, high = np.searchsorted(counts.documents, (start, stop))
+        lengths = np.zeros(stop - start, np.int64)
+        lengths[counts.documents[low:high] - start] = sizes[low:high]
+        entries = slice(counts.indptr[low], counts.indptr[high])
+        bounds = np.concatenate(([0], np.cumsum(lengths)))
+        yield sparse.csr_array(
+            (counts.data[entries], counts.indices[entries], bounds),
+            shape=(stop - start, counts.shape[1]),
+        )

@@ -1,0 +1,86 @@
+"""What SageMaker says about an endpoint: the model it runs, or why it does not answer."""
+
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+_IN_PLACE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+
+
+class EndpointError(RuntimeError):
+    """The endpoint can't be asked, or what it answers is no prediction."""
+
+
+def model_address(name: str) -> str:
+    """Return the `s3://` address of the artifact that an endpoint runs.
+
+    Raises:
+        EndpointError: There is no such endpoint, or it may not be described.
+    """
+    try:
+        sagemaker = boto3.client("sagemaker")
+        endpoint = sagemaker.describe_endpoint(EndpointName=name)
+        config = sagemaker.describe_endpoint_config(
+            EndpointConfigName=endpoint["EndpointConfigName"]
+        )
+        model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+        return model["PrimaryContainer"]["ModelDataUrl"]
+    except ClientError as error:
+        if _is_missing(error):
+            raise EndpointError(why_not_found(name)) from None
+        raise EndpointError(f"the model of the endpoint {name!r}: {explain(error)}") from None
+    except BotoCoreError as error:
+        raise EndpointError(f"the endpoint {name!r} can't be reached: {error}") from None
+
+
+def why_not_found(name: str) -> str:
+    """Say why an endpoint that was to be invoked is not found, as far as that may be asked."""
+    try:
+        sagemaker = boto3.client("sagemaker")
+        region = sagemaker.meta.region_name
+        try:
+            endpoint = sagemaker.describe_endpoint(EndpointName=name)
+        except ClientError as error:
+            if not _is_missing(error):
+                return f"there is no endpoint {name!r} in {region}, or it is asleep"
+            return _why_missing(name, region)
+    except BotoCoreError as error:
+        return f"there is no endpoint {name!r}: {error}"
+    status = endpoint["EndpointStatus"]
+    if status == "Failed":
+        reason = endpoint.get("FailureReason", "no reason is given")
+        return f"the endpoint {name!r} has failed: {reason}"
+    return f"the endpoint {name!r} is {status}; ask again when it is InService"
+
+
+def _why_missing(name: str, region: str) -> str:
+    """Tell an endpoint that sleeps from one that was never deployed: the former has its stack."""
+    stack = f"{name}-serving"  # as `stacks` names it
+    missing = f"there is no endpoint {name!r} in {region}"
+    try:
+        found = boto3.client("cloudformation").describe_stacks(StackName=stack)
+    except (BotoCoreError, ClientError):
+        return f"{missing}; the output EndpointName of a deployment is its name"
+    status = found["Stacks"][0]["StackStatus"]
+    if status in _IN_PLACE:
+        return (
+            f"the endpoint {name!r} is asleep: its stack {stack} is there without it;"
+            " a deployment with endpoint.enabled=true wakes it"
+        )
+    return f"{missing}; its stack {stack} is {status}"
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response["Error"][
+        "Code"
+    ] == "ValidationException" and "Could not find endpoint" in error.response["Error"].get(
+        "Message", ""
+    )
+
+
+def explain(error: ClientError) -> str:
+    """Return code and message of an error of AWS, the container's own message if it has one."""
+    response: Any = error.response
+    message = response.get("OriginalMessage") or response["Error"].get("Message", "")
+    return f"{response['Error']['Code']}: {' '.join(message.split())}"
