@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from data_prep.recordio import read_matrix
+from topics import artifact
+from topics.inference import infer
+from topics.payload import FORMS
 
 from .conftest import Cloud, run
 
@@ -40,13 +46,32 @@ def lineage(cloud: Cloud, outputs: dict[str, str]) -> dict[str, str]:
     return {name: metadata[name] for name in ("project", "environment", "job")}
 
 
-def predict(cloud: Cloud, endpoint: str, corpus: Path) -> list[dict[str, Any]]:
+def predict(cloud: Cloud, endpoint: str, corpus: Path, *options: str) -> list[dict[str, Any]]:
     """The predictions for all test documents, by the command that users have."""
     out = cloud.out / "predictions.jsonl"
     arguments = ["predict", "--endpoint", endpoint, f"{corpus}/test.recordio", "--out", str(out)]
+    arguments += options
     done = run(sys.executable, "-m", "topics", *arguments, environment=cloud.environment)
     assert done.returncode == 0, done.stdout
     return [json.loads(line) for line in out.read_text().splitlines()]
+
+
+def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -> None:
+    """Whatever the content type, they are our own inference's on the artifact, with its words."""
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    cloud.client("s3").download_file(bucket, key, str(cloud.out / "model.tar.gz"))
+    model = artifact.load(str(cloud.out / "model.tar.gz"))
+    with (corpus / "test.recordio").open("rb") as stream:
+        expected = infer(model, read_matrix(stream))
+    for form in FORMS:
+        options = ["--content-type", form, "--vocab", f"{corpus}/vocab.txt", "--words", "1"]
+        answers = predict(cloud, endpoint, corpus, *options)
+        found = [answer["topic_mixture"] for answer in answers]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    words = (corpus / "vocab.txt").read_text().splitlines()
+    first = answers[0]["topics"][0]
+    assert first["topic"] == expected[0].argmax()
+    assert first["words"] == [words[model.beta[first["topic"]].argmax()]]
 
 
 def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
@@ -60,6 +85,7 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert len(mixtures) == documents
     assert all(len(mixture) == 5 for mixture in mixtures)
     assert all(abs(sum(mixture) - 1) < 1e-6 for mixture in mixtures)
+    check_predictions(cloud, "life-dev", corpus, five["ModelArtifact"])
     jobs, made = cloud.job_names(), hosted(cloud)
     assert five["Metrics"].startswith("test:pwll=-")
     assert lineage(cloud, five) == {"project": "life", "environment": "dev", "job": jobs[0]}
@@ -80,6 +106,10 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)] == mixtures
 
     cloud.destroyed(*options)
+    arguments = ["predict", "--endpoint", "life-dev", f"{corpus}/test.recordio"]
+    done = run(sys.executable, "-m", "topics", *arguments, environment=cloud.environment)
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert done.stdout.startswith("topics: there is no endpoint 'life-dev' in us-east-1;")
 
 
 def test_a_failed_training_job_rolls_back_and_says_why(cloud: Cloud, corpus: Path) -> None:
