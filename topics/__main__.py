@@ -7,16 +7,17 @@ import sys
 from data_prep.arguments import Parser
 from data_prep.corpus import CorpusError
 from topics import artifact, vocabulary
-from topics.commands import fit, predict, recover, score, show
+from topics.commands import compare, fit, predict, recover, report, score, show, sweep
 from topics.commands.inputs import InputError
 from topics.documents import DocumentsError
 from topics.endpoint import EndpointError
 from topics.evaluate import EvaluationError
 from topics.inference import InferenceError
 from topics.payload import PayloadError
+from topics.prepared import PreparedError
 from topics.spectral import SpectralError
 
-_COMMANDS = (fit, show, score, recover, predict)
+_COMMANDS = (fit, sweep, show, report, score, compare, recover, predict)
 _EXAMPLES = """\
 examples:
   python -m topics fit build/nyt/train.recordio --num-topics 10 --out model.tar.gz
@@ -33,6 +34,7 @@ _INPUT_ERRORS = (
     CorpusError,
     DocumentsError,
     PayloadError,
+    PreparedError,
     artifact.ArtifactError,
     vocabulary.VocabularyError,
     EvaluationError,

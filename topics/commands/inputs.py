@@ -18,6 +18,17 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help="model.tar.gz: a file, or s3://BUCKET/KEY")
 
 
+def add_corpus(command: argparse.ArgumentParser) -> None:
+    """Add the option `--corpus`, a folder for `prepared.load`."""
+    command.add_argument(
+        "--corpus",
+        type=Path,
+        default=Path("build/corpus"),
+        metavar="FOLDER",
+        help="what `python -m data_prep convert` wrote (default: %(default)s)",
+    )
+
+
 def add_json(command: argparse.ArgumentParser) -> None:
     """Add the option `--json`."""
     command.add_argument("--json", action="store_true", help="print JSON")

@@ -1,0 +1,88 @@
+"""Whether the words of a topic occur in the same documents.
+
+Both measures look at the M most probable words of a topic, pair by pair, and take the mean over
+the pairs; larger is better. With D(a) the number of documents that have the word a, D(a, b) those
+that have both, of N documents:
+
+    NPMI    log(P(a, b) / (P(a) P(b))) / -log P(a, b)   with P = D / N; -1 to 1
+    UMass   log((D(a, b) + 1) / D(b))                   with b the more probable word of the topic
+
+Sources: NPMI by Bouma, "Normalized (pointwise) mutual information in collocation extraction",
+GSCL 2009, used for topics by Lau, Newman, Baldwin, "Machine reading tea leaves", EACL 2014; UMass
+by Mimno, Wallach, Talley, Leenders, McCallum, "Optimizing semantic coherence in topic models",
+EMNLP 2011, who take the sum; the mean, which does not depend on M, by Röder, Both, Hinneburg,
+"Exploring the space of topic coherence measures", WSDM 2015.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Array = NDArray[np.float64]
+
+
+def npmi(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
+    """Return the normalised pointwise mutual information of each topic's words.
+
+    A pair that is in no document together counts as -1, the limit.
+
+    Args:
+        top_words: (K, M) word ids, M at least 2, the most probable first.
+        counts: (D, V) word counts, D at least 1.
+
+    Returns:
+        (K,) float64, -1 to 1.
+    """
+    either, both = _co_occurrence(top_words, counts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        joint = both / counts.shape[0]
+        independent = either[..., 0] * either[..., 1] / counts.shape[0] ** 2
+        scores = np.log(joint / independent) / -np.log(joint)
+    scores[both == 0] = -1
+    scores[both == counts.shape[0]] = 1  # two words that all documents have: 0 / 0, the limit is 1
+    mean: Array = scores.mean(axis=1)
+    return mean
+
+
+def umass(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
+    """Return the log conditional probability of each topic's words, as Mimno et al. define it.
+
+    A pair whose more probable word is in no document is left out.
+
+    Args:
+        top_words: (K, M) word ids, M at least 2, the most probable first.
+        counts: (D, V) word counts.
+
+    Returns:
+        (K,) float64; NaN for a topic of which no word is in any document.
+    """
+    either, both = _co_occurrence(top_words, counts)
+    given = either[..., 0]
+    scores = np.log((both + 1) / np.where(given > 0, given, 1))
+    pairs = np.count_nonzero(given, axis=1)
+    total = np.where(given > 0, scores, 0).sum(axis=1)
+    mean: Array = np.divide(total, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return mean
+
+
+def _co_occurrence(
+    top_words: NDArray[np.int64], counts: sparse.csr_array
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Count documents.
+
+    Returns:
+        (K, P, 2) documents that have the first and the second word of each of a topic's P pairs,
+        the first being more probable; (K, P) documents that have both.
+    """
+    words, at = np.unique(top_words, return_inverse=True)
+    present = sparse.csc_array(counts)[:, words]
+    present = sparse.csc_array(
+        ((present.data > 0).astype(np.float64), present.indices, present.indptr), present.shape
+    )
+    together = (present.T @ present).toarray()
+    pairs = np.array(list(combinations(range(top_words.shape[1]), 2)))
+    first, second = np.moveaxis(at.reshape(top_words.shape)[:, pairs], 2, 0)
+    occurrences = together.diagonal()
+    return np.stack((occurrences[first], occurrences[second]), axis=2), together[first, second]

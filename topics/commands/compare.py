@@ -1,0 +1,104 @@
+"""`topics compare`: two models side by side."""
+
+import argparse
+import json
+from pathlib import Path
+
+from data_prep.arguments import Commands, whole_from
+from topics import artifact, prepared
+from topics.commands.inputs import add_corpus, add_json
+from topics.commands.tables import HEAD, cells
+from topics.compare import ALIKE, Comparison, Move, compare
+from topics.quality import Quality, measure
+from topics.report.comparison import write_comparison
+from topics.vocabulary import top_words
+
+_WAYS = ("up", "down")
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    command = commands.add_parser(
+        "compare",
+        help="put two models side by side",
+        description="Match the topics of two models of the same vocabulary, and print how alike"
+        " each pair is, which words gained and lost probability from A to B, which topics are left"
+        " over, and how good both models are on the documents of a corpus.",
+    )
+    for name in ("A", "B"):
+        command.add_argument(
+            name.lower(), metavar=name, help="model.tar.gz: a file, or s3://BUCKET/KEY"
+        )
+    add_corpus(command)
+    command.add_argument(
+        "--words",
+        type=whole_from(1),
+        default=5,
+        metavar="N",
+        help="that gained and that lost, of each pair (default: %(default)s)",
+    )
+    add_json(command)
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print a comparison."""
+    models = artifact.load(options.a), artifact.load(options.b)
+    corpus = prepared.load(options.corpus)
+    found = compare(*models, corpus.words, options.words)
+    qualities = [measure(model, corpus) for model in models]
+    tops = [top_words(model, corpus.words, options.words) for model in models]
+    if options.html:
+        write_comparison(options.html, (options.a, options.b), found, qualities, tops)
+    if options.json:
+        print(json.dumps(_as_json(options, found, qualities), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(_lines(options, found, qualities, tops)))
+
+
+def _as_json(
+    options: argparse.Namespace, found: Comparison, qualities: list[Quality]
+) -> dict[str, object]:
+    return {
+        "models": [
+            {"model": name, "topics": len(quality.npmi), **quality.means()}
+            for name, quality in zip((options.a, options.b), qualities, strict=True)
+        ],
+        "pairs": [
+            pair._asdict() | {way: [m._asdict() for m in getattr(pair, way)] for way in _WAYS}
+            for pair in found.pairs
+        ],
+        "only_a": found.only_first,
+        "only_b": found.only_second,
+    }
+
+
+def _lines(
+    options: argparse.Namespace,
+    found: Comparison,
+    qualities: list[Quality],
+    tops: list[list[list[str]]],
+) -> list[str]:
+    lines = [f"model  topics  {HEAD}"]
+    for letter, quality in zip("AB", qualities, strict=True):
+        lines.append(f"{letter:5}  {len(quality.npmi):6d}  {cells(quality)}")
+    lines += [
+        f"A: {options.a}",
+        f"B: {options.b}",
+        "",
+        "    A     B  cosine  what moved from A to B",
+    ]
+    for pair in found.pairs:
+        moved = "  ".join(filter(None, [_moves("+", pair.up), _moves("-", pair.down)]))
+        little = "" if pair.cosine >= ALIKE else "  (little in common)"
+        lines.append(
+            f"{pair.first:5d} {pair.second:5d}  {pair.cosine:6.4f}  {moved or 'nothing'}{little}"
+        )
+    for letter, alone, top in (("A", found.only_first, tops[0]), ("B", found.only_second, tops[1])):
+        lines += [f"only in {letter}: topic {topic}: {', '.join(top[topic])}" for topic in alone]
+    return lines
+
+
+def _moves(sign: str, moves: list[Move]) -> str:
+    return " ".join(f"{sign}{move.word}" for move in moves)

@@ -1,0 +1,17 @@
+"""Measures of quality as columns of a table."""
+
+from topics.quality import Quality
+
+MEASURES = {"log_likelihood": "log likelihood", "npmi": "NPMI", "umass": "UMass"}
+HEAD = "log likelihood     NPMI    UMass"
+
+
+def cells(quality: Quality) -> str:
+    """Return what stands below `HEAD`."""
+    means = quality.means()
+    return "{:>14}  {:>7}  {:>7}".format(*(number(means[name]) for name in MEASURES))
+
+
+def number(value: float | None) -> str:
+    """Return a number; a dash for one that there is not."""
+    return "-" if value is None else f"{value:.4f}"

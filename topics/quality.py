@@ -1,0 +1,59 @@
+"""How good a model is, in the measures that `report`, `compare` and `sweep` have in common."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topics.artifact import Model
+from topics.coherence import npmi, umass
+from topics.evaluate import per_word_log_likelihood, unigram
+from topics.prepared import Prepared
+from topics.vocabulary import top_ids
+
+COHERENCE_WORDS = 10  # of a topic
+
+
+class Quality(NamedTuple):
+    """Measures of a model; of each of them, larger is better.
+
+    Attributes:
+        log_likelihood: Per word of the held-out documents; None if there are none.
+        npmi, umass: (K,) coherence of each topic in the documents to train on.
+    """
+
+    log_likelihood: float | None
+    npmi: NDArray[np.float64]
+    umass: NDArray[np.float64]
+
+    def means(self) -> dict[str, float | None]:
+        """Return a number for each measure, None if there is none; of the topics their mean."""
+        return {
+            "log_likelihood": self.log_likelihood,
+            "npmi": _mean(self.npmi),
+            "umass": _mean(self.umass),
+        }
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
+
+
+def measure(model: Model, corpus: Prepared) -> Quality:
+    """Measure a model.
+
+    Raises:
+        InferenceError: The vocabularies of model and corpus differ in size.
+        EvaluationError: No held-out document has two words.
+    """
+    ids = top_ids(model, COHERENCE_WORDS)
+    held_out = None if corpus.test is None else per_word_log_likelihood(model, corpus.test)
+    return Quality(held_out, npmi(ids, corpus.train), umass(ids, corpus.train))
+
+
+def baseline(corpus: Prepared) -> float | None:
+    """Return the held-out log likelihood of the word frequencies alone; None as in `Quality`."""
+    return (
+        None if corpus.test is None else per_word_log_likelihood(unigram(corpus.train), corpus.test)
+    )

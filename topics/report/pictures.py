@@ -1,0 +1,259 @@
+"""Pictures, drawn with Matplotlib: the same for pages, on light and on dark, and for files."""
+
+import io
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from topics.report.overview import Overview
+from topics.sweep import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+
+class Palette(NamedTuple):
+    """Colours: of text and lines, of what is beside the point, of the data."""
+
+    ink: str
+    muted: str
+    rule: str
+    accent: str
+
+
+LIGHT = Palette("#1d1c1a", "#67635b", "#ddd8cc", "#1f5f8b")
+DARK = Palette("#e9e6df", "#a29d92", "#34373c", "#7db4dc")
+
+_SIZE = (3.6, 2.4)  # inches of 100 CSS pixels: not reduced on a phone, so that its text can be read
+_DOTS_PER_INCH = 200
+_CELLS = 240  # of the heat map of beta, in the direction of the words
+_FEW_TOPICS = 12  # up to which each has its tick
+_WORD_COLUMNS = 4
+_STYLE = {
+    "font.family": "sans-serif",
+    # The first that is there measures the text; a browser takes the first that it has.
+    "font.sans-serif": ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
+    "font.size": 8,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "topics",  # the same picture, the same bytes
+}
+
+Draw = Callable[..., None]
+"""Draws on a figure, with a palette, what else it is given."""
+
+
+class Picture(NamedTuple):
+    """One of the pictures of a report: its name, its title, and how it is drawn."""
+
+    name: str
+    title: str
+    draw: Callable[["Figure", Palette, Overview], None]
+
+
+def svg(picture: Picture, palette: Palette, overview: Overview) -> bytes:
+    """Return a picture for a page: without its title and with nothing behind it."""
+    return _render("svg", _SIZE, palette, picture.draw, overview)
+
+
+def save_report_pictures(folder: Path, overview: Overview) -> list[Path]:
+    """Write the pictures of a report, and one of the words of each topic, as PNG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = -(-len(overview.topics) // _WORD_COLUMNS)
+    sizes = {"words": (2.2 * _WORD_COLUMNS, 1.9 * rows + 0.3)}
+    files = []
+    for picture in (*PICTURES, Picture("words", "Most probable words", _draw_words)):
+        file = folder / f"{picture.name}.png"
+        size = sizes.get(picture.name, _SIZE)
+        file.write_bytes(_render("png", size, LIGHT, picture.draw, overview, title=picture.title))
+        files.append(file)
+    return files
+
+
+def save_sweep(file: Path, trials: list[Trial], frequencies: float | None) -> None:
+    """Write a picture of quality against the number of topics, in the format the name ends in."""
+    content = _render(
+        file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies
+    )
+    file.write_bytes(content)
+
+
+def _render(
+    format_: str,
+    size: tuple[float, float],
+    palette: Palette,
+    draw: Draw,
+    *data: Any,
+    title: str = "",
+) -> bytes:
+    import matplotlib as mpl  # here: the import takes half a second
+    from matplotlib.figure import Figure
+
+    colours = {
+        "text.color": palette.ink,
+        "axes.labelcolor": palette.muted,
+        "axes.edgecolor": palette.rule,
+        "xtick.color": palette.rule,
+        "ytick.color": palette.rule,
+        "xtick.labelcolor": palette.muted,
+        "ytick.labelcolor": palette.muted,
+        "grid.color": palette.rule,
+    }
+    content = io.BytesIO()
+    with mpl.rc_context(_STYLE | colours), warnings.catch_warnings():  # type: ignore[arg-type]
+        # A word in letters that the font has not got: boxes are drawn, which is no reason to stop.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure = Figure(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
+        draw(figure, palette, *data)
+        if title:
+            figure.suptitle(title, fontsize=10, x=0.02, ha="left")
+        figure.savefig(
+            content,
+            format=format_,
+            facecolor="none" if format_ == "svg" else "white",
+            metadata={"Date": None} if format_ == "svg" else None,
+        )
+    return content.getvalue()
+
+
+def _draw_alpha(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    axes = figure.subplots()
+    axes.plot(overview.model.alpha, color=palette.accent, marker="o", markersize=3, linewidth=1.4)
+    axes.set(ylabel="alpha", ylim=(0, None))
+    axes.grid(axis="y", linewidth=0.6)
+    _number_topics(axes, "x", len(overview.topics))
+
+
+def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    axes = figure.subplots()
+    sizes = [100 * topic.size for topic in overview.topics]
+    axes.bar(range(len(sizes)), sizes, color=palette.accent, width=0.7)
+    axes.set(ylabel="% of all words")
+    axes.grid(axis="y", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.yaxis.set_major_formatter("{x:g}")
+    _number_topics(axes, "x", len(sizes))
+
+
+def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    """Each word stands with the topic that has most of it, so that good topics make a stair."""
+    from matplotlib.colors import PowerNorm
+    from matplotlib.ticker import MaxNLocator
+
+    beta = overview.model.beta
+    sizes = np.array([topic.size for topic in overview.topics])
+    owner = (beta * sizes[:, np.newaxis]).argmax(axis=0)
+    order = np.lexsort((-beta[owner, np.arange(len(owner))], owner))
+    starts = np.unique(np.linspace(0, len(order), _CELLS, endpoint=False).astype(np.int64))
+    cells = np.maximum.reduceat(beta[:, order], starts, axis=1)
+    axes = figure.subplots()
+    image = axes.imshow(
+        cells,
+        aspect="auto",
+        interpolation="none",
+        cmap=_tints(palette.accent),
+        norm=PowerNorm(0.5, 0, float(cells.max())),
+        extent=(0, len(order), len(beta) - 0.5, -0.5),
+    )
+    ticks = MaxNLocator(4)
+    figure.colorbar(image, ax=axes, label="probability", ticks=ticks, pad=0.02, aspect=30)
+    axes.set(xlabel="words, each with the topic that has most of it", xticks=[])
+    _number_topics(axes, "y", len(beta))
+
+
+def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    axes = figure.subplots()
+    image = axes.imshow(
+        overview.similarity,
+        aspect="auto",
+        interpolation="none",
+        cmap=_tints(palette.accent),
+        vmin=0,
+        vmax=1,
+    )
+    figure.colorbar(image, ax=axes, label="cosine", pad=0.02, aspect=30)
+    _number_topics(axes, "x", len(overview.topics))
+    _number_topics(axes, "y", len(overview.topics))
+
+
+def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    rows = -(-len(overview.topics) // _WORD_COLUMNS)
+    grid = figure.subplots(rows, _WORD_COLUMNS, squeeze=False).ravel()
+    for axes, topic in zip(grid, overview.topics, strict=False):
+        places = range(len(topic.words))
+        axes.barh(places, [word.probability for word in topic.words], color=palette.accent)
+        axes.invert_yaxis()
+        # A word is no formula, even if it has dollar signs.
+        axes.set_yticks(places, [word.word for word in topic.words], parse_math=False, fontsize=7)
+        axes.set_title(f"topic {topic.number}", fontsize=8, loc="left", color=palette.ink)
+        axes.tick_params(length=0)
+        axes.set_xticks([])
+    for axes in grid[len(overview.topics) :]:
+        axes.set_axis_off()
+
+
+def _draw_sweep(
+    figure: "Figure", palette: Palette, trials: list[Trial], frequencies: float | None
+) -> None:
+    fitted = [trial for trial in trials if trial.quality is not None]
+    numbers = [trial.num_topics for trial in fitted]
+    means = [trial.quality.means() for trial in fitted if trial.quality is not None]
+    panels: dict[str, list[float | None]] = {
+        "held-out log likelihood per word": [each["log_likelihood"] for each in means],
+        "coherence, NPMI": [each["npmi"] for each in means],
+        "coherence, UMass": [each["umass"] for each in means],
+        "seconds to fit": [trial.seconds for trial in fitted],
+    }
+    grid = figure.subplots(2, 2).ravel()
+    for axes, (title, values) in zip(grid, panels.items(), strict=True):
+        if None not in values:
+            axes.plot(numbers, values, color=palette.accent, marker="o", markersize=4)
+        axes.set_title(title, fontsize=9, loc="left")
+        axes.grid(axis="y", linewidth=0.6)
+        axes.set_xticks(numbers)
+    if frequencies is not None:
+        grid[0].axhline(frequencies, color=palette.muted, linestyle="--", linewidth=1)
+        grid[0].annotate(
+            "word frequencies alone",
+            (1, frequencies),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=palette.muted,
+        )
+    for axes in grid[2:]:
+        axes.set_xlabel("number of topics")
+
+
+def _tints(colour: str) -> "Colormap":
+    """Return shades from nothing to a colour, which look right on any ground."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+    return LinearSegmentedColormap.from_list("tints", [(*to_rgb(colour), 0), (*to_rgb(colour), 1)])
+
+
+def _number_topics(axes: "Axes", way: str, topics: int) -> None:
+    from matplotlib.ticker import FixedLocator, MaxNLocator
+
+    axis = axes.xaxis if way == "x" else axes.yaxis
+    few = topics <= _FEW_TOPICS
+    axis.set_major_locator(FixedLocator(range(topics)) if few else MaxNLocator(8, integer=True))
+    axis.set_label_text(axis.get_label_text() or "topic")
+
+
+PICTURES = (
+    Picture("alpha", "Alpha", _draw_alpha),
+    Picture("sizes", "Sizes", _draw_sizes),
+    Picture("beta", "Beta", _draw_beta),
+    Picture("similarity", "Similarity", _draw_similarity),
+)
