@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-faults check conformance fuzz bench-data deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults check conformance fuzz bench-data deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ demo: .venv/ready ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=fi
 
 test: .venv/ready ## Run all tests, end to end included
 	pytest
+
+test-report: .venv/ready ## Look at the pages in a headless browser, which is installed if need be
+	.ci/browser
+	pytest tests/browser -m browser
 
 test-faults: .venv/ready ## Make a deployment fail in every way we know, and write docs/faults.md
 	FAULTS_TABLE=1 pytest tests/faults -m "faults or e2e" -p no:randomly

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from topics.report.overview import Overview
+from topics.report.overview import WORDS, Overview
 from topics.sweep import Trial
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _DOTS_PER_INCH = 200
 _CELLS = 240  # of the heat map of beta, in the direction of the words
 _FEW_TOPICS = 12  # up to which each has its tick
 _WORD_COLUMNS = 4
+_LONG_WORD = 16  # letters, after which one is cut
 _STYLE = {
     "font.family": "sans-serif",
     # The first that is there measures the text; a browser takes the first that it has.
@@ -185,19 +186,30 @@ def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> 
 
 
 def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
+    """All in one pair of axes: one for each topic would take a minute for 100 topics."""
+    axes = figure.subplots()
+    axes.set_axis_off()
+    for topic in overview.topics:
+        row, column = divmod(topic.number, _WORD_COLUMNS)
+        left, top = 1.8 * column, row * (WORDS + 2.5)
+        shares = [word.probability / topic.words[0].probability for word in topic.words]
+        places = [top + 1 + at for at in range(len(shares))]
+        axes.barh(places, shares, left=left, height=0.75, color=palette.accent)
+        axes.text(left, top, f"topic {topic.number}", va="center", fontsize=8)
+        for place, word in zip(places, topic.words, strict=True):
+            short = word.word if len(word.word) <= _LONG_WORD else f"{word.word[:_LONG_WORD]}..."
+            axes.text(
+                left - 0.04,
+                place,
+                short,
+                ha="right",
+                va="center",
+                fontsize=7,
+                color=palette.muted,
+                parse_math=False,  # a word is no formula, even if it has dollar signs
+            )
     rows = -(-len(overview.topics) // _WORD_COLUMNS)
-    grid = figure.subplots(rows, _WORD_COLUMNS, squeeze=False).ravel()
-    for axes, topic in zip(grid, overview.topics, strict=False):
-        places = range(len(topic.words))
-        axes.barh(places, [word.probability for word in topic.words], color=palette.accent)
-        axes.invert_yaxis()
-        # A word is no formula, even if it has dollar signs.
-        axes.set_yticks(places, [word.word for word in topic.words], parse_math=False, fontsize=7)
-        axes.set_title(f"topic {topic.number}", fontsize=8, loc="left", color=palette.ink)
-        axes.tick_params(length=0)
-        axes.set_xticks([])
-    for axes in grid[len(overview.topics) :]:
-        axes.set_axis_off()
+    axes.set(xlim=(-0.8, 1.8 * _WORD_COLUMNS - 0.7), ylim=(rows * (WORDS + 2.5) - 1, -1))
 
 
 def _draw_sweep(
