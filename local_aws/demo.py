@@ -120,6 +120,8 @@ def _show(demo: Demo, artifact: str, prepared: Path, planted: Path | None) -> No
     demo.run("python", "-m", "topics", "score", artifact, "--test", test, "--train", train)
     if planted is not None:
         demo.run("python", "-m", "topics", "recover", artifact, str(planted))
+    out = str(BUILD / "report.html")
+    demo.run("python", "-m", "topics", "report", artifact, "--corpus", str(prepared), "--out", out)
 
 
 def _predict(demo: Demo, endpoint: str, prepared: Path) -> None:

@@ -22,8 +22,9 @@ _EXAMPLES = """\
 examples:
   python -m topics fit build/nyt/train.recordio --num-topics 10 --out model.tar.gz
   python -m topics show model.tar.gz --vocab build/nyt/vocab.txt
-  python -m topics score model.tar.gz --test build/nyt/test.recordio \\
-      --train build/nyt/train.recordio
+  python -m topics report model.tar.gz --corpus build/nyt --out report.html
+  python -m topics sweep --num-topics 5,10,20,40 --corpus build/nyt --plot sweep.png
+  python -m topics compare model.tar.gz s3://BUCKET/KEY --corpus build/nyt
   python -m topics predict --endpoint lda-dev build/nyt/test.recordio --limit 3
 
 MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. What asks AWS takes credentials and Region

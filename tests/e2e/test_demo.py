@@ -17,6 +17,7 @@ def test_the_demo_goes_the_whole_way_and_leaves_nothing() -> None:
     assert recovered is not None, done.stdout
     assert int(recovered[1]) >= 9
     assert len(re.findall(r"^topic +\d+ ", done.stdout, re.MULTILINE)) == 10
+    assert "10 topics -> build/demo/report.html" in done.stdout
     assert done.stdout.count('{"topic_mixture": [') == 3
     assert "150 predictions in build/demo/predictions.jsonl" in done.stdout
     assert "nothing is left" in done.stdout

@@ -21,6 +21,12 @@ from topics.documents import Documents, from_texts, read_text, with_documents
 from topics.endpoint import model_address
 from topics.payload import FORMS
 
+_DESCRIPTION = """\
+Ask an endpoint for the topic mixtures of documents. Prints a JSON object a line, in the order of
+the documents: the mixture, and the topics with the largest shares. With --vocab these have their
+words, out of the model that the endpoint runs. A document without any word of the vocabulary has
+the mixture null.
+"""
 _EXAMPLES = """\
 examples:
   python -m topics predict --endpoint topic-model-dev build/corpus/test.recordio
@@ -37,10 +43,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "predict",
         help="ask an endpoint for the topic mixtures of documents",
-        description="Ask an endpoint for the topic mixtures of documents. Prints a JSON object a"
-        " line, in the order of the documents: the mixture, and the topics with the largest"
-        " shares. With --vocab each of these has its words, out of the model that the endpoint"
-        " runs. A document without any word of the vocabulary has the mixture null.",
+        description=_DESCRIPTION,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
