@@ -20,7 +20,7 @@ _CAPTIONS = {
     "beta": "The probability of each word (across) in each topic (down); where several words share"
     " a cell, the largest. Shades grow with the square root. A clean stair means topics that"
     " share few words.",
-    "similarity": "The cosine of each two topics' word probabilities. Dark fields beside the"
+    "similarity": "The cosine of each two topics' word probabilities. Strong fields beside the"
     " diagonal are topics that say nearly the same.",
 }
 _TERMS = {
@@ -85,11 +85,11 @@ def _key_figures(overview: Overview) -> Html:
     log_likelihood = means["log_likelihood"]
     gain = "no documents are held out"
     if log_likelihood is not None and overview.frequencies is not None:
-        gain = f"word frequencies alone: {decimal(overview.frequencies, 3)}"
+        gain = f"frequencies alone: {decimal(overview.frequencies, 3)}"
     figures = [
         ("Log likelihood per word", decimal(log_likelihood, 3), gain),
-        ("Coherence, NPMI", decimal(means["npmi"], 3), f"mean of the topics, {MINUS}1 to 1"),
-        ("Coherence, UMass", decimal(means["umass"], 2), "mean of the topics, at best 0"),
+        ("Coherence, NPMI", decimal(means["npmi"], 3), f"mean, {MINUS}1 to 1"),
+        ("Coherence, UMass", decimal(means["umass"], 2), "mean, at best 0"),
         ("Vocabulary", f"{overview.model.beta.shape[1]:,}", "words"),
         ("Held out", f"{overview.test:,}", "documents"),
     ]
