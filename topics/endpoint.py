@@ -3,8 +3,12 @@
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+# For questions that predicting can do without: a network may lead to SageMaker's runtime alone.
+_BRIEFLY = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+_CHANGING = {"Updating", "SystemUpdating", "RollingBack"}
 _IN_PLACE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
@@ -34,10 +38,22 @@ def model_address(name: str) -> str:
         raise EndpointError(f"the endpoint {name!r} can't be reached: {error}") from None
 
 
+def is_changing(name: str) -> bool:
+    """Say whether an endpoint is being updated; it serves meanwhile, from the old model or the new.
+
+    One that is not there, or may not be described, is not known to be.
+    """
+    try:
+        sagemaker = boto3.client("sagemaker", config=_BRIEFLY)
+        return sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] in _CHANGING
+    except (BotoCoreError, ClientError):
+        return False
+
+
 def why_not_found(name: str) -> str:
     """Say why an endpoint that was to be invoked is not found, as far as that may be asked."""
     try:
-        sagemaker = boto3.client("sagemaker")
+        sagemaker = boto3.client("sagemaker", config=_BRIEFLY)
         region = sagemaker.meta.region_name
         try:
             endpoint = sagemaker.describe_endpoint(EndpointName=name)
@@ -59,7 +75,7 @@ def _why_missing(name: str, region: str) -> str:
     stack = f"{name}-serving"  # as `stacks` names it
     missing = f"there is no endpoint {name!r} in {region}"
     try:
-        found = boto3.client("cloudformation").describe_stacks(StackName=stack)
+        found = boto3.client("cloudformation", config=_BRIEFLY).describe_stacks(StackName=stack)
     except (BotoCoreError, ClientError):
         return f"{missing}; the output EndpointName of a deployment is its name"
     status = found["Stacks"][0]["StackStatus"]

@@ -1,4 +1,4 @@
-"""SageMaker's runtime API over the local LDA image, for clients that go over HTTP."""
+"""SageMaker over the local LDA image, as far as a client that predicts needs it, by HTTP."""
 
 import json
 import threading
@@ -17,9 +17,10 @@ ENDPOINT = "lda-dev"
 
 
 class RuntimeServer(ThreadingHTTPServer):
-    """Answers InvokeEndpoint.
+    """Answers InvokeEndpoint, and DescribeEndpoint.
 
     Attributes:
+        status: Of the endpoint, as it is described; None if it may not be.
         media: The content type of each request, in the order of their arrival.
         faults: Status, code and message of the errors that the next requests get.
     """
@@ -29,13 +30,16 @@ class RuntimeServer(ThreadingHTTPServer):
     def __init__(self, model: Model) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.model = model
+        self.status: str | None = "InService"
         self.media: list[str] = []
         self.faults: list[tuple[int, str, str]] = []
 
     def use(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let boto3 ask this server."""
+        address = f"http://127.0.0.1:{self.server_port}"
         for name, value in {
-            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://127.0.0.1:{self.server_port}",
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": address,
+            "AWS_ENDPOINT_URL_SAGEMAKER": address,
             "AWS_ACCESS_KEY_ID": "key",
             "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_DEFAULT_REGION": "us-east-1",
@@ -51,6 +55,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("X-Amz-Target") == "SageMaker.DescribeEndpoint":
+            if self.server.status is None:
+                self._fail(400, "AccessDeniedException", "not authorized")
+            else:
+                self._answer(200, json.dumps({"EndpointStatus": self.server.status}).encode())
+            return
         self.server.media.append(self.headers["Content-Type"])
         if self.server.faults:
             self._fail(*self.server.faults.pop(0))

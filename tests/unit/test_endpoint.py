@@ -40,7 +40,7 @@ class FakeClient:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(boto3, "client", lambda _: FakeClient(given))
+    monkeypatch.setattr(boto3, "client", lambda _, **__: FakeClient(given))
     return given
 
 

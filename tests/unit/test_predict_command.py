@@ -182,6 +182,19 @@ def test_a_model_of_other_topics_than_the_endpoints_is_noticed(
     assert capsys.readouterr().err == message
 
 
+@pytest.mark.parametrize(
+    ("status", "told"), [("Updating", True), ("InService", False), (None, False)]
+)
+def test_that_an_endpoint_is_being_updated_is_told_if_it_may_be_known(
+    status: str | None, told: bool, server: RuntimeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.status = status
+    assert predict("test.recordio") == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 2
+    assert (f"the endpoint {ENDPOINT!r} is being updated: " in printed.err) is told
+
+
 def test_an_endpoint_that_is_not_there_is_one_line(
     server: RuntimeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

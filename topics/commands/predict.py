@@ -18,7 +18,7 @@ from data_prep.reading import Reading
 from topics import artifact, client, vocabulary
 from topics.commands.inputs import InputError
 from topics.documents import Documents, from_texts, read_text, with_documents
-from topics.endpoint import model_address
+from topics.endpoint import is_changing, model_address
 from topics.payload import FORMS
 
 _DESCRIPTION = """\
@@ -128,6 +128,12 @@ def run(options: argparse.Namespace) -> None:
 def _ask(documents: Documents, options: argparse.Namespace) -> None:
     start = time.perf_counter()
     words = _topic_words(options)
+    if is_changing(options.endpoint):
+        print(
+            f"the endpoint {options.endpoint!r} is being updated: answers may come from its old"
+            " model or from its new one",
+            file=sys.stderr,
+        )
     mixtures = client.predict(
         options.endpoint, documents.blocks(), form=options.content_type, parallel=options.parallel
     )
