@@ -59,8 +59,9 @@ def _parser() -> argparse.ArgumentParser:
         "convert",
         parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
-        description="Turn a corpus into train.recordio, test.recordio, vocab.txt and, last of all, "
-        "manifest.json. Bad input is reported with its line, and nothing is written.",
+        description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json "
+        "and, last of all, manifest.json. Bad input is reported with its line, and nothing is "
+        "written.",
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"

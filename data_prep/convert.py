@@ -8,11 +8,12 @@ from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
 from data_prep.files import sync
+from data_prep.golden import GOLDEN, write_golden
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.memory import keep_freed_memory
 from data_prep.opening import open_corpus
 from data_prep.parallel import Workers
-from data_prep.parts import TEST, start_early, write_parts
+from data_prep.parts import TEST, TRAIN, start_early, write_parts
 from data_prep.reading import Reading
 from data_prep.sorting import with_documents_in_order
 from data_prep.split import held_out
@@ -79,6 +80,9 @@ def convert(
             vocabulary=_write_vocabulary(words, staged / VOCABULARY),
             train=train,
             test=test if test.documents else None,
+            golden=write_golden(
+                staged / (TEST if test.documents else TRAIN), len(words), staged / GOLDEN
+            ),
             empty_documents=empty,
         )
         _publish(manifest, staged, out)
@@ -115,7 +119,7 @@ def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
     manifest.write(staged)
     (out / MANIFEST).unlink(missing_ok=True)
     (out / TEST).unlink(missing_ok=True)
-    for part in (manifest.vocabulary, manifest.train, manifest.test):
+    for part in (manifest.vocabulary, manifest.train, manifest.test, manifest.golden):
         if part:
             (staged / part.file).replace(out / part.file)
     (staged / MANIFEST).replace(out / MANIFEST)

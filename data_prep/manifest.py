@@ -70,6 +70,16 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """A file of a few documents that a new endpoint is asked for; `golden.py` has the layout."""
+
+    file: str
+    documents: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A prepared corpus.
 
@@ -80,10 +90,11 @@ class Manifest:
         vocabulary: The words.
         train: The documents to train on, at least one.
         test: The documents held out; None when there is none.
+        golden: Some of those held out, or of those to train on when there is none.
         empty_documents: Documents without words, which were dropped.
     """
 
-    FORMAT: ClassVar[int] = 1
+    FORMAT: ClassVar[int] = 2
 
     format: int
     source: Source
@@ -91,6 +102,7 @@ class Manifest:
     vocabulary: Vocabulary
     train: Part
     test: Part | None
+    golden: Golden
     empty_documents: int
 
     @classmethod
@@ -118,7 +130,7 @@ class Manifest:
             raise ManifestError(f"{path}: {error}") from None
         if not manifest.train.documents:
             raise ManifestError(f"{path}: train: there are no documents to train on")
-        for part in (manifest.vocabulary, manifest.train, manifest.test):
+        for part in (manifest.vocabulary, manifest.train, manifest.test, manifest.golden):
             if part:
                 _check_file(folder, part)
         return manifest
@@ -166,7 +178,7 @@ def _parse_object(kind: Any, value: Any, where: str) -> Any:
     return kind(**{name: _parse(types[name], value[name], name) for name in value})
 
 
-def _check_file(folder: Path, part: Vocabulary | Part) -> None:
+def _check_file(folder: Path, part: Vocabulary | Part | Golden) -> None:
     if Path(part.file).name != part.file:
         raise ManifestError(f"{folder / MANIFEST}: file {part.file!r} is not a plain file name")
     if not re.fullmatch("[0-9a-f]{64}", part.sha256):

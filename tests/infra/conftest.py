@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from data_prep.manifest import Manifest, Part, Source, Split, Vocabulary
+from data_prep.manifest import Golden, Manifest, Part, Source, Split, Vocabulary
 from stacks.environment import add_environment
 from stacks.settings import load
 
@@ -47,6 +47,7 @@ def write_corpus(folder: Path, *, train: bytes = b"training data", test: bool = 
             if test
             else None
         ),
+        golden=Golden(documents=5, **write_file(folder, "golden.json", b"{}")),
         empty_documents=0,
     ).write(folder)
     return folder

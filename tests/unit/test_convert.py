@@ -14,7 +14,7 @@ from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
 from data_prep.reading import Reading
 from data_prep.recordio import read_matrix
 
-FILES = ["manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
+FILES = ["golden.json", "manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_without_documents_to_test_there_is_no_test_file(
     convert(corpus, vocabulary, out)
     manifest = convert(corpus, vocabulary, out, test_fraction=0)
     assert manifest.test is None
-    assert names(out) == ["manifest.json", "train.recordio", "vocab.txt"]
+    assert names(out) == ["golden.json", "manifest.json", "train.recordio", "vocab.txt"]
 
 
 def test_the_same_input_gives_the_same_bytes(corpus: Path, vocabulary: Path, out: Path) -> None:
@@ -181,7 +181,7 @@ def watch_files(monkeypatch: pytest.MonkeyPatch, before: Callable[[str], None]) 
         monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
 
 
-@pytest.mark.parametrize("step", range(11))
+@pytest.mark.parametrize("step", range(13))
 def test_an_interruption_never_leaves_a_folder_that_passes_for_whole(
     corpus: Path, vocabulary: Path, out: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +211,7 @@ def test_the_old_manifest_goes_first_and_the_new_one_comes_last(
     changes = [step for step in steps if step.endswith(tuple(f"{out}/{name}" for name in FILES))]
     assert changes[0] == f"unlink {out / MANIFEST}"
     assert changes[-1] == f"replace {out / MANIFEST}"
-    assert len(changes) == 6
+    assert len(changes) == 7
 
 
 # Several processes

@@ -8,6 +8,7 @@ import pytest
 
 from data_prep.manifest import (
     MANIFEST,
+    Golden,
     Manifest,
     ManifestError,
     Part,
@@ -18,7 +19,7 @@ from data_prep.manifest import (
 
 TEXT = """\
 {
-  "format": 1,
+  "format": 2,
   "source": {
     "corpus": "zürich.txt",
     "vocabulary": "words.txt",
@@ -50,16 +51,23 @@ TEXT = """\
     "bytes": 4,
     "sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
   },
+  "golden": {
+    "file": "golden.json",
+    "documents": 1,
+    "bytes": 6,
+    "sha256": "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
+  },
   "empty_documents": 2
 }
 """
 WHOLE = Manifest(
-    format=1,
+    format=2,
     source=Source("zürich.txt", "words.txt", None),
     split=Split(0.05, 7),
     vocabulary=Vocabulary("vocab.txt", 4, 3, "c" * 64),
     train=Part("train.recordio", 19, 30, 40, 5, "a" * 64),
     test=Part("test.recordio", 1, 2, 3, 4, "b" * 64),
+    golden=Golden("golden.json", 1, 6, "d" * 64),
     empty_documents=2,
 )
 
@@ -69,6 +77,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "vocab.txt").write_bytes(bytes(3))
     (tmp_path / "train.recordio").write_bytes(bytes(5))
     (tmp_path / "test.recordio").write_bytes(bytes(4))
+    (tmp_path / "golden.json").write_bytes(bytes(6))
     (tmp_path / MANIFEST).write_text(TEXT, encoding="utf-8")
     return tmp_path
 
@@ -116,8 +125,8 @@ def test_a_whole_number_is_a_fraction_too(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        ("format", 2, "manifest.json: format is 2, must be 1"),
-        ("format", True, "manifest.json: format is True, must be a whole number from 0 on"),
+        ("format", 1, "manifest.json: format is 1, must be 2"),
+        ("format", True, "manifest.json: format is True, must be 2"),
         ("train", None, "manifest.json: train is None, must be an object"),
         ("train", [], r"manifest.json: train is \[\], must be an object"),
         ("train.documents", "19", "documents is '19', must be a whole number from 0 on"),
@@ -146,7 +155,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
 
 
 def test_a_missing_value_is_told(folder: Path) -> None:
-    (folder / MANIFEST).write_text('{"format": 1}', encoding="utf-8")
+    (folder / MANIFEST).write_text('{"format": 2}', encoding="utf-8")
     with pytest.raises(ManifestError, match=r"manifest.json: the manifest: .* is missing"):
         Manifest.load(folder)
 
