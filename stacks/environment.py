@@ -6,10 +6,12 @@ They are split by lifetime: what loses data, what is paid for once, what is paid
 from itertools import pairwise
 
 from aws_cdk import Annotations, Environment, Stack, Tags
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from data_prep.manifest import Manifest, ManifestError
+from stacks.encryption import encrypt_logs
 from stacks.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage import StorageStack
@@ -24,14 +26,15 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     """
     made: list[Stack] = []
     bucket: s3.IBucket | str
+    key: kms.IKey | str | None = settings.encryption_key
     if settings.bucket:
         bucket = settings.bucket
     else:
         storage = StorageStack(scope, f"{settings.name}-storage", settings=settings, env=env)
-        bucket = storage.bucket
+        bucket, key = storage.bucket, storage.key
         made.append(storage)
     training = TrainingStack(
-        scope, f"{settings.name}-training", settings=settings, bucket=bucket, env=env
+        scope, f"{settings.name}-training", settings=settings, bucket=bucket, key=key, env=env
     )
     serving = ServingStack(scope, f"{settings.name}-serving", settings=settings, env=env)
     made += [training, serving]
@@ -47,7 +50,15 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
             )
     else:
         job = training.train(corpus)
-        serving.serve(job)
+        serving.serve(
+            job,
+            corpus.golden,
+            bucket=training.bucket,
+            key=training.key,
+            network=training.network,
+        )
     for stack in made:
+        if training.key is not None:
+            encrypt_logs(stack, training.key)
         Tags.of(stack).add("project", settings.project)
         Tags.of(stack).add("environment", settings.env)

@@ -47,6 +47,7 @@ LONGEST_SPOT = Duration.hours(1)
 ACCELERATED = re.compile(r"ml\.(p|g|trn|inf|dl)\d")
 GRAVITON = re.compile(r"ml\.[a-z]+\d+g")
 HOST_ONLY = re.compile(r"ml\.((t2|c5d|c6in|m5d)\..+|(c4|c5|c6i)\.large)")
+TRAIN_ONLY = re.compile(r"ml\.((c5n|t3|[cmr]\d+i-flex|[cmr]8i)\..+|r5d?\.(8|16)xlarge)")
 
 
 class LdaError(ValueError):
@@ -153,3 +154,21 @@ def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> 
             f"LDA keeps no checkpoints, so SageMaker allows its spot jobs "
             f"{LONGEST_SPOT.to_minutes()} minutes"
         )
+
+
+def check_hosting(instance_type: str) -> None:
+    """See that LDA can be hosted so.
+
+    Raises:
+        LdaError: It can't; the message says why, and what it can.
+    """
+    for pattern, reason in (
+        (ACCELERATED, "LDA makes no use of a GPU or accelerator, which would only cost"),
+        (GRAVITON, "LDA's image is for x86, and this is Graviton"),
+        (TRAIN_ONLY, "SageMaker trains on it, but does not host on it"),
+    ):
+        if pattern.match(instance_type):
+            raise LdaError(
+                f"endpoint.instance_type is {instance_type!r}; {reason}: take ml.m5.xlarge, for "
+                "instance, or another of the families c4, c5, c6i, c7i, m4, m5, m6i, m7i and t2"
+            )

@@ -12,17 +12,12 @@ from stacks.training_job import TrainingJob
 from stacks.training_job.construct import ENDS
 
 
-def add_notices(stack: Stack, job: TrainingJob, address: str) -> None:
-    """Send a line to the mail `address` whenever a job ends; its owner must confirm once."""
-    # A key of our own: EventBridge can't use the one that AWS keeps for SNS.
-    key = kms.Key(stack, "NoticesKey", description="Notices of training", enable_key_rotation=True)
-    service = iam.ServicePrincipal("events.amazonaws.com")
-    key.grant(
-        service.with_conditions({"StringEquals": {"aws:SourceAccount": stack.account}}),
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-    )
-    topic = sns.Topic(stack, "Notices", master_key=key, enforce_ssl=True)
+def add_notices(stack: Stack, job: TrainingJob, address: str, key: kms.IKey | None) -> None:
+    """Send a line to the mail `address` whenever a job ends; its owner must confirm once.
+
+    The topic is encrypted with `key`, or with one of its own.
+    """
+    topic = sns.Topic(stack, "Notices", master_key=key or _add_key(stack), enforce_ssl=True)
     topic.add_subscription(subscriptions.EmailSubscription(address))
     field = events.EventField.from_path
     message = events.RuleTargetInput.from_text(
@@ -33,3 +28,15 @@ def add_notices(stack: Stack, job: TrainingJob, address: str) -> None:
     target = targets.SnsTopic(topic, message=message)
     job.on_state_change("Notify", target=target, states=ENDS)
     CfnOutput(stack, "NoticesTopicArn", value=topic.topic_arn)
+
+
+def _add_key(stack: Stack) -> kms.Key:
+    """A key of our own: EventBridge can't use the one that AWS keeps for SNS."""
+    key = kms.Key(stack, "NoticesKey", description="Notices of training", enable_key_rotation=True)
+    service = iam.ServicePrincipal("events.amazonaws.com")
+    key.grant(
+        service.with_conditions({"StringEquals": {"aws:SourceAccount": stack.account}}),
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    )
+    return key

@@ -7,13 +7,16 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from stacks.contradictions import contradictions
 
 DEFAULT_ENVIRONMENT = "dev"
 RESERVED = {"env", "environments"}
 SETTING = re.compile(r"\w+(\.\w+)*")
+DEFAULT_WAIT_SECONDS = 300
 
 
 class SettingsError(ValueError):
@@ -21,6 +24,19 @@ class SettingsError(ValueError):
 
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+
+
+def _split(value: object) -> object:
+    """A list as `-c` gives it: `subnet-1,subnet-2`."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+Subnets = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...], BeforeValidator(_split)
+]
+SecurityGroups = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], BeforeValidator(_split)
+]
 
 
 class _Strict(BaseModel):
@@ -37,10 +53,57 @@ class TrainingSettings(_Strict):
 
 
 class EndpointSettings(_Strict):
-    """What the endpoint runs on."""
+    """What the endpoint runs on; a serverless one has no instances."""
 
+    enabled: bool = True  # off: asleep, which bills nothing and keeps the model
     instance_type: InstanceType = "ml.m4.xlarge"
     instance_count: int = Field(1, ge=1, le=100)
+    capture_percent: int = Field(0, ge=0, le=100)  # of requests and answers, kept in the bucket
+    # How far answers may be from those of our own inference; None: they are not compared.
+    gate_tolerance: float | None = Field(None, gt=0, le=1)
+
+
+class UpdateSettings(_Strict):
+    """How traffic moves to a new configuration, while alarms watch and would turn it back."""
+
+    strategy: Literal["all_at_once", "canary", "linear", "rolling"] = "all_at_once"
+    step_percent: int = Field(25, ge=1, le=50)  # of the instances: canary, or each step
+    wait_seconds: int | None = Field(None, ge=0, le=3600)  # of alarms, after each step
+
+
+class ScalingSettings(_Strict):
+    """How many instances there are; on when `max_instances` is given."""
+
+    max_instances: int | None = Field(None, ge=1, le=100)
+    min_instances: int = Field(1, ge=1, le=100)
+    invocations_per_minute: float = Field(600, gt=0, allow_inf_nan=False)  # of an instance
+    scale_in_seconds: int = Field(600, ge=0, le=3600)  # pause after one
+    scale_out_seconds: int = Field(300, ge=0, le=3600)
+    instance_type: InstanceType | None = None  # the endpoint's, while it is scaled
+
+
+class ServerlessSettings(_Strict):
+    """An endpoint without instances, billed by the request; on when `memory_mb` is given."""
+
+    memory_mb: int | None = Field(None, ge=1024, le=6144, multiple_of=1024)
+    max_concurrency: int = Field(5, ge=1, le=200)
+
+
+class NetworkSettings(_Strict):
+    """Where the job and the endpoint are attached, and whether their containers reach anything."""
+
+    isolation: bool | None = None  # None: on, where SageMaker can do it
+    vpc: str | None = Field(None, pattern=r"^vpc-[0-9a-f]+$")
+    subnets: Subnets = ()
+    security_groups: SecurityGroups = ()  # none: one that lets everything out
+
+
+class AlarmSettings(_Strict):
+    """What is worth a notice."""
+
+    server_errors: int = Field(1, ge=1)  # answers of the class 5xx in five minutes
+    latency_ms: float = Field(1000, gt=0, allow_inf_nan=False)  # that 1 % of answers exceed
+    idle_hours: int | None = Field(24, ge=1, le=168)  # without a request
 
 
 class Settings(_Strict):
@@ -63,20 +126,52 @@ class Settings(_Strict):
     revision: str = Field("", max_length=100)  # any new text trains again
     commit: str | None = Field(None, pattern=r"^[0-9a-f]{7,40}$")  # noted with the model
     notices: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")  # mail of a job's end
+    # Of bucket, volumes, logs and notices: `create`, or the ARN of one; None: AWS's own keys.
+    encryption_key: str | None = Field(
+        None, pattern=r"^(create|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+)$"
+    )
     training: TrainingSettings = TrainingSettings()
     endpoint: EndpointSettings = EndpointSettings()
+    updates: UpdateSettings = UpdateSettings()
+    scaling: ScalingSettings = ScalingSettings()
+    serverless: ServerlessSettings = ServerlessSettings()
+    network: NetworkSettings = NetworkSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @property
     def name(self) -> str:
         """The name that resources of this environment share: `<project>-<env>`."""
         return f"{self.project}-{self.env}"
 
+    @property
+    def scaled(self) -> bool:
+        """Whether the number of instances follows the requests."""
+        return self.scaling.max_instances is not None
+
+    @property
+    def is_serverless(self) -> bool:
+        """Whether the endpoint has no instances."""
+        return self.serverless.memory_mb is not None
+
+    @property
+    def isolated(self) -> bool:
+        """Whether the endpoint's container reaches nothing: serverless ones can't be kept from."""
+        return not self.is_serverless if self.network.isolation is None else self.network.isolation
+
+    @property
+    def wait_seconds(self) -> int:
+        """How long alarms watch after each step of an update."""
+        if self.updates.wait_seconds is not None:
+            return self.updates.wait_seconds
+        return 0 if self.updates.strategy == "all_at_once" else DEFAULT_WAIT_SECONDS
+
 
 def load(context: Mapping[str, Any]) -> Settings:
     """The settings of the environment that the CDK `context` chooses.
 
     Raises:
-        SettingsError: The environment is not declared, or a key or value is not allowed.
+        SettingsError: The environment is not declared, a key or value is not allowed, or values
+            contradict each other.
     """
     environments = context.get("environments", {})
     env = context.get("env", DEFAULT_ENVIRONMENT)
@@ -95,9 +190,12 @@ def load(context: Mapping[str, Any]) -> Settings:
             values[group] = target
         target[name] = value
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+    if found := list(contradictions(settings)):
+        raise SettingsError("\n".join(found))
+    return settings
 
 
 def _overrides(context: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stacks.encryption import CREATE, add_key, found_key
 from stacks.functions import give_log_group
 from stacks.settings import Settings
 
@@ -13,18 +15,26 @@ AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the CDK's i
 
 
 class StorageStack(Stack):
-    """A private, encrypted, versioned bucket."""
+    """A private, encrypted, versioned bucket, and the key if one is to be made."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **props: Any) -> None:
         super().__init__(scope, id, description="Bucket of training data and models", **props)
-        self.bucket = self._build_bucket(keep=settings.retain_data)
+        keep = settings.retain_data
+        self.key = (
+            add_key(self, keep=keep)
+            if settings.encryption_key == CREATE
+            else found_key(self, settings.encryption_key)
+        )
+        self.bucket = self._build_bucket(self.key, keep=keep)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 
-    def _build_bucket(self, *, keep: bool) -> s3.Bucket:
+    def _build_bucket(self, key: kms.IKey | None, *, keep: bool) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=key,
+            bucket_key_enabled=True if key else None,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,

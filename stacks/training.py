@@ -4,11 +4,14 @@ from typing import Any
 
 from aws_cdk import Aws, CfnOutput, Duration, Size, Stack
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from data_prep.manifest import Manifest
 from stacks import lda
+from stacks.encryption import found_key
+from stacks.network import found_network
 from stacks.notices import add_notices
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
@@ -19,7 +22,7 @@ METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 class TrainingStack(Stack):
     """The role that SageMaker acts as, and after `train` the job that makes the model.
 
-    `bucket` is another stack's or the name of an existing one.
+    `bucket` and `key` are another stack's, or the name and ARN of existing ones.
     """
 
     def __init__(
@@ -29,15 +32,18 @@ class TrainingStack(Stack):
         *,
         settings: Settings,
         bucket: s3.IBucket | str,
+        key: kms.IKey | str | None,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, description="Training of the topic model", **props)
         self._settings = settings
-        self._bucket = (
+        self.bucket = (
             s3.Bucket.from_bucket_name(self, "Bucket", bucket)
             if isinstance(bucket, str)
             else bucket
         )
+        self.key = found_key(self, key)
+        self.network = found_network(self, settings.network)
         self.image = lda.image_uri(self)
         self.role = (
             iam.Role.from_role_arn(self, "ExecutionRole", settings.role, mutable=False)
@@ -64,19 +70,19 @@ class TrainingStack(Stack):
                 sid="ReadDataAndModels",
                 actions=["s3:GetObject"],
                 resources=[
-                    self._bucket.arn_for_objects(f"{prefix}/{folder}/*")
+                    self.bucket.arn_for_objects(f"{prefix}/{folder}/*")
                     for folder in ("data", "models")
                 ],
             ),
             iam.PolicyStatement(
                 sid="WriteModels",
                 actions=["s3:PutObject"],
-                resources=[self._bucket.arn_for_objects(f"{prefix}/jobs/*")],
+                resources=[self.bucket.arn_for_objects(f"{prefix}/jobs/*")],
             ),
             iam.PolicyStatement(
                 sid="FindData",
                 actions=["s3:ListBucket"],
-                resources=[self._bucket.bucket_arn],
+                resources=[self.bucket.bucket_arn],
                 conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
             ),
             iam.PolicyStatement(
@@ -96,6 +102,23 @@ class TrainingStack(Stack):
                 conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
             ),
         ]
+        if self._settings.endpoint.capture_percent:
+            statements.append(
+                iam.PolicyStatement(
+                    sid="CaptureData",
+                    actions=["s3:PutObject"],
+                    resources=[self.bucket.arn_for_objects(f"{prefix}/capture/*")],
+                )
+            )
+        if self._settings.wait_seconds:
+            alarms = f"arn:{Aws.PARTITION}:cloudwatch:{self.region}:{self.account}:alarm:"
+            statements.append(
+                iam.PolicyStatement(
+                    sid="SeeRollbackAlarms",
+                    actions=["cloudwatch:DescribeAlarms"],
+                    resources=[f"{alarms}{self._settings.name}-serving-*"],
+                )
+            )
         return iam.Role(
             self,
             "ExecutionRole",
@@ -118,7 +141,7 @@ class TrainingStack(Stack):
             name=settings.name,
             image=self.image,
             role=self.role,
-            bucket=self._bucket,
+            bucket=self.bucket,
             prefix=settings.prefix,
             channels=lda.channels(settings.corpus, corpus),
             hyperparameters=lda.hyperparameters(
@@ -136,9 +159,14 @@ class TrainingStack(Stack):
             spot=settings.training.spot,
             environment_tags=self._tags(),
             revision=settings.revision,
+            encryption_key=self.key,
+            network_isolation=settings.network.isolation is not False,
+            vpc=self.network.vpc if self.network else None,
+            subnets=self.network.subnets if self.network else (),
+            security_groups=self.network.security_groups if self.network else (),
         )
         if settings.notices is not None:
-            add_notices(self, job, settings.notices)
+            add_notices(self, job, settings.notices, self.key)
         CfnOutput(self, "Fingerprint", value=job.fingerprint)
         CfnOutput(self, "ModelArtifact", value=job.model_artifact)
         CfnOutput(self, "Metrics", value=job.final_metrics)

@@ -89,6 +89,7 @@ class TrainingJob(Construct):
         environment_tags: Mapping[str, str] | None = None,
         revision: str = "",
         encryption_key: kms.IKey | None = None,
+        network_isolation: bool = False,
         vpc: ec2.IVpc | None = None,
         subnets: Sequence[ec2.ISubnet] = (),
         security_groups: Sequence[ec2.ISecurityGroup] = (),
@@ -114,6 +115,8 @@ class TrainingJob(Construct):
             revision: Any text; a new one makes a new fingerprint, so it trains again.
             encryption_key: Encrypts volume, artifact and published model; those of the bucket and
                 of SageMaker when None.
+            network_isolation: Whether the container is kept from any network; SageMaker itself
+                brings the data and takes the model.
             vpc: Where the instance is attached; nowhere when None.
             subnets: Which of its subnets; all private ones when there are none.
             security_groups: The instance's; one that lets everything out when there are none.
@@ -146,6 +149,8 @@ class TrainingJob(Construct):
             "InstanceType": instance_type,
             "VolumeSizeInGB": volume_size.to_gibibytes(),
         }
+        if network_isolation:
+            request["EnableNetworkIsolation"] = True
         if vpc is not None:
             request["VpcConfig"] = self._attach(vpc, subnets, security_groups)
         resource = self._build_resource(request)

@@ -1,0 +1,129 @@
+"""Settings that are right each for itself and wrong together, told in the user's words.
+
+What AWS would refuse in the middle of a deployment is refused here, before it starts. Sources: the
+SageMaker Developer Guide's "Deployment guardrails exclusions", "Serverless Inference", "Update
+endpoints that use auto scaling", and the API reference of CreateEndpointConfig.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
+
+GRADUAL = {"canary": 1, "linear": 10, "rolling": 5}  # by the smallest step, a percentage
+BURSTABLE = re.compile(r"ml\.t\d")
+# Their own disks are encrypted by the hardware, with no key of anybody's.
+WITH_DISKS = re.compile(r"ml\.[a-z]+\d+[a-z]*d[a-z]*\.")
+RESERVED_BY_SSM = ("aws", "ssm")
+
+
+def contradictions(settings: "Settings") -> Iterator[str]:
+    """A line for each pair of settings that exclude each other: what was got, what is allowed."""
+    yield from _of_names(settings)
+    yield from _of_network(settings)
+    yield from _of_key(settings)
+    if settings.is_serverless:
+        yield from _of_serverless(settings)
+    else:
+        yield from _of_updates(settings)
+        yield from _of_scaling(settings)
+
+
+def _of_names(settings: "Settings") -> Iterator[str]:
+    if settings.project.startswith(RESERVED_BY_SSM):
+        yield (
+            f"project is {settings.project!r}; names of parameters may not begin with "
+            f"{' or '.join(RESERVED_BY_SSM)}"
+        )
+
+
+def _of_network(settings: "Settings") -> Iterator[str]:
+    network = settings.network
+    if network.vpc and not network.subnets:
+        yield f"network.vpc is {network.vpc!r} and network.subnets names none; name one or more"
+    if not network.vpc and (network.subnets or network.security_groups):
+        yield "network.subnets or network.security_groups are given without their network.vpc"
+
+
+def _of_key(settings: "Settings") -> Iterator[str]:
+    if settings.encryption_key is None:
+        return
+    if settings.encryption_key == "create" and settings.bucket:
+        yield (
+            f"encryption_key is 'create' and bucket is {settings.bucket!r}, which has a key "
+            "already; give that key's ARN"
+        )
+    for group, instance_type in (
+        ("training", settings.training.instance_type),
+        ("endpoint", settings.endpoint.instance_type),
+    ):
+        if WITH_DISKS.match(instance_type):
+            yield (
+                f"{group}.instance_type is {instance_type!r}, which has disks of its own that "
+                "take no encryption_key; take a type without, such as ml.m5.xlarge"
+            )
+
+
+def _of_serverless(settings: "Settings") -> Iterator[str]:
+    excluded = {
+        "scaling.max_instances": settings.scaled,
+        "updates.strategy other than all_at_once": settings.updates.strategy != "all_at_once",
+        "updates.wait_seconds": settings.wait_seconds > 0,
+        "endpoint.capture_percent": settings.endpoint.capture_percent > 0,
+        "network.vpc": settings.network.vpc is not None,
+        "network.isolation": settings.network.isolation is True,
+    }
+    for name, wanted in excluded.items():
+        if wanted:
+            yield (
+                f"serverless.memory_mb is {settings.serverless.memory_mb}; a serverless endpoint "
+                f"has no {name}"
+            )
+
+
+def _of_updates(settings: "Settings") -> Iterator[str]:
+    updates = settings.updates
+    if updates.strategy == "all_at_once":
+        return
+    counts = {"endpoint.instance_count": settings.endpoint.instance_count}
+    if settings.scaled:
+        counts["scaling.min_instances"] = settings.scaling.min_instances
+    for name, count in counts.items():
+        if count < 2:
+            yield (
+                f"updates.strategy is {updates.strategy!r} and {name} is {count}; moving traffic "
+                "in steps takes 2 instances or more"
+            )
+    smallest = GRADUAL[updates.strategy]
+    if updates.step_percent < smallest:
+        yield (
+            f"updates.step_percent is {updates.step_percent}; with the strategy "
+            f"{updates.strategy!r} it is {smallest} to 50"
+        )
+
+
+def _of_scaling(settings: "Settings") -> Iterator[str]:
+    scaling, endpoint = settings.scaling, settings.endpoint
+    if scaling.max_instances is None:
+        return
+    if not scaling.min_instances <= endpoint.instance_count <= scaling.max_instances:
+        yield (
+            f"endpoint.instance_count is {endpoint.instance_count}; scaling keeps it between "
+            f"scaling.min_instances, {scaling.min_instances}, and scaling.max_instances, "
+            f"{scaling.max_instances}"
+        )
+    if BURSTABLE.match(endpoint.instance_type):
+        yield (
+            f"endpoint.instance_type is {endpoint.instance_type!r}; burstable instances are not "
+            "scaled, so take another type or no scaling.max_instances"
+        )
+    # Nothing here can ask AWS what is deployed, so the settings say it.
+    if scaling.instance_type != endpoint.instance_type:
+        yield (
+            f"endpoint.instance_type is {endpoint.instance_type!r} and scaling.instance_type is "
+            f"{scaling.instance_type!r}; SageMaker does not change the type of a scaled endpoint. "
+            "To begin scaling, name the type in both. To change it, deploy once without "
+            "scaling.max_instances, and then with the new type in both"
+        )

@@ -1,0 +1,118 @@
+"""Model, endpoint configuration and endpoint.
+
+Model and configuration can only be replaced, never changed, so CloudFormation names them: a fixed
+name would make the replacement fail. The endpoint keeps its name and is updated in place.
+"""
+
+from aws_cdk import Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sagemaker as sagemaker
+
+from stacks.network import Network
+from stacks.serving.metrics import VARIANT
+from stacks.settings import Settings
+from stacks.training_job import TrainingJob
+
+Configuration = sagemaker.CfnEndpointConfig
+
+
+def add_model(
+    stack: Stack, job: TrainingJob, network: Network | None, *, isolated: bool
+) -> sagemaker.CfnModel:
+    """The model that a training job publishes."""
+    attached = (
+        sagemaker.CfnModel.VpcConfigProperty(
+            subnets=[subnet.subnet_id for subnet in network.subnets],
+            security_group_ids=[group.security_group_id for group in network.security_groups],
+        )
+        if network
+        else None
+    )
+    return sagemaker.CfnModel(
+        stack,
+        "Model",
+        execution_role_arn=job.role.role_arn,
+        enable_network_isolation=isolated,
+        vpc_config=attached,
+        primary_container=sagemaker.CfnModel.ContainerDefinitionProperty(
+            image=job.image, model_data_url=job.model_artifact
+        ),
+    )
+
+
+def add_configuration(
+    stack: Stack,
+    settings: Settings,
+    model: sagemaker.CfnModel,
+    bucket: s3.IBucket,
+    key: kms.IKey | None,
+) -> Configuration:
+    """What an endpoint runs the model on."""
+    key_id = key.key_arn if key else None
+    return Configuration(
+        stack,
+        "EndpointConfig",
+        production_variants=[_variant(settings, model)],
+        data_capture_config=_capture(settings, bucket, key_id),
+        # Of the instances' volumes, which a serverless endpoint has none of.
+        kms_key_id=None if settings.is_serverless else key_id,
+    )
+
+
+def _variant(
+    settings: Settings, model: sagemaker.CfnModel
+) -> Configuration.ProductionVariantProperty:
+    serverless, endpoint = settings.serverless, settings.endpoint
+    return Configuration.ProductionVariantProperty(
+        variant_name=VARIANT,
+        model_name=model.attr_model_name,
+        initial_variant_weight=1,
+        instance_type=None if settings.is_serverless else endpoint.instance_type,
+        initial_instance_count=None if settings.is_serverless else endpoint.instance_count,
+        serverless_config=(
+            None
+            if serverless.memory_mb is None
+            else Configuration.ServerlessConfigProperty(
+                memory_size_in_mb=serverless.memory_mb, max_concurrency=serverless.max_concurrency
+            )
+        ),
+    )
+
+
+def _capture(
+    settings: Settings, bucket: s3.IBucket, key_id: str | None
+) -> Configuration.DataCaptureConfigProperty | None:
+    if not settings.endpoint.capture_percent:
+        return None
+    return Configuration.DataCaptureConfigProperty(
+        enable_capture=True,
+        initial_sampling_percentage=settings.endpoint.capture_percent,
+        destination_s3_uri=bucket.s3_url_for_object(f"{settings.prefix}/capture"),
+        kms_key_id=key_id,
+        capture_options=[
+            Configuration.CaptureOptionProperty(capture_mode=mode) for mode in ("Input", "Output")
+        ],
+        # What is not listed is kept in base64.
+        capture_content_type_header=Configuration.CaptureContentTypeHeaderProperty(
+            csv_content_types=["text/csv"], json_content_types=["application/json"]
+        ),
+    )
+
+
+def add_endpoint(
+    stack: Stack,
+    settings: Settings,
+    configuration: Configuration,
+    deployment: sagemaker.CfnEndpoint.DeploymentConfigProperty | None,
+) -> sagemaker.CfnEndpoint:
+    """The endpoint `<project>-<env>`."""
+    return sagemaker.CfnEndpoint(
+        stack,
+        "Endpoint",
+        endpoint_name=settings.name,
+        endpoint_config_name=configuration.attr_endpoint_config_name,
+        deployment_config=deployment,
+        # Else an update would set the scaled number of instances back to the initial one.
+        retain_all_variant_properties=True if settings.scaled else None,
+    )

@@ -1,0 +1,160 @@
+"""The construct: a custom resource after the endpoint, whose function asks it and checks."""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import AssetHashType, Aws, CustomResource, Duration, Stack, custom_resources
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from aws_cdk import aws_sagemaker as sagemaker
+from constructs import Construct
+
+from stacks.functions import Function, add_log_group, add_logging_role
+from stacks.serving.access import endpoint_arn
+
+CODE = Path(__file__).parent
+TIMEOUT = Duration.minutes(10)
+METRICS = "EndpointGate"  # the namespace that `handlers.during_update` writes to
+
+
+def failures(endpoint: str, configuration: str, **options: Any) -> cloudwatch.Metric:
+    """Wrong answers of an endpoint while it is updated to a configuration.
+
+    Args:
+        endpoint: The endpoint's name.
+        configuration: The new configuration's name.
+        **options: Of the metric.
+    """
+    return cloudwatch.Metric(
+        namespace=METRICS,
+        metric_name="Failed",
+        dimensions_map={"EndpointName": endpoint, "EndpointConfigName": configuration},
+        **options,
+    )
+
+
+class Gate(Construct):
+    """Checks an endpoint whenever it has been given a configuration, and fails the deployment.
+
+    The endpoint must be in service, run the configuration that was deployed, and answer golden
+    documents with mixtures of the expected number of topics, finite and of sum 1. A rollback is
+    never stopped: it may go back to what would not pass today.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        endpoint: sagemaker.CfnEndpoint,
+        configuration: sagemaker.CfnEndpointConfig,
+        golden_file: Path,
+        golden_sha256: str,
+        topics: int,
+    ) -> None:
+        """Build the resources.
+
+        Args:
+            scope: The stack.
+            id: The construct's id.
+            endpoint: The endpoint to check.
+            configuration: What it must run.
+            golden_file: The documents to ask for, as `data_prep` wrote them.
+            golden_sha256: The file's digest.
+            topics: How many topics the model has.
+        """
+        super().__init__(scope, id)
+        self._name = str(endpoint.endpoint_name)
+        self._golden = assets.Asset(
+            self,
+            "Golden",
+            path=str(golden_file),
+            asset_hash=golden_sha256,
+            asset_hash_type=AssetHashType.CUSTOM,
+        )
+        check = self._build_function("Check", "check", "Checks an endpoint after its deployment")
+        check.add_to_role_policy(
+            iam.PolicyStatement(
+                sid="SeeWhetherThisIsARollback",
+                actions=["cloudformation:DescribeStacks"],
+                resources=[Aws.STACK_ID],
+            )
+        )
+        logs = add_log_group(self, "ProviderLogs")
+        provider = custom_resources.Provider(
+            self,
+            "Provider",
+            on_event_handler=check,
+            log_group=logs,
+            framework_on_event_role=add_logging_role(self, "ProviderRole", logs),
+        )
+        resource = CustomResource(
+            self,
+            "Resource",
+            resource_type="Custom::EndpointGate",
+            service_token=provider.service_token,
+            service_timeout=TIMEOUT.plus(Duration.minutes(1)),
+            properties={
+                "EndpointName": endpoint.attr_endpoint_name,
+                "EndpointConfigName": configuration.attr_endpoint_config_name,
+                "GoldenBucket": self._golden.s3_bucket_name,
+                "GoldenKey": self._golden.s3_object_key,
+                "Topics": topics,
+            },
+        )
+        resource.node.add_dependency(check)  # and with it its permissions
+
+    def _build_function(
+        self, id: str, handler: str, description: str, **environment: str
+    ) -> Function:
+        """A function that may read the golden documents, and look at the endpoint and ask it."""
+        function = Function(
+            self,
+            id,
+            description=description,
+            code=CODE,
+            handler=f"handlers.{handler}.handler",
+            timeout=TIMEOUT,
+            environment=environment,
+        )
+        for statement in (
+            iam.PolicyStatement(
+                sid="ReadGoldenDocuments",
+                actions=["s3:GetObject"],
+                resources=[self._golden.bucket.arn_for_objects(self._golden.s3_object_key)],
+            ),
+            iam.PolicyStatement(
+                sid="AskEndpoint",
+                actions=["sagemaker:DescribeEndpoint", "sagemaker:InvokeEndpoint"],
+                resources=[endpoint_arn(Stack.of(self), self._name)],
+            ),
+        ):
+            function.add_to_role_policy(statement)
+        return function
+
+    def ask_during_updates(self) -> None:
+        """Ask the endpoint while an update moves traffic, and count wrong answers as `failures`.
+
+        SageMaker tells of each step, and turns the update back when the alarm on them goes off.
+        """
+        function = self._build_function(
+            "DuringUpdate",
+            "during_update",
+            "Asks an endpoint while it is updated",
+            GOLDEN_BUCKET=self._golden.s3_bucket_name,
+            GOLDEN_KEY=self._golden.s3_object_key,
+        )
+        events.Rule(
+            self,
+            "OnUpdate",
+            description=f"Steps of the updates of {self._name}",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Endpoint Deployment State Change"],
+                detail={"EndpointName": [self._name], "EndpointStatus": ["UPDATING"]},
+            ),
+            targets=[targets.LambdaFunction(function)],
+        )

@@ -1,0 +1,85 @@
+"""Golden documents: read, asked for, and the answers checked; no answer is trusted."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+GOLDEN_BYTES = 1 << 20
+ANSWER_BYTES = 1 << 20
+SUM_TOLERANCE = 1e-3  # mixtures are written as float32 texts
+# A new instance may throttle, or a serverless one start: that is no wrong answer.
+RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8}, read_timeout=65)
+
+Mixtures = list[list[float]]
+
+
+class GateError(Exception):
+    """The endpoint does not do what it should; the message says what it does."""
+
+
+def read(bucket: str, key: str) -> dict[str, Any]:
+    """The golden documents of a prepared corpus."""
+    body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+    documents: dict[str, Any] = json.loads(body.read(GOLDEN_BYTES))
+    return documents
+
+
+def ask(endpoint: str, golden: Mapping[str, Any], topics: int | None = None) -> Mixtures:
+    """The endpoint's answers, one mixture for each document.
+
+    Args:
+        endpoint: The endpoint's name.
+        golden: The documents.
+        topics: How many topics it must answer with; any number, but always the same, when None.
+
+    Raises:
+        GateError: It does not answer, or with what are no mixtures.
+    """
+    documents = golden["documents"]
+    instances = [
+        {"data": {"features": {**document, "shape": [golden["feature_dim"]]}}}
+        for document in documents
+    ]
+    content = _invoke(endpoint, json.dumps({"instances": instances}).encode())
+    try:
+        mixtures = [
+            prediction["topic_mixture"] for prediction in json.loads(content)["predictions"]
+        ]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise GateError(f"it answered with what is no prediction: {content[:80]!r}") from None
+    if len(mixtures) != len(documents):
+        raise GateError(f"it answered {len(documents)} documents with {len(mixtures)} mixtures")
+    for number, mixture in enumerate(mixtures, 1):
+        expected = topics or len(mixtures[0])
+        if problem := _problem(mixture, expected):
+            raise GateError(f"its answer to golden document {number} {problem}")
+    return mixtures
+
+
+def _invoke(endpoint: str, body: bytes) -> bytes:
+    try:
+        answer = boto3.client("sagemaker-runtime", config=RETRIES).invoke_endpoint(
+            EndpointName=endpoint,
+            ContentType="application/json",
+            Accept="application/json",
+            Body=body,
+        )
+        return answer["Body"].read(ANSWER_BYTES)
+    except (ClientError, BotoCoreError) as error:
+        raise GateError(f"it did not answer golden documents: {error}") from error
+
+
+def _problem(mixture: Any, topics: int) -> str | None:
+    if not isinstance(mixture, list) or len(mixture) != topics or not mixture:
+        size = f"{len(mixture)} numbers" if isinstance(mixture, list) else repr(mixture)[:80]
+        return f"has {size}; the model has {topics} topics"
+    if not all(type(share) in (int, float) and math.isfinite(share) for share in mixture):
+        return "has what is no finite number"
+    if min(mixture) < 0 or abs(sum(mixture) - 1) > SUM_TOLERANCE:
+        return f"is no mixture: its sum is {sum(mixture):g}, its least share {min(mixture):g}"
+    return None

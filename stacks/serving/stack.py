@@ -1,0 +1,87 @@
+"""The model, and the real-time endpoint that serves it."""
+
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from data_prep.manifest import Golden
+from stacks import lda
+from stacks.functions import add_log_group
+from stacks.network import Network
+from stacks.serving import access, alarms, updates
+from stacks.serving.dashboard import add_dashboard
+from stacks.serving.endpoint import add_configuration, add_endpoint, add_model
+from stacks.serving.gate import Gate
+from stacks.serving.scaling import add_scaling
+from stacks.settings import Settings
+from stacks.training_job import TrainingJob
+
+
+class ServingStack(Stack):
+    """A real-time endpoint named `<project>-<env>`, on the model of a training job.
+
+    An environment that is asleep has everything but the endpoint and what watches it, so that
+    waking it up trains nothing.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, **props: Any) -> None:
+        super().__init__(scope, id, description="Endpoint of the topic model", **props)
+        self._settings = settings
+
+    def serve(
+        self,
+        job: TrainingJob,
+        golden: Golden,
+        *,
+        bucket: s3.IBucket,
+        key: kms.IKey | None = None,
+        network: Network | None = None,
+    ) -> None:
+        """Add what serves the artifact of `job`.
+
+        Args:
+            job: The training job.
+            golden: The documents that a new endpoint is asked for, in the folder of the corpus.
+            bucket: Keeps what is captured.
+            key: Encrypts volumes, captured data and notices.
+            network: Where the container is attached.
+        """
+        settings = self._settings
+        if not settings.is_serverless:
+            lda.check_hosting(settings.endpoint.instance_type)
+        # SageMaker would make this group itself, and leave it when the endpoint goes.
+        logs = add_log_group(self, "EndpointLogs", name=f"/aws/sagemaker/Endpoints/{settings.name}")
+        model = add_model(self, job, network, isolated=settings.isolated)
+        configuration = add_configuration(self, settings, model, bucket, key)
+        topic = alarms.add_topic(self, settings.notices, key)
+        parameters = access.add_parameters(self, settings, job)
+        access.add_invoke_policy(self, settings.name)
+        add_dashboard(self, settings, job)
+        CfnOutput(self, "ModelArtifact", value=job.model_artifact)
+        if not settings.endpoint.enabled:
+            return
+        deployment = updates.deployment_configuration(self, settings, configuration, topic)
+        endpoint = add_endpoint(self, settings, configuration, deployment)
+        endpoint.node.add_dependency(logs)
+        gate = Gate(
+            self,
+            "Gate",
+            endpoint=endpoint,
+            configuration=configuration,
+            golden_file=Path(settings.corpus / golden.file),
+            golden_sha256=golden.sha256,
+            topics=settings.num_topics,
+        )
+        if settings.wait_seconds:
+            gate.ask_during_updates()
+        if settings.scaling.max_instances is not None:
+            add_scaling(endpoint, settings.scaling, settings.scaling.max_instances)
+        # An endpoint that nobody has asked is idle: the gate asks it.
+        watching = alarms.add_alarms(self, settings, topic)
+        for later in (*watching, *parameters):
+            later.node.add_dependency(gate)
+        CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
