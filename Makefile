@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults check conformance fuzz bench-data deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving check conformance fuzz bench-data deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test-report: .venv/ready ## Look at the pages in a headless browser, which is in
 
 test-faults: .venv/ready ## Make a deployment fail in every way we know, and write docs/faults.md
 	FAULTS_TABLE=1 pytest tests/faults -m "faults or e2e" -p no:randomly
+
+test-serving: .venv/ready ## Try the endpoint's settings on the embedded AWS
+	pytest tests/serving -m "serving or e2e" -p no:randomly
 
 check: .venv/ready ## Format, lint, types
 	ruff format --check

@@ -6,7 +6,7 @@ from typing import Any
 
 import boto3
 
-BOOTSTRAP = ("CDKToolkit", "cdk-hnb659fds-")
+BOOTSTRAP = ("CDKToolkit", "cdk-hnb659fds-", "/cdk-bootstrap/")
 # SageMaker makes this group for an account's first training job, and it is never a stack's.
 OWN_LOG_GROUPS = {"/aws/sagemaker/TrainingJobs"}
 LIVING = ("InProgress", "Stopping")
@@ -27,9 +27,15 @@ def _all(client: Callable[[str], Any]) -> Iterator[str]:
         ("function", "lambda", "list_functions", "Functions", "FunctionName"),
         ("role", "iam", "list_roles", "Roles", "RoleName"),
         ("rule", "events", "list_rules", "Rules", "Name"),
+        ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+        ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+        ("topic", "sns", "list_topics", "Topics", "TopicArn"),
+        ("parameter", "ssm", "describe_parameters", "Parameters", "Name"),
     ):
         for entry in getattr(client(service), operation)()[member]:
             yield f"{kind} {entry[name]}"
+    for policy in client("iam").list_policies(Scope="Local")["Policies"]:
+        yield f"policy {policy['PolicyName']}"
     for group in client("logs").describe_log_groups()["logGroups"]:
         if group["logGroupName"] not in OWN_LOG_GROUPS:
             yield f"log-group {group['logGroupName']}"

@@ -23,6 +23,7 @@ class SettingsError(ValueError):
     """A setting is wrong; the message has a line for each: the key, the value, what is allowed."""
 
 
+RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})$"  # what EC2's ids end with
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -32,10 +33,10 @@ def _split(value: object) -> object:
 
 
 Subnets = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...], BeforeValidator(_split)
+    tuple[Annotated[str, Field(pattern=r"^subnet" + RESOURCE_ID)], ...], BeforeValidator(_split)
 ]
 SecurityGroups = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], BeforeValidator(_split)
+    tuple[Annotated[str, Field(pattern=r"^sg" + RESOURCE_ID)], ...], BeforeValidator(_split)
 ]
 
 
@@ -93,7 +94,7 @@ class NetworkSettings(_Strict):
     """Where the job and the endpoint are attached, and whether their containers reach anything."""
 
     isolation: bool | None = None  # None: on, where SageMaker can do it
-    vpc: str | None = Field(None, pattern=r"^vpc-[0-9a-f]+$")
+    vpc: str | None = Field(None, pattern=r"^vpc" + RESOURCE_ID)
     subnets: Subnets = ()
     security_groups: SecurityGroups = ()  # none: one that lets everything out
 

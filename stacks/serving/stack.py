@@ -1,6 +1,5 @@
 """The model, and the real-time endpoint that serves it."""
 
-from pathlib import Path
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
@@ -72,7 +71,7 @@ class ServingStack(Stack):
             "Gate",
             endpoint=endpoint,
             configuration=configuration,
-            golden_file=Path(settings.corpus / golden.file),
+            golden_file=settings.corpus / golden.file,
             golden_sha256=golden.sha256,
             topics=settings.num_topics,
         )
@@ -83,5 +82,5 @@ class ServingStack(Stack):
         # An endpoint that nobody has asked is idle: the gate asks it.
         watching = alarms.add_alarms(self, settings, topic)
         for later in (*watching, *parameters):
-            later.node.add_dependency(gate)
+            later.node.add_dependency(gate.passed)
         CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)

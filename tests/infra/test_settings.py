@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from stacks.contradictions import WITH_DISKS
 from stacks.settings import Settings, SettingsError, load
 
 DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "num_topics": 30}}}
@@ -69,7 +70,8 @@ def test_an_unknown_key_is_refused_by_name() -> None:
 def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
     message = problem_of(**{"endpoint.instance": "ml.m5.large"})
     assert message == (
-        "endpoint.instance is not a setting; these are: instance_type, instance_count"
+        "endpoint.instance is not a setting; these are: enabled, instance_type, instance_count, "
+        "capture_percent, gate_tolerance"
     )
 
 
@@ -91,6 +93,22 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("training.max_runtime_minutes", "100000"),
         ("endpoint.instance_count", "0"),
         ("endpoint", "big"),
+        ("endpoint.enabled", "perhaps"),
+        ("endpoint.capture_percent", "101"),
+        ("endpoint.gate_tolerance", "0"),
+        ("updates.strategy", "slowly"),
+        ("updates.step_percent", "51"),
+        ("updates.wait_seconds", "3601"),
+        ("scaling.min_instances", "0"),
+        ("scaling.max_instances", "0"),
+        ("scaling.invocations_per_minute", "0"),
+        ("serverless.memory_mb", "1000"),
+        ("serverless.memory_mb", "7168"),
+        ("serverless.max_concurrency", "201"),
+        ("network.vpc", "mine"),
+        ("alarms.idle_hours", "169"),
+        ("alarms.latency_ms", "0"),
+        ("encryption_key", "alias/mine"),
         ("commit", "main"),
         ("notices", "yes"),
     ],
@@ -109,3 +127,178 @@ def test_names_of_environments_stay_short_enough_for_job_names() -> None:
     longest = Settings(env="e" * 20, project="p" * 20)
     fingerprint, nonce = 12, 8
     assert len(longest.name) + 1 + fingerprint + 1 + nonce <= 63
+
+
+def test_a_list_is_given_with_commas_or_as_a_list() -> None:
+    network = {"network.vpc": "vpc-00000001"}
+    given = load(DEV | network | {"network.subnets": "subnet-00000001,subnet-00000002"})
+    assert given.network.subnets == ("subnet-00000001", "subnet-00000002")
+    nested = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001"]}
+    assert load({"environments": {"dev": {"network": nested}}}).network.subnets == (
+        "subnet-00000001",
+    )
+
+
+def test_a_wrong_value_of_a_list_is_told_with_its_place() -> None:
+    message = problem_of(**{"network.vpc": "vpc-00000001", "network.subnets": "a"})
+    assert message.startswith("network.subnets.0 is 'a'; ")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "count", "seconds"),
+    [("all_at_once", 1, 0), ("canary", 2, 300), ("linear", 2, 300), ("rolling", 2, 300)],
+)
+def test_alarms_watch_each_step_for_five_minutes_but_for_all_at_once(
+    strategy: str, count: int, seconds: int
+) -> None:
+    chosen = {"updates.strategy": strategy, "endpoint.instance_count": str(count)}
+    assert load(DEV | chosen).wait_seconds == seconds
+    assert load(DEV | chosen | {"updates.wait_seconds": "7"}).wait_seconds == 7
+
+
+def test_what_can_be_isolated_is() -> None:
+    assert load(DEV).isolated
+    assert not load(DEV | {"network.isolation": "false"}).isolated
+    assert not load(DEV | {"serverless.memory_mb": "1024"}).isolated
+
+
+SERVERLESS = {"serverless.memory_mb": "1024"}
+SCALED = {"scaling.max_instances": "3", "scaling.instance_type": "ml.m4.xlarge"}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (
+            {"updates.strategy": "canary"},
+            (
+                "updates.strategy is 'canary' and endpoint.instance_count is 1; moving traffic in "
+                "steps takes 2 instances or more"
+            ),
+        ),
+        (
+            {"updates.strategy": "linear", "endpoint.instance_count": "2", **SCALED},
+            (
+                "updates.strategy is 'linear' and scaling.min_instances is 1; moving traffic in "
+                "steps takes 2 instances or more"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "linear",
+                "updates.step_percent": "9",
+                "endpoint.instance_count": "2",
+            },
+            "updates.step_percent is 9; with the strategy 'linear' it is 10 to 50",
+        ),
+        (
+            {
+                "updates.strategy": "rolling",
+                "updates.step_percent": "4",
+                "endpoint.instance_count": "2",
+            },
+            "updates.step_percent is 4; with the strategy 'rolling' it is 5 to 50",
+        ),
+        (
+            {**SCALED, "scaling.min_instances": "2"},
+            (
+                "endpoint.instance_count is 1; scaling keeps it between scaling.min_instances, 2, "
+                "and scaling.max_instances, 3"
+            ),
+        ),
+        (
+            {**SCALED, "endpoint.instance_count": "4"},
+            (
+                "endpoint.instance_count is 4; scaling keeps it between scaling.min_instances, 1, "
+                "and scaling.max_instances, 3"
+            ),
+        ),
+        (
+            {
+                "scaling.max_instances": "3",
+                "scaling.instance_type": "ml.t2.medium",
+                "endpoint.instance_type": "ml.t2.medium",
+            },
+            (
+                "endpoint.instance_type is 'ml.t2.medium'; burstable instances are not scaled, so "
+                "take another type or no scaling.max_instances"
+            ),
+        ),
+        (
+            {**SCALED, "endpoint.instance_type": "ml.m5.large"},
+            (
+                "endpoint.instance_type is 'ml.m5.large' and scaling.instance_type is "
+                "'ml.m4.xlarge'; SageMaker does not change the type of a scaled endpoint. To begin "
+                "scaling, name the type in both. To change it, deploy once without "
+                "scaling.max_instances, and then with the new type in both"
+            ),
+        ),
+        (
+            {**SERVERLESS, **SCALED},
+            "serverless.memory_mb is 1024; a serverless endpoint has no scaling.max_instances",
+        ),
+        (
+            {**SERVERLESS, "updates.wait_seconds": "1"},
+            "serverless.memory_mb is 1024; a serverless endpoint has no updates.wait_seconds",
+        ),
+        (
+            {**SERVERLESS, "endpoint.capture_percent": "1"},
+            "serverless.memory_mb is 1024; a serverless endpoint has no endpoint.capture_percent",
+        ),
+        (
+            {**SERVERLESS, "network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"},
+            "serverless.memory_mb is 1024; a serverless endpoint has no network.vpc",
+        ),
+        (
+            {**SERVERLESS, "network.isolation": "true"},
+            "serverless.memory_mb is 1024; a serverless endpoint has no network.isolation",
+        ),
+        (
+            {"network.vpc": "vpc-00000001"},
+            "network.vpc is 'vpc-00000001' and network.subnets names none; name one or more",
+        ),
+        (
+            {"network.security_groups": "sg-00000001"},
+            "network.subnets or network.security_groups are given without their network.vpc",
+        ),
+        (
+            {"encryption_key": "create", "bucket": "mine"},
+            (
+                "encryption_key is 'create' and bucket is 'mine', which has a key already; give "
+                "that key's ARN"
+            ),
+        ),
+        (
+            {"encryption_key": KEY, "endpoint.instance_type": "ml.c5d.large"},
+            (
+                "endpoint.instance_type is 'ml.c5d.large', which has disks of its own that take no "
+                "encryption_key; take a type without, such as ml.m5.xlarge"
+            ),
+        ),
+        (
+            {"project": "aws-topics"},
+            "project is 'aws-topics'; names of parameters may not begin with aws or ssm",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_with_what_is_allowed(
+    settings: dict[str, str], problem: str
+) -> None:
+    assert problem_of(**settings) == problem
+
+
+def test_serverless_in_steps_is_refused_twice_over() -> None:
+    message = problem_of(**SERVERLESS, **{"updates.strategy": "canary"})
+    assert len(message.splitlines()) == 2
+    assert "no updates.strategy other than all_at_once" in message
+
+
+@pytest.mark.parametrize("instance_type", ["ml.m5d.large", "ml.c5d.xlarge", "ml.r5d.2xlarge"])
+def test_types_with_disks_of_their_own_are_known(instance_type: str) -> None:
+    assert WITH_DISKS.match(instance_type)
+
+
+@pytest.mark.parametrize("instance_type", ["ml.m4.xlarge", "ml.c6i.large", "ml.t2.medium"])
+def test_types_without_disks_are_not_taken_for_such(instance_type: str) -> None:
+    assert not WITH_DISKS.match(instance_type)

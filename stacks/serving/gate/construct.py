@@ -42,6 +42,9 @@ class Gate(Construct):
     The endpoint must be in service, run the configuration that was deployed, and answer golden
     documents with mixtures of the expected number of topics, finite and of sum 1. A rollback is
     never stopped: it may go back to what would not pass today.
+
+    Attributes:
+        passed: The resource that is there once the endpoint has passed.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class Gate(Construct):
             log_group=logs,
             framework_on_event_role=add_logging_role(self, "ProviderRole", logs),
         )
-        resource = CustomResource(
+        self.passed = CustomResource(
             self,
             "Resource",
             resource_type="Custom::EndpointGate",
@@ -105,7 +108,7 @@ class Gate(Construct):
                 "Topics": topics,
             },
         )
-        resource.node.add_dependency(check)  # and with it its permissions
+        self.passed.node.add_dependency(check)  # and with it its permissions
 
     def _build_function(
         self, id: str, handler: str, description: str, **environment: str

@@ -1,7 +1,6 @@
 """Golden documents: read, asked for, and the answers checked; no answer is trusted."""
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 GOLDEN_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 20
+LARGEST = 1e300  # beyond are infinity, and whole numbers that no float can hold
 SUM_TOLERANCE = 1e-3  # mixtures are written as float32 texts
 # A new instance may throttle, or a serverless one start: that is no wrong answer.
 RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8}, read_timeout=65)
@@ -78,7 +78,7 @@ def _problem(mixture: Any, topics: int) -> str | None:
     if not isinstance(mixture, list) or len(mixture) != topics or not mixture:
         size = f"{len(mixture)} numbers" if isinstance(mixture, list) else repr(mixture)[:80]
         return f"has {size}; the model has {topics} topics"
-    if not all(type(share) in (int, float) and math.isfinite(share) for share in mixture):
+    if not all(type(share) in (int, float) and abs(share) < LARGEST for share in mixture):
         return "has what is no finite number"
     if min(mixture) < 0 or abs(sum(mixture) - 1) > SUM_TOLERANCE:
         return f"is no mixture: its sum is {sum(mixture):g}, its least share {min(mixture):g}"
