@@ -1,0 +1,164 @@
+"""What the endpoint's settings do, on an embedded AWS with the real CDK CLI."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.conftest import Cloud, run
+from tests.faults.conftest import change
+
+WORDS = 1000  # of the sample's vocabulary
+
+
+def ask(runtime: Any, endpoint: str) -> list[float]:
+    """The endpoint's mixture of a document with every word once."""
+    body = json.dumps({"instances": [{"features": [1] * WORDS}]})
+    answer = runtime.invoke_endpoint(
+        EndpointName=endpoint, ContentType="application/json", Body=body
+    )
+    (prediction,) = json.load(answer["Body"])["predictions"]
+    mixture: list[float] = prediction["topic_mixture"]
+    return mixture
+
+
+def parameters(cloud: Cloud, path: str) -> dict[str, str]:
+    """The parameters below a path, by their names there."""
+    found = cloud.client("ssm").get_parameters_by_path(Path=path)["Parameters"]
+    return {parameter["Name"].removeprefix(path): parameter["Value"] for parameter in found}
+
+
+def hosted(cloud: Cloud) -> dict[str, list[str]]:
+    """Names of all models, configurations and endpoints."""
+    sagemaker = cloud.client("sagemaker")
+    return {
+        "models": [m["ModelName"] for m in sagemaker.list_models()["Models"]],
+        "configurations": [
+            c["EndpointConfigName"] for c in sagemaker.list_endpoint_configs()["EndpointConfigs"]
+        ],
+        "endpoints": [e["EndpointName"] for e in sagemaker.list_endpoints()["Endpoints"]],
+    }
+
+
+@contextmanager
+def user(cloud: Cloud, policy: str) -> Iterator[Any]:
+    """Makes clients of a user that has a policy and nothing else."""
+    iam = cloud.client("iam")
+    iam.create_user(UserName="reader")
+    iam.attach_user_policy(UserName="reader", PolicyArn=policy)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    session: Any = boto3.session.Session(
+        key["AccessKeyId"], key["SecretAccessKey"], region_name=cloud.environment["AWS_REGION"]
+    )
+    yield lambda service: session.client(
+        service,
+        endpoint_url=cloud.environment["AWS_ENDPOINT_URL"],
+        verify=cloud.environment["AWS_CA_BUNDLE"],
+    )
+    iam.delete_access_key(UserName="reader", AccessKeyId=key["AccessKeyId"])
+    iam.detach_user_policy(UserName="reader", PolicyArn=policy)
+    iam.delete_user(UserName="reader")
+
+
+def denied(call: Any, **request: Any) -> bool:
+    """Whether AWS denies a call."""
+    with pytest.raises(ClientError) as caught:
+        call(**request)
+    return bool(caught.value.response["Error"]["Code"] == "AccessDeniedException")
+
+
+@pytest.mark.e2e
+def test_an_endpoint_sleeps_and_wakes_and_lets_in_whom_its_policy_names(
+    cloud: Cloud, corpus: Path
+) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=sleeper", "-c", "num_topics=5"]
+    outputs = cloud.deployed(*options)
+    awake, jobs = hosted(cloud), cloud.job_names()
+    assert awake["endpoints"] == ["sleeper-dev"]
+    told = {
+        "endpoint-name": "sleeper-dev",
+        "model-artifact": outputs["ModelArtifact"],
+        "fingerprint": outputs["Fingerprint"],
+    }
+    assert parameters(cloud, "/sleeper/dev/") == told
+    with user(cloud, outputs["InvokePolicyArn"]) as client:
+        runtime, sagemaker = client("sagemaker-runtime"), client("sagemaker")
+        assert len(ask(runtime, "sleeper-dev")) == 5
+        other = {"EndpointName": "sleeper-prod", "ContentType": "text/csv", "Body": b""}
+        assert denied(runtime.invoke_endpoint, **other)
+        assert denied(sagemaker.describe_endpoint, EndpointName="sleeper-dev")
+        assert denied(sagemaker.delete_endpoint, EndpointName="sleeper-dev")
+
+    asleep = cloud.deployed(*options, "-c", "endpoint.enabled=false")
+    assert hosted(cloud) == awake | {"endpoints": []}
+    assert parameters(cloud, "/sleeper/dev/") == told
+    assert asleep["ModelArtifact"] == outputs["ModelArtifact"]
+
+    assert cloud.deployed(*options) == outputs
+    assert hosted(cloud) == awake
+    assert cloud.job_names() == jobs, "waking up has trained"
+    assert len(ask(cloud.client("sagemaker-runtime"), "sleeper-dev")) == 5
+    cloud.destroyed(*options)
+
+
+def expecting(topics: int) -> Any:
+    """Let the gate expect another number of topics than the model has."""
+
+    def edit(resources: dict[str, Any]) -> None:
+        (gate,) = [r for r in resources.values() if r["Type"] == "Custom::EndpointGate"]
+        gate["Properties"]["Topics"] = topics
+
+    return edit
+
+
+@pytest.mark.serving
+def test_a_model_that_does_not_pass_its_gate_is_rolled_back(cloud: Cloud, corpus: Path) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=gated"]
+    outputs = cloud.deployed(*options, "-c", "num_topics=5")
+    before = hosted(cloud)
+
+    assembly = cloud.out / "assembly"
+    synth = ["cdk", "synth", "-q", "-o", str(assembly), *options, "-c", "num_topics=3"]
+    assert run(*synth, environment=cloud.environment).returncode == 0
+    change(assembly, "gated-dev-serving", expecting(4))
+    done = cloud.deploy("--app", str(assembly))
+    assert done.returncode == 1
+    assert "The endpoint gated-dev did not pass its gate" in done.stdout, done.stdout
+    assert "its answer to golden document 1 has 3 numbers; the model has 4 topics" in done.stdout
+    assert "UPDATE_ROLLBACK_COMPLETE" in done.stdout
+    assert hosted(cloud) == before
+    assert len(ask(cloud.client("sagemaker-runtime"), "gated-dev")) == 5
+    assert parameters(cloud, "/gated/dev/")["fingerprint"] == outputs["Fingerprint"]
+
+    three = cloud.deployed(*options, "-c", "num_topics=3")
+    assert len(ask(cloud.client("sagemaker-runtime"), "gated-dev")) == 3
+    assert parameters(cloud, "/gated/dev/")["fingerprint"] == three["Fingerprint"]
+    cloud.destroyed(*options)
+
+
+@pytest.mark.serving
+def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
+    cloud: Cloud, corpus: Path
+) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=keyed", "-c", "num_topics=5"]
+    options += ["-c", "encryption_key=create", "-c", "notices=me@example.com"]
+    outputs = cloud.deployed(*options)
+    s3 = cloud.client("s3")
+    for entry in s3.list_objects_v2(Bucket=outputs["BucketName"])["Contents"]:
+        head = s3.head_object(Bucket=outputs["BucketName"], Key=entry["Key"])
+        assert head["ServerSideEncryption"] == "aws:kms", entry["Key"]
+    groups = cloud.client("logs").describe_log_groups()["logGroups"]
+    (key,) = {group["kmsKeyId"] for group in groups if "/Endpoints/" in group["logGroupName"]}
+    topic = cloud.client("sns").get_topic_attributes(TopicArn=outputs["AlarmTopicArn"])
+    assert topic["Attributes"]["KmsMasterKeyId"] in (key, key.rsplit("/", 1)[-1])
+    sagemaker = cloud.client("sagemaker")
+    config = sagemaker.describe_endpoint(EndpointName="keyed-dev")["EndpointConfigName"]
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    assert described["KmsKeyId"] == key
+    assert len(ask(cloud.client("sagemaker-runtime"), "keyed-dev")) == 5
+    cloud.destroyed(*options)
