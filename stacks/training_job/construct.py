@@ -64,6 +64,7 @@ class TrainingJob(Construct):
     Attributes:
         fingerprint: 64 hexadecimal digits.
         model_artifact: The S3 address of the published model, known at synthesis.
+        model_key: Its key in the bucket.
         final_metrics: The job's metrics as `name=value name=value`, or `none`; known when the
             model is there.
         image: The image, for the model that serves the artifact.
@@ -137,7 +138,8 @@ class TrainingJob(Construct):
         if encryption_key is not None:
             encryption_key.grant_encrypt_decrypt(role)
             encryption_key.grant(role, "kms:CreateGrant", "kms:DescribeKey")  # for the volume
-        self.model_artifact = bucket.s3_url_for_object(self._store.model_key(self.fingerprint))
+        self.model_key = self._store.model_key(self.fingerprint)
+        self.model_artifact = bucket.s3_url_for_object(self.model_key)
         # Wait conditions cannot be updated: whatever changes one makes a new one, by its id.
         self._handle = CfnWaitConditionHandle(self, f"Handle{self._wait_id}")
         finish = self._build_finish()
@@ -327,7 +329,7 @@ class TrainingJob(Construct):
                 "NamePrefix": self._name,
                 "Fingerprint": self.fingerprint,
                 "Bucket": self._store.bucket.bucket_name,
-                "Artifact": self._store.model_key(self.fingerprint),
+                "Artifact": self.model_key,
                 "Data": [
                     {
                         "SourceBucket": asset.s3_bucket_name,

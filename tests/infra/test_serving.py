@@ -8,7 +8,9 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from stacks import lda
+from stacks.cost.quantities import items
 from stacks.serving.gate.handlers import during_update
+from stacks.settings import load
 from stacks.training_job.permissions import WILDCARDS
 
 from .conftest import Synthesize, Templates
@@ -164,6 +166,18 @@ class TestGate:
         )
         assert allowed["ReadGoldenDocuments"][0] == "s3:GetObject"
         assert "*" not in allowed["ReadGoldenDocuments"][1]
+
+    def test_with_a_tolerance_answers_are_compared_with_the_model(
+        self, synthesize: Synthesize
+    ) -> None:
+        made = synthesize(**{"endpoint.gate_tolerance": "0.01"})
+        (gate,) = resources(made["serving"], "Custom::EndpointGate").values()
+        assert gate["Properties"]["Tolerance"] == 0.01
+        key = gate["Properties"]["ModelKey"]
+        assert key.endswith("/model.tar.gz")
+        (allowed,) = [s for s in statements(made["serving"]) if s.get("Sid") == "ReadModel"]
+        assert allowed["Action"] == "s3:GetObject"
+        assert json.dumps(allowed["Resource"]).endswith(f'/{key}"]]}}')
 
     def test_parameters_tell_of_a_model_only_when_it_has_passed(self, templates: Templates) -> None:
         (gate,) = resources(templates["serving"], "Custom::EndpointGate")
@@ -397,6 +411,15 @@ class TestWatching:
             period = alarm["Properties"]["Period"]
             span = period * alarm["Properties"]["EvaluationPeriods"]
             assert span <= (604_800 if period >= 3600 else 86_400)
+
+    @pytest.mark.parametrize("settings", [{}, {"updates.wait_seconds": "60"}], ids=["", "wait"])
+    def test_the_bill_counts_the_alarms_there_are(
+        self, synthesize: Synthesize, settings: dict[str, str]
+    ) -> None:
+        chosen = load({"environments": {"dev": {}}} | settings)
+        (alarms,) = [i for i in items(chosen, None, requests=1, request_ms=1) if i.name == "alarms"]
+        made = resources_of(synthesize(**settings)["serving"], "CloudWatch::Alarm")
+        assert alarms.amount == len(made)
 
     def test_the_dashboard_shows_microseconds_as_milliseconds(self, templates: Templates) -> None:
         dashboard = json.dumps(only(templates["serving"], "CloudWatch::Dashboard"))

@@ -11,7 +11,7 @@ ROOMS = {"data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy"},
-    "stacks": {"aws_cdk", "constructs", "pydantic"},
+    "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
 }
 MAY_IMPORT = {
@@ -69,9 +69,18 @@ def test_handlers_need_the_lambda_runtime_and_nothing_else() -> None:
 
 
 def test_stacks_know_the_manifest_of_data_prep_and_nothing_else_of_it() -> None:
+    """But for what all command lines share."""
     for file in files(PROJECT / "stacks"):
         known = {name for name in imports(file) if name.startswith("data_prep")}
-        assert known <= {"data_prep.manifest"}, file
+        shared = {"data_prep.arguments"} if file.name == "__main__.py" else set()
+        assert known <= {"data_prep.manifest"} | shared, file
+
+
+def test_synthesis_asks_aws_nothing() -> None:
+    """Only the prices are asked for, and the functions run elsewhere."""
+    asking = {file for file in files(PROJECT / "stacks") if roots(file) & {"boto3", "botocore"}}
+    outside = {file for file in asking if not set(HANDLERS) & set(file.parents)}
+    assert outside == {PROJECT / "stacks/cost/prices.py"}
 
 
 def test_the_manifest_needs_the_standard_library_alone() -> None:

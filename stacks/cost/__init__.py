@@ -1,0 +1,1 @@
+"""What an environment bills: `quantities` from its settings, `prices` asked of AWS."""

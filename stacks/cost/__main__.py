@@ -1,0 +1,159 @@
+"""The command line: `python -m stacks.cost`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from data_prep.arguments import Parser, whole_from
+from data_prep.manifest import Manifest, ManifestError
+from stacks.cost.prices import CURRENCY, PriceList, find_prices
+from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
+from stacks.settings import SettingsError, load
+
+CDK = Path("cdk.json")
+CACHE = Path("build")
+CENT = Decimal("0.01")
+
+_EXAMPLES = """\
+examples:
+  python -m stacks.cost
+  python -m stacks.cost --env prod --json
+  python -m stacks.cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
+  python -m stacks.cost -c serverless.memory_mb=2048 --requests 50000
+
+Prices are asked of the AWS Price List API, with the credentials of the environment (they need
+pricing:GetProducts), and kept for a week in build/prices-REGION.json. Without an answer quantities
+are printed alone.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what an environment bills; 0 when it is done, 2 when the input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load(_context(options.env, options.context))
+    except (SettingsError, OSError, ValueError) as error:
+        print(f"stacks.cost: {error}", file=sys.stderr)
+        return 2
+    region = settings.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region is None:
+        print(
+            "stacks.cost: no Region to ask prices of: set AWS_REGION, or region in cdk.json",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        corpus = Manifest.load(settings.corpus)
+    except ManifestError as error:
+        corpus = None
+        print(f"stacks.cost: the bucket is left out: {error}", file=sys.stderr)
+    billed = list(items(settings, corpus, requests=options.requests, request_ms=options.request_ms))
+    price_list, problem = find_prices(
+        [item.product for item in billed], region, CACHE / f"prices-{region}.json"
+    )
+    if problem:
+        print(f"stacks.cost: AWS tells no prices: {problem}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
+    else:
+        print("\n".join(_lines(settings.name, region, billed, price_list)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m stacks.cost",
+        description="Print what an environment of cdk.json bills for a month and a training run.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--env", metavar="NAME", help="the environment (default: dev)")
+    parser.add_argument(
+        "-c",
+        "--context",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another value of a setting, as cdk takes it",
+    )
+    parser.add_argument(
+        "--requests",
+        type=whole_from(0),
+        default=100_000,
+        metavar="N",
+        help="requests a month, for a serverless endpoint (default: 100000)",
+    )
+    parser.add_argument(
+        "--request-ms",
+        type=whole_from(1),
+        default=100,
+        metavar="MS",
+        help="milliseconds that one takes (default: 100)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
+    return parser
+
+
+def _context(env: str | None, overrides: Iterable[str]) -> dict[str, Any]:
+    """The CDK's context as `cdk -c` would make it.
+
+    Raises:
+        ValueError: `cdk.json` or an override has not the form it must have.
+        OSError: There is no `cdk.json` here.
+    """
+    context: dict[str, Any] = json.loads(CDK.read_text(encoding="utf-8")).get("context", {})
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ValueError(f"-c {override}: must have the form KEY=VALUE")
+        context[key] = value
+    return context if env is None else context | {"env": env}
+
+
+def _cost(item: Item, price_list: PriceList) -> Decimal | None:
+    price = price_list.prices.get(item.product.usage)
+    return None if price is None else price * Decimal(item.amount / item.divisor)
+
+
+def _lines(name: str, region: str, billed: list[Item], price_list: PriceList) -> Iterable[str]:
+    yield f"{name} in {region}"
+    for per in (MONTH, TRAINING):
+        rows = [item for item in billed if item.per == per]
+        yield f"\n{per}"
+        for item in rows:
+            cost = _cost(item, price_list)
+            told = "no price" if cost is None else f"{cost.quantize(CENT):>10,} {CURRENCY}"
+            yield f"  {item.name:<58} {item.amount:>10,.4g} {item.unit:<8} {told}"
+    if price_list.prices:
+        yield f"\nPrices on demand in {CURRENCY}, from the AWS Price List of {price_list.asked}."
+    yield f"\nLeft out: {LEFT_OUT}."
+
+
+def _report(name: str, region: str, billed: list[Item], price_list: PriceList) -> dict[str, Any]:
+    return {
+        "environment": name,
+        "region": region,
+        "currency": CURRENCY,
+        "prices_of": price_list.asked.isoformat() if price_list.prices else None,
+        "items": [
+            {
+                "name": item.name,
+                "amount": item.amount,
+                "unit": item.unit,
+                "per": item.per,
+                "cost": None if cost is None else float(cost),
+            }
+            for item in billed
+            for cost in [_cost(item, price_list)]
+        ],
+        "left_out": LEFT_OUT,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""How much of what an environment uses, by its settings and its corpus; no prices are known here.
+
+Each item says by which products of the AWS Price List it is billed: those of a service whose usage
+type ends with a text. Sources: the pricing pages of SageMaker AI, S3, CloudWatch and KMS.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from data_prep.manifest import Manifest
+from stacks.settings import Settings
+
+MONTH = "a month"
+TRAINING = "a training run"
+HOURS_A_MONTH = 730  # as AWS counts
+GIGABYTE = 1 << 30
+ALARMS, ROLLBACK_ALARMS = 2, 3  # besides the one of idleness; tests count the templates'
+
+LEFT_OUT = (
+    "taxes, discounts and free tiers; what data capture and old versions add to storage; storage "
+    "volumes of endpoint instances; the alarms that scaling makes for itself; requests to S3; data "
+    "in and out of the endpoint and of AWS; logs, the dashboard, functions, notices and "
+    "parameters, which come to little; a second fleet while an update moves traffic; what a spot "
+    "job saves"
+)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What the AWS Price List calls it.
+
+    Attributes:
+        service: A service code.
+        usage: What the usage type is, after the Region's prefix.
+        field: An attribute to narrow the question by, besides the Region.
+        value: The attribute's value.
+    """
+
+    service: str
+    usage: str
+    field: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """An amount of something that is billed.
+
+    Attributes:
+        name: What it is.
+        amount: How much.
+        unit: Of what.
+        per: `MONTH` or `TRAINING`.
+        product: Where its price is found.
+        divisor: How many of `unit` make one of the price's unit.
+    """
+
+    name: str
+    amount: float
+    unit: str
+    per: str
+    product: Product
+    divisor: float = 1
+
+
+def items(
+    settings: Settings, corpus: Manifest | None, *, requests: int, request_ms: float
+) -> Iterator[Item]:
+    """What is billed for the environment, the largest first as a rule.
+
+    Args:
+        settings: The environment's.
+        corpus: The prepared corpus; None when there is none, and its storage is left out.
+        requests: Requests a month, which a serverless endpoint is billed by.
+        request_ms: Milliseconds that one takes.
+    """
+    if settings.endpoint.enabled:
+        if settings.serverless.memory_mb is None:
+            yield from _instances(settings)
+        else:
+            yield _serverless(settings.serverless.memory_mb, requests, request_ms)
+        yield Item(
+            "alarms",
+            ALARMS
+            + (settings.alarms.idle_hours is not None)
+            + (ROLLBACK_ALARMS if settings.wait_seconds else 0),
+            "alarms",
+            MONTH,
+            Product("AmazonCloudWatch", "CW:AlarmMonitorUsage", "productFamily", "Alarm"),
+        )
+    if settings.encryption_key == "create":
+        yield Item(
+            "the key",
+            1,
+            "keys",
+            MONTH,
+            Product("awskms", "KMS-Keys", "productFamily", "Encryption Key"),
+        )
+    if corpus is not None:
+        parts = [part for part in (corpus.train, corpus.test) if part is not None]
+        model = settings.num_topics * corpus.vocabulary.size * 4  # float32, hardly compressible
+        yield Item(
+            "the bucket: data and one model",
+            (sum(part.bytes for part in parts) + model) / GIGABYTE,
+            "GB",
+            MONTH,
+            Product("AmazonS3", "TimedStorage-ByteHrs", "volumeType", "Standard"),
+        )
+    yield from _training(settings)
+
+
+def _instances(settings: Settings) -> Iterator[Item]:
+    kind = settings.endpoint.instance_type
+    product = Product("AmazonSageMaker", f"Host:{kind}", "instanceName", kind)
+    most = settings.scaling.max_instances
+    if most is None:
+        count = settings.endpoint.instance_count
+        yield Item(f"endpoint: {kind}", count * HOURS_A_MONTH, "hours", MONTH, product)
+        return
+    for word, count in (("at least", settings.scaling.min_instances), ("at most", most)):
+        yield Item(f"endpoint: {kind}, {word}", count * HOURS_A_MONTH, "hours", MONTH, product)
+
+
+def _serverless(memory_mb: int, requests: int, request_ms: float) -> Item:
+    gigabytes = memory_mb // 1024
+    return Item(
+        f"endpoint: serverless of {gigabytes} GB, {requests:,} requests of {request_ms:g} ms",
+        math.ceil(requests * request_ms / 1000),
+        "seconds",
+        MONTH,
+        Product(
+            "AmazonSageMaker", f"ServerlessInf:Mem-{gigabytes}GB", "productFamily", "ML Serverless"
+        ),
+    )
+
+
+def _training(settings: Settings) -> Iterator[Item]:
+    """A job is billed for as long as it takes, which is known only afterwards."""
+    training = settings.training
+    hours = training.max_runtime_minutes / 60
+    kind = training.instance_type
+    yield Item(
+        f"training: {kind}, at most",
+        hours,
+        "hours",
+        TRAINING,
+        Product("AmazonSageMaker", f"Train:{kind}", "instanceName", kind),
+    )
+    yield Item(
+        f"training: volume of {training.volume_gb} GB, at most",
+        training.volume_gb * hours,
+        "GB hours",
+        TRAINING,
+        Product("AmazonSageMaker", "Train:VolumeUsage.gp2", "productFamily", "ML Storage"),
+        divisor=HOURS_A_MONTH,
+    )
