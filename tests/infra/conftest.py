@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,16 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
-@pytest.fixture
-def synthesize(corpus: Path, tmp_path: Path) -> Synthesize:
-    """Templates by stack (`storage`, `training`, `serving`) for settings as `-c` takes them."""
+@pytest.fixture(scope="session")
+def synthesize(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
+    """Templates by stack (`storage`, `training`, `serving`) for settings as `-c` takes them.
 
+    The same settings are synthesized once: tests look at templates and change none.
+    """
+
+    @cache
     def run(*, region: str | None = "us-east-1", **settings: Any) -> Templates:
-        app = App(outdir=str(tmp_path / "cdk.out"), context=flags())
+        app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context=flags())
         context = {"environments": {"dev": {}}, "corpus": str(corpus), **settings}
         env = Environment(account="111122223333" if region else None, region=region)
         add_environment(app, load(context), env)
