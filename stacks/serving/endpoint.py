@@ -4,6 +4,9 @@ Model and configuration can only be replaced, never changed, so CloudFormation n
 name would make the replacement fail. The endpoint keeps its name and is updated in place.
 """
 
+import hashlib
+import json
+
 from aws_cdk import Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -48,16 +51,28 @@ def add_configuration(
     bucket: s3.IBucket,
     key: kms.IKey | None,
 ) -> Configuration:
-    """What an endpoint runs the model on."""
+    """What an endpoint runs the model on.
+
+    SageMaker updates an endpoint to a new configuration alone. So what changes how it is updated
+    makes a new one as well, by its id.
+    """
     key_id = key.key_arn if key else None
     return Configuration(
         stack,
-        "EndpointConfig",
+        f"EndpointConfig{_way_of_updating(settings)}",
         production_variants=[_variant(settings, model)],
         data_capture_config=_capture(settings, bucket, key_id),
         # Of the instances' volumes, which a serverless endpoint has none of.
         kms_key_id=None if settings.is_serverless else key_id,
     )
+
+
+def _way_of_updating(settings: Settings) -> str:
+    """A digest of the endpoint's properties that are about updates; none where it has none."""
+    if not settings.wait_seconds and not settings.scaled:
+        return ""
+    way = [settings.updates.model_dump(), settings.wait_seconds, settings.scaled]
+    return hashlib.sha256(json.dumps(way).encode()).hexdigest()[:8]
 
 
 def _variant(

@@ -4,31 +4,45 @@ While SageMaker updates an endpoint it blocks scaling, in and out, and the endpo
 of instances that it had (`retain_all_variant_properties`): so an update never loses capacity.
 """
 
-from aws_cdk import Duration
+from aws_cdk import Stack
 from aws_cdk import aws_applicationautoscaling as autoscaling
 from aws_cdk import aws_sagemaker as sagemaker
 
 from stacks.serving.metrics import VARIANT
 from stacks.settings import ScalingSettings
 
+Policy = autoscaling.CfnScalingPolicy
+
 
 def add_scaling(
     endpoint: sagemaker.CfnEndpoint, scaling: ScalingSettings, max_instances: int
 ) -> None:
     """Keep the invocations of an instance at a target, between a fewest and a most instances."""
-    target = autoscaling.ScalableTarget(
-        endpoint.stack,
+    stack = Stack.of(endpoint)
+    # Not the CDK's own construct, which makes a role where the service has one of its own.
+    target = autoscaling.CfnScalableTarget(
+        stack,
         "Instances",
-        service_namespace=autoscaling.ServiceNamespace.SAGEMAKER,
+        service_namespace="sagemaker",
         scalable_dimension="sagemaker:variant:DesiredInstanceCount",
         resource_id=f"endpoint/{endpoint.attr_endpoint_name}/variant/{VARIANT}",
         min_capacity=scaling.min_instances,
         max_capacity=max_instances,
     )
-    target.scale_to_track_metric(
-        "Invocations",
-        predefined_metric=autoscaling.PredefinedMetric.SAGEMAKER_VARIANT_INVOCATIONS_PER_INSTANCE,
-        target_value=scaling.invocations_per_minute,
-        scale_in_cooldown=Duration.seconds(scaling.scale_in_seconds),
-        scale_out_cooldown=Duration.seconds(scaling.scale_out_seconds),
+    Policy(
+        stack,
+        "FollowInvocations",
+        policy_name="invocations",
+        policy_type="TargetTrackingScaling",
+        scaling_target_id=target.ref,
+        target_tracking_scaling_policy_configuration=(
+            Policy.TargetTrackingScalingPolicyConfigurationProperty(
+                predefined_metric_specification=Policy.PredefinedMetricSpecificationProperty(
+                    predefined_metric_type="SageMakerVariantInvocationsPerInstance"
+                ),
+                target_value=scaling.invocations_per_minute,
+                scale_in_cooldown=scaling.scale_in_seconds,
+                scale_out_cooldown=scaling.scale_out_seconds,
+            )
+        ),
     )

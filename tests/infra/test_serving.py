@@ -99,17 +99,30 @@ class TestUpdates:
         endpoint = only(made["serving"], "SageMaker::Endpoint")
         rollback = endpoint["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
         alarms = resources(made["serving"], "AWS::CloudWatch::Alarm")
+        (configuration,) = resources(made["serving"], "AWS::SageMaker::EndpointConfig")
         watched = {}
         for reference in rollback:
             alarm = alarms[reference["AlarmName"]["Ref"]]["Properties"]
             assert {
                 "Name": "EndpointConfigName",
-                "Value": {"Fn::GetAtt": ["EndpointConfig", "EndpointConfigName"]},
+                "Value": {"Fn::GetAtt": [configuration, "EndpointConfigName"]},
             } in alarm["Dimensions"]
             assert alarm["TreatMissingData"] == "notBreaching"
             watched[alarm["MetricName"]] = alarm
         assert watched.keys() == {"Invocation5XXErrors", "ModelLatency", "Failed"}
         assert watched["Failed"]["Namespace"] == during_update.NAMESPACE
+
+    @pytest.mark.parametrize(
+        "change", [SCALED, {"updates.wait_seconds": "60"}], ids=["scaling", "wait"]
+    )
+    def test_another_way_of_updating_comes_with_a_configuration_of_its_own(
+        self, templates: Templates, synthesize: Synthesize, change: dict[str, str]
+    ) -> None:
+        """SageMaker does not update an endpoint to the configuration that it has."""
+        kind = "AWS::SageMaker::EndpointConfig"
+        before, after = (resources(t["serving"], kind) for t in (templates, synthesize(**change)))
+        assert not before.keys() & after.keys()
+        assert list(before.values()) == list(after.values())
 
     def test_sagemaker_may_look_at_the_rollback_alarms_alone(self, synthesize: Synthesize) -> None:
         made = synthesize(**TWO, **{"updates.strategy": "canary"})
@@ -341,18 +354,22 @@ class TestKey:
 
 class TestAsleep:
     def test_the_endpoint_and_what_watches_it_go_and_all_else_stays(
-        self, templates: Templates, synthesize: Synthesize
+        self, synthesize: Synthesize
     ) -> None:
-        asleep = synthesize(
-            **{"endpoint.enabled": "false", "updates.wait_seconds": "60"}, **SCALED
-        )["serving"].to_json()
-        awake = templates["serving"].to_json()
+        settings = {**SCALED, "updates.wait_seconds": "60"}
+        asleep = synthesize(**settings, **{"endpoint.enabled": "false"})["serving"].to_json()
+        awake = synthesize(**settings)["serving"].to_json()
         gone = awake["Resources"].keys() - asleep["Resources"].keys()
         kinds = {awake["Resources"][name]["Type"] for name in gone if "Gate" not in name}
-        assert kinds == {"AWS::SageMaker::Endpoint", "AWS::CloudWatch::Alarm"}
-        assert asleep["Resources"].keys() <= awake["Resources"].keys()
-        for kind in ("Model", "EndpointConfig"):
-            assert asleep["Resources"][kind] == awake["Resources"][kind]
+        assert kinds == {
+            "AWS::SageMaker::Endpoint",
+            "AWS::CloudWatch::Alarm",
+            "AWS::ApplicationAutoScaling::ScalableTarget",
+            "AWS::ApplicationAutoScaling::ScalingPolicy",
+        }
+        for name, resource in asleep["Resources"].items():
+            if resource["Type"].startswith("AWS::SageMaker::"):
+                assert resource == awake["Resources"][name]
         assert "EndpointName" not in asleep["Outputs"]
 
     def test_nothing_is_trained_or_forgotten(

@@ -1,6 +1,7 @@
 """What the endpoint's settings do, on an embedded AWS with the real CDK CLI."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,4 +164,66 @@ def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
     described = cloud.client("kms").describe_key(KeyId=key)["KeyMetadata"]
     assert described["Description"] == "Data, models, logs and notices of the topic model"
     assert len(ask(cloud.client("sagemaker-runtime"), "keyed-dev")) == 5
+    cloud.destroyed(*options)
+
+
+ALL = {
+    "endpoint.instance_count": "2",
+    "endpoint.capture_percent": "100",
+    "endpoint.gate_tolerance": "0.001",
+    "updates.strategy": "canary",
+    "updates.step_percent": "50",
+    "updates.wait_seconds": "60",
+    "scaling.min_instances": "2",
+    "scaling.max_instances": "3",
+    "scaling.instance_type": "ml.m4.xlarge",
+}
+
+
+def arm(cloud: Cloud, fault: str, *options: str) -> None:
+    """Arm a fault by its command."""
+    command = [sys.executable, "-m", "local_aws", "fault", "add", fault, *options]
+    assert run(*command, environment=cloud.environment).returncode == 0
+
+
+@pytest.mark.serving
+def test_instances_scale_requests_are_kept_and_a_silent_rollback_fails(
+    cloud: Cloud, corpus: Path
+) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=full"]
+    for key, value in ALL.items():
+        options += ["-c", f"{key}={value}"]
+    outputs = cloud.deployed(*options, "-c", "num_topics=5")
+    (target,) = cloud.client("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="sagemaker"
+    )["ScalableTargets"]
+    assert target["ResourceId"] == "endpoint/full-dev/variant/AllTraffic"
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 3)
+
+    arm(cloud, "endpoint.no-ping")
+    arm(cloud, "endpoint.silent-rollback")
+    done = cloud.deploy(*options, "-c", "num_topics=3")
+    assert done.returncode == 1
+    assert "did not pass its gate: it runs " in done.stdout, done.stdout
+    assert "SageMaker has rolled the update back" in done.stdout
+    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 5
+    assert parameters(cloud, "/full/dev/")["fingerprint"] == outputs["Fingerprint"]
+
+    cloud.deployed(*options, "-c", "num_topics=3")
+    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 3
+    bucket = outputs["BucketName"]
+    found = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="sagemaker/lda-model/capture/")
+    assert found["KeyCount"] > 0
+    cloud.destroyed(*options)
+
+
+@pytest.mark.serving
+def test_a_serverless_endpoint_passes_its_gate_and_answers(cloud: Cloud, corpus: Path) -> None:
+    options = ["-c", f"corpus={corpus}", "-c", "project=less", "-c", "num_topics=5"]
+    options += ["-c", "serverless.memory_mb=2048"]
+    cloud.deployed(*options)
+    described = cloud.client("sagemaker").describe_endpoint(EndpointName="less-dev")
+    (variant,) = described["ProductionVariants"]
+    assert variant["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    assert len(ask(cloud.client("sagemaker-runtime"), "less-dev")) == 5
     cloud.destroyed(*options)
