@@ -11,8 +11,8 @@ from data_prep.arguments import Parser, whole_from
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest
-from data_prep.opening import FORMATS
-from data_prep.reading import Reading
+from data_prep.readers.opening import FORMATS
+from data_prep.readers.reading import Reading
 from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
 
 _EXAMPLES = """\

@@ -11,11 +11,11 @@ from data_prep.files import sync
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.memory import keep_freed_memory
-from data_prep.opening import open_corpus
 from data_prep.parallel import Workers
 from data_prep.parts import TEST, TRAIN, start_early, write_parts
-from data_prep.reading import Reading
-from data_prep.sorting import with_documents_in_order
+from data_prep.readers.opening import open_corpus
+from data_prep.readers.reading import Reading
+from data_prep.readers.sorting import with_documents_in_order
 from data_prep.split import held_out
 
 VOCABULARY = "vocab.txt"

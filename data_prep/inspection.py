@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import Corpus, CorpusError, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.opening import open_corpus
 from data_prep.progress import Progress
-from data_prep.reading import Reading
-from data_prep.sorting import with_documents_in_order
+from data_prep.readers.opening import open_corpus
+from data_prep.readers.reading import Reading
+from data_prep.readers.sorting import with_documents_in_order
 
 _TOP_WORDS = 20
 _MAX_CELLS = 200  # of the heat map, in each direction

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_prep.corpus import CorpusError
-from data_prep.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
+from data_prep.readers.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
 
 MAX_VOCABULARY_BYTES = 1 << 28
 

@@ -10,12 +10,12 @@ from scipy import sparse
 
 from data_prep.corpus import Corpus, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.opening import STANDARD_INPUT, open_corpus
 from data_prep.progress import Progress
-from data_prep.rawtext import count_texts, read_text_file
-from data_prep.reading import Reading
+from data_prep.readers.opening import STANDARD_INPUT, open_corpus
+from data_prep.readers.rawtext import count_texts, read_text_file
+from data_prep.readers.reading import Reading
+from data_prep.readers.sorting import with_documents_in_order
 from data_prep.recordio import MAGIC, RecordIOError, read_blocks
-from data_prep.sorting import with_documents_in_order
 from data_prep.vocabulary import read_vocabulary
 
 _BLOCK_DOCUMENTS = 1 << 12

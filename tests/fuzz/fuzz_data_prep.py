@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from data_prep import lines, npz
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
-from data_prep.reading import Reading
+from data_prep.readers import lines, npz
+from data_prep.readers.reading import Reading
 from data_prep.recordio import RecordIOError, decode, encode, read_matrix
 from data_prep.vocabulary import read_vocabulary
 

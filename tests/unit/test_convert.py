@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from data_prep import lines, recordio
+from data_prep import recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
-from data_prep.reading import Reading
+from data_prep.readers import lines
+from data_prep.readers.reading import Reading
 from data_prep.recordio import read_matrix
 
 FILES = ["golden.json", "manifest.json", "test.recordio", "train.recordio", "vocab.txt"]

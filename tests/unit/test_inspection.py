@@ -6,7 +6,7 @@ import pytest
 from data_prep.corpus import CorpusError
 from data_prep.inspection import Overview, inspect
 from data_prep.plot import plot
-from data_prep.reading import Reading
+from data_prep.readers.reading import Reading
 
 
 @pytest.fixture

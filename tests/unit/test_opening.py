@@ -12,8 +12,8 @@ import pytest
 from scipy import sparse
 
 from data_prep.corpus import Corpus, CorpusError, Log
-from data_prep.opening import STANDARD_INPUT, open_corpus
-from data_prep.reading import Reading
+from data_prep.readers.opening import STANDARD_INPUT, open_corpus
+from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
 
 PAIRS = b"1:2,3:1\n2:10\n"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.rawtext import read_texts
-from data_prep.reading import Reading
+from data_prep.readers.rawtext import read_texts
+from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
 
 

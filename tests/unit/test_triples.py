@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import DTypeLike, NDArray
 from scipy import io, sparse
 
-from data_prep import lines
 from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
-from data_prep.sorting import with_documents_in_order
-from data_prep.triples import Triples
+from data_prep.readers import lines
+from data_prep.readers.sorting import with_documents_in_order
+from data_prep.readers.triples import Triples
 from tests.unit.readers import dense
 
 

@@ -12,9 +12,9 @@ from typing import Any, TextIO
 import numpy as np
 
 from data_prep.arguments import Commands, whole_from
-from data_prep.opening import FORMATS
 from data_prep.progress import Progress
-from data_prep.reading import Reading
+from data_prep.readers.opening import FORMATS
+from data_prep.readers.reading import Reading
 from topics import artifact, client, vocabulary
 from topics.commands.inputs import InputError
 from topics.documents import Documents, from_texts, read_text, with_documents

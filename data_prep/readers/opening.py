@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import IO, cast
 
 from data_prep.corpus import Corpus, CorpusError
-from data_prep.lines import BYTE_ORDER_MARK
-from data_prep.npz import Npz
-from data_prep.pairs import Pairs
 from data_prep.progress import Progress
-from data_prep.rawtext import read_texts
-from data_prep.reading import Reading
-from data_prep.triples import Triples
+from data_prep.readers.lines import BYTE_ORDER_MARK
+from data_prep.readers.npz import Npz
+from data_prep.readers.pairs import Pairs
+from data_prep.readers.rawtext import read_texts
+from data_prep.readers.reading import Reading
+from data_prep.readers.triples import Triples
 from data_prep.vocabulary import read_vocabulary
 
 STANDARD_INPUT = Path("-")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
-from data_prep.entries import check_words, group
+from data_prep.readers.entries import check_words, group
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_SIDE = (1 << 31) - 1

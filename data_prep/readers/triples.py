@@ -14,10 +14,10 @@ from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from data_prep import lines
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
-from data_prep.digits import (
+from data_prep.readers import lines
+from data_prep.readers.digits import (
     MAX_DIGITS,
     are_digits,
     characters_of,
@@ -25,8 +25,8 @@ from data_prep.digits import (
     parse_short,
     within,
 )
-from data_prep.entries import check_words, group
-from data_prep.lines import BLANKS, LineNumbers, decode, parse_number, quote
+from data_prep.readers.entries import check_words, group
+from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_number, quote
 
 MAX_DOCUMENTS = 10**MAX_DIGITS - 1
 MAX_ENTRIES = 10**12

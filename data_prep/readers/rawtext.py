@@ -16,8 +16,8 @@ import numpy as np
 
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import Counts
-from data_prep.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode, quote
-from data_prep.reading import Reading
+from data_prep.readers.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode, quote
+from data_prep.readers.reading import Reading
 from data_prep.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:

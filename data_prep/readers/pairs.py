@@ -14,11 +14,11 @@ from typing import BinaryIO, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep import lines
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts, CountsError
-from data_prep.digits import MAX_DIGITS, are_digits, characters_of, parse, within
-from data_prep.lines import BLANKS, decode, parse_number, quote
+from data_prep.readers import lines
+from data_prep.readers.digits import MAX_DIGITS, are_digits, characters_of, parse, within
+from data_prep.readers.lines import BLANKS, decode, parse_number, quote
 
 
 @dataclass(frozen=True)

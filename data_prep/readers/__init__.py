@@ -1,0 +1,1 @@
+"""Readers of word counts: a module for each kind of file, and what they share."""
