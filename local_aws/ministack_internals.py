@@ -4,6 +4,7 @@ MiniStack keeps services, routes, IAM names and CloudFormation types in registri
 a module can add to before the server starts. The rest of `local_aws` knows none of them.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -16,8 +17,17 @@ from typing import Any
 
 import ministack.app as gateway
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import eventbridge, iam, lambda_svc, s3, sts
-from ministack.services.cloudformation import engine, provisioners, stacks
+from ministack.services import (
+    cloudformation,
+    cloudwatch_logs,
+    eventbridge,
+    iam,
+    lambda_svc,
+    s3,
+    sts,
+)
+from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
+from ministack.services.cloudformation import handlers as requests
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -67,8 +77,10 @@ def install(service: ModuleType) -> None:
     _name_resources(service.resource_of)
     _provision(service.RESOURCE_TYPES)
     _wait_last()
+    _cancel_before_delete()
     _mind_buckets()
     _retry_functions()
+    _keep_deleted_log_groups_away()
 
 
 def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
@@ -148,6 +160,34 @@ def _wait_last() -> None:
     stacks._topological_sort = sort
 
 
+def _cancel_before_delete() -> None:
+    """Let the creation of a stack end before its deletion begins, and its wait conditions at once.
+
+    MiniStack does both side by side: the deletion takes what is there so far, while the creation
+    waits on for hours, and then rolls back a stack that was deleted long ago.
+    """
+    original = requests._delete_stack_async
+    cancelled = {
+        "Status": "FAILURE",
+        "Reason": "Resource creation cancelled",
+        "UniqueId": "DeleteStack",
+    }
+
+    async def delete(name: str, stack_id: str, *options: Any, **more: Any) -> None:
+        while _status(name) in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
+            for (waiting, _), condition in list(wait_conditions._waiting.items()):
+                if waiting == stack_id:
+                    wait_conditions.deliver_signal(condition["token"], cancelled)
+            await asyncio.sleep(0.1)
+        await original(name, stack_id, *options, **more)
+
+    requests._delete_stack_async = delete
+
+
+def _status(stack: str) -> str:
+    return str((cloudformation._stacks.get(stack) or {}).get("StackStatus"))
+
+
 def _mind_buckets() -> None:
     """Give stacks' buckets the tags they ask for, and refuse to delete one that is not empty.
 
@@ -193,6 +233,23 @@ def _retry_functions() -> None:
             original(arn, payload)
 
     eventbridge._dispatch_to_lambda = dispatch
+
+
+def _keep_deleted_log_groups_away() -> None:
+    """Drop what a function says when the log group that it was given is gone.
+
+    MiniStack would make the group anew, whatever the function's role may do, so that a function
+    that still runs when its stack is deleted would leave it behind.
+    """
+    original = lambda_svc._emit_lambda_logs
+
+    def emit(function: dict[str, Any], *details: Any, **more: Any) -> None:
+        config = function.get("config") or function
+        group = (config.get("LoggingConfig") or {}).get("LogGroup")
+        if group is None or group in cloudwatch_logs._log_groups:
+            original(function, *details, **more)
+
+    lambda_svc._emit_lambda_logs = emit
 
 
 def current_scope() -> Scope:

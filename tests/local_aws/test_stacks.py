@@ -1,0 +1,71 @@
+"""What CloudFormation does here as on AWS, though MiniStack alone would not."""
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+from .conftest import Cloud
+
+HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+CONDITION = {
+    "Type": "AWS::CloudFormation::WaitCondition",
+    "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3600"},
+}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
+
+
+def events(cloud: Cloud, stack: str) -> list[str]:
+    """Of the stack's resources, the latest first; `stack` is its id, since its name is gone."""
+    found = cloud.client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    return [f"{event['LogicalResourceId']} {event['ResourceStatus']}" for event in found]
+
+
+def test_a_stack_is_deleted_while_it_waits_and_nothing_comes_after(cloud: Cloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+    template = {"Resources": {"Handle": HANDLE, "Condition": CONDITION}}
+    stack = cloudformation.create_stack(StackName="waits", TemplateBody=json.dumps(template))
+    name = stack["StackId"]
+    wait_for(lambda: "Condition CREATE_IN_PROGRESS" in events(cloud, name))
+    cloudformation.delete_stack(StackName="waits")
+    wait_for(lambda: "waits DELETE_COMPLETE" in events(cloud, name))
+    assert events(cloud, name)[0] == "waits DELETE_COMPLETE"
+    assert "Condition CREATE_FAILED" in events(cloud, name)
+
+
+def test_a_function_does_not_bring_back_the_log_group_that_it_lost(cloud: Cloud) -> None:
+    logs, functions = cloud.client("logs"), cloud.client("lambda")
+    logs.create_log_group(logGroupName="lost")
+    role = cloud.make_role("Logging", service="lambda")
+    functions.create_function(
+        FunctionName="talks",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role,
+        Code={"ZipFile": zipped("index.py", "def handler(*_):\n    print('hello')\n")},
+        LoggingConfig={"LogGroup": "lost"},
+    )
+
+    def groups() -> list[Any]:
+        functions.invoke(FunctionName="talks")
+        return list(logs.describe_log_groups(logGroupNamePrefix="lost")["logGroups"])
+
+    assert len(groups()) == 1
+    assert logs.describe_log_streams(logGroupName="lost")["logStreams"]
+    logs.delete_log_group(logGroupName="lost")
+    assert groups() == []
+
+
+def zipped(name: str, content: str) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(name, content)
+    return archive.getvalue()
