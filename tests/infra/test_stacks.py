@@ -402,13 +402,16 @@ class TestNotices:
         assert detail["TrainingJobStatus"] == ["Completed", "Failed", "Stopped"]
 
     def test_eventbridge_may_use_the_topics_key(self, synthesize: Synthesize) -> None:
-        """Without, it drops every notice and nobody hears why."""
+        """Without, or with a condition, it drops every notice and nobody hears why."""
         training = synthesize(notices="me@example.com")["training"]
         (key,) = resources_of(training, "KMS::Key")
-        assert any(
-            s["Principal"].get("Service") == "events.amazonaws.com" and "kms:Decrypt" in s["Action"]
-            for s in key["Properties"]["KeyPolicy"]["Statement"]
-        )
+        (statement,) = [
+            statement
+            for statement in key["Properties"]["KeyPolicy"]["Statement"]
+            if statement["Principal"].get("Service") == "events.amazonaws.com"
+        ]
+        assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+        assert "Condition" not in statement
 
     def test_the_commit_is_noted_with_the_job(self, synthesize: Synthesize) -> None:
         tags = request(synthesize(commit="abc1234")["training"])["Tags"]
