@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from data_prep.arguments import whole_from
 from local_aws import fault_route, instance
 from local_aws.sagemaker.faults import FAULTS
 
@@ -70,7 +71,8 @@ def _add_fault_command(fault: argparse.ArgumentParser) -> None:
     add = actions.add_parser("add", help="arm a fault")
     add.add_argument("name", choices=FAULTS, metavar="NAME", help="see `fault --help`")
     add.add_argument("--reason", default="injected", help="what the fault says, where it says much")
-    add.add_argument("--times", type=int, default=1, help="how often it strikes (default: 1)")
+    times = "how often it strikes (default: 1)"
+    add.add_argument("--times", type=whole_from(1), default=1, help=times)
     actions.add_parser("list", help="show the faults that are armed")
     actions.add_parser("clear", help="disarm all")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from local_aws.sagemaker.errors import SageMakerError, invalid
 __all__ = ["RESOURCE_TYPES", "handle_request", "resource_of", "shut_down"]
 
 Request = Mapping[str, Any]
+
+logger = logging.getLogger("sagemaker")
 
 # The member that names the resource of a request, and the resource's part of an ARN.
 RESOURCE_NAMES = {
@@ -57,6 +60,7 @@ def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> R
             raise SageMakerError(
                 "UnknownOperationException", f"{operation or path} is not offered here."
             )
+        logger.info("%s", operation)
         request = json.loads(body or b"{}")
         validation.check(operation, request)
         _check_pass_role(here, request, headers)

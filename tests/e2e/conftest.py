@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,6 +81,11 @@ class Cloud:
     def left(self) -> list[str]:
         """What is there now and was not before the test."""
         return [line for line in leftovers.find(self.client) if line not in self._before]
+
+    def calls(self) -> list[str]:
+        """The operations that SageMaker was asked for, from the server's log."""
+        log = Path(self.environment["AWS_CA_BUNDLE"]).with_name("server.log")
+        return re.findall(r" \[sagemaker\] (\w+)$", log.read_text(), re.MULTILINE)
 
     def job_names(self) -> list[str]:
         """All training jobs there ever were."""

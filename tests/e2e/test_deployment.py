@@ -28,12 +28,11 @@ def served_model(cloud: Cloud, endpoint: str) -> str:
     return str(model["PrimaryContainer"]["ModelDataUrl"])
 
 
-def hosted(cloud: Cloud) -> list[str]:
-    """All models and endpoint configurations; a new one has a new name."""
+def tags(cloud: Cloud, job: str) -> dict[str, str]:
+    """The tags of a job."""
     sagemaker = cloud.client("sagemaker")
-    models = [model["ModelName"] for model in sagemaker.list_models()["Models"]]
-    configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
-    return models + [config["EndpointConfigName"] for config in configs]
+    arn = sagemaker.describe_training_job(TrainingJobName=job)["TrainingJobArn"]
+    return {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=arn)["Tags"]}
 
 
 def lineage(cloud: Cloud, outputs: dict[str, str]) -> dict[str, str]:
@@ -43,7 +42,7 @@ def lineage(cloud: Cloud, outputs: dict[str, str]) -> dict[str, str]:
     assert metadata["fingerprint"] == outputs["Fingerprint"]
     assert metadata["metrics"] == outputs["Metrics"]
     assert ":stack/" in metadata["stack-id"]
-    return {name: metadata[name] for name in ("project", "environment", "job")}
+    return {name: metadata[name] for name in ("project", "environment", "commit", "job")}
 
 
 def predict(cloud: Cloud, endpoint: str, corpus: Path, *options: str) -> list[dict[str, Any]]:
@@ -76,7 +75,7 @@ def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -
 
 def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     """One job a model: none for the same inputs again, none for a model that was made before."""
-    options = ["-c", f"corpus={corpus}", "-c", "project=life"]
+    options = ["-c", f"corpus={corpus}", "-c", "project=life", "-c", "commit=0123abc"]
     five = cloud.deployed(*options, "-c", "num_topics=5")
     assert five["EndpointName"] == "life-dev"
     assert served_model(cloud, "life-dev") == five["ModelArtifact"]
@@ -86,13 +85,17 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert all(len(mixture) == 5 for mixture in mixtures)
     assert all(abs(sum(mixture) - 1) < 1e-6 for mixture in mixtures)
     check_predictions(cloud, "life-dev", corpus, five["ModelArtifact"])
-    jobs, made = cloud.job_names(), hosted(cloud)
+    jobs = cloud.job_names()
     assert five["Metrics"].startswith("test:pwll=-")
-    assert lineage(cloud, five) == {"project": "life", "environment": "dev", "job": jobs[0]}
+    of = {"project": "life", "environment": "dev", "commit": "0123abc"}
+    assert lineage(cloud, five) == of | {"job": jobs[0]}
+    assert of.items() <= tags(cloud, jobs[0]).items()
 
+    calls = cloud.calls()
+    assert calls.count("CreateTrainingJob") == len(jobs)
     assert cloud.deployed(*options, "-c", "num_topics=5") == five
-    assert cloud.job_names() == jobs, "an unchanged deployment has trained"
-    assert hosted(cloud) == made, "an unchanged deployment has made something"
+    made = cloud.calls()[len(calls) :]
+    assert [call for call in made if not call.startswith(("Describe", "List"))] == []
 
     three = cloud.deployed(*options, "-c", "num_topics=3")
     assert len(cloud.job_names()) == len(jobs) + 1
@@ -100,8 +103,9 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert served_model(cloud, "life-dev") == three["ModelArtifact"]
     assert len(predict(cloud, "life-dev", corpus)[0]["topic_mixture"]) == 3
 
+    calls = cloud.calls()
     assert cloud.deployed(*options, "-c", "num_topics=5") == five
-    assert len(cloud.job_names()) == len(jobs) + 1, "a model that was there was made again"
+    assert "CreateTrainingJob" not in cloud.calls()[len(calls) :], "a model was made again"
     assert served_model(cloud, "life-dev") == five["ModelArtifact"]
     assert [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)] == mixtures
 

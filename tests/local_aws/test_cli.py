@@ -132,6 +132,12 @@ def test_a_fault_that_there_is_not_is_refused_with_those_there_are() -> None:
     assert "training.hang" in done.stderr
 
 
+def test_a_fault_that_would_never_strike_is_refused() -> None:
+    done = local_aws("fault", "add", "training.fail", "--times", "0")
+    assert done.returncode == 2
+    assert "'0' must be a whole number from 1 on" in done.stderr
+
+
 def test_a_fault_without_an_instance_says_how_to_start_one(tmp_path: Path) -> None:
     done = local_aws("fault", "list", cwd=tmp_path)
     assert done.returncode == 1
