@@ -27,13 +27,15 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
-from constructs import Construct
+from constructs import Construct, DependencyGroup
 
 from stacks.functions import Function, add_log_group, add_logging_role
 from stacks.training_job import permissions
 from stacks.training_job.request import (
     Channel,
     Store,
+    checked_lineage,
+    checked_name,
     checked_tags,
     fingerprint,
     input_data,
@@ -100,7 +102,7 @@ class TrainingJob(Construct):
         Args:
             scope: The stack.
             id: The construct's id.
-            name: What job names begin with; unique in account and Region, at most 40 characters.
+            name: What job names begin with; unique in account and Region, at most 41 characters.
             image: The training image's URI.
             role: The execution role, which reads `PREFIX/data/` and writes `PREFIX/jobs/`.
             bucket: The home of data and models.
@@ -119,17 +121,17 @@ class TrainingJob(Construct):
             network_isolation: Whether the container is kept from any network; SageMaker itself
                 brings the data and takes the model.
             vpc: Where the instance is attached; nowhere when None.
-            subnets: Which of its subnets; all private ones when there are none.
+            subnets: Which of its subnets; all private ones, or else isolated ones, when none.
             security_groups: The instance's; one that lets everything out when there are none.
 
         Raises:
-            TrainingJobError: The job could outlast the longest wait of a deployment, or a tag is
-                not allowed.
+            TrainingJobError: The job could outlast the longest wait of a deployment, or its name or
+                a tag is not allowed.
         """
         super().__init__(scope, id)
         self.image = image
         self.role = role
-        self._name = name
+        self._name = checked_name(name)
         self._store = Store(bucket, prefix)
         self._channels = channels
         self._key = encryption_key
@@ -142,8 +144,9 @@ class TrainingJob(Construct):
         self.model_artifact = bucket.s3_url_for_object(self.model_key)
         # Wait conditions cannot be updated: whatever changes one makes a new one, by its id.
         self._handle = CfnWaitConditionHandle(self, f"Handle{self._wait_id}")
+        self._rules = DependencyGroup()
         finish = self._build_finish()
-        on_end = self.on_state_change("OnEnd", target=targets.LambdaFunction(finish), states=ENDS)
+        self.on_state_change("OnEnd", target=targets.LambdaFunction(finish), states=ENDS)
         request = self._common_request(checked_tags(environment_tags or {}))
         request |= stopping(max_runtime, spot=spot)
         request["HyperParameters"] = dict(hyperparameters)
@@ -157,7 +160,7 @@ class TrainingJob(Construct):
             request["VpcConfig"] = self._attach(vpc, subnets, security_groups)
         resource = self._build_resource(request)
         # Permissions are children of what they are for, and must be there when the job starts.
-        resource.node.add_dependency(on_end, finish, role)
+        resource.node.add_dependency(self._rules, finish, role)
         # Depends on its handle alone, so that it waits before the first signal can come.
         condition = CfnWaitCondition(
             self,
@@ -220,7 +223,7 @@ class TrainingJob(Construct):
         target: events.IRuleTarget | None = None,
         states: Sequence[str] | None = None,
     ) -> events.Rule:
-        """A rule for the changes of this fingerprint's jobs.
+        """A rule for the changes of this fingerprint's jobs, which start when it is there.
 
         Args:
             id: The rule's id.
@@ -230,7 +233,7 @@ class TrainingJob(Construct):
         detail: dict[str, Any] = {"TrainingJobName": events.Match.prefix(f"{self._identity}-")}
         if states is not None:
             detail["TrainingJobStatus"] = list(states)
-        return events.Rule(
+        rule = events.Rule(
             self,
             id,
             description=f"Training jobs of {self._name} for its present inputs",
@@ -241,18 +244,22 @@ class TrainingJob(Construct):
             ),
             targets=[] if target is None else [target],
         )
+        self._rules.add(rule)
+        return rule
 
     def _common_request(self, tags: Mapping[str, str]) -> dict[str, Any]:
         """The CreateTrainingJob request, less its name and what differs from use to use."""
         key = {} if self._key is None else {"KmsKeyId": self._key.key_arn}
         volume_key = {} if self._key is None else {"VolumeKmsKeyId": self._key.key_arn}
-        lineage = {
-            **tags,
-            "fingerprint": self.fingerprint,
-            "image": self.image,
-            "stack-id": Aws.STACK_ID,
-            **{f"data-{name}": channel.sha256 for name, channel in self._channels.items()},
-        }
+        lineage = checked_lineage(
+            {
+                **tags,
+                "fingerprint": self.fingerprint,
+                "image": self.image,
+                "stack-id": Aws.STACK_ID,
+                **{f"data-{name}": channel.sha256 for name, channel in self._channels.items()},
+            }
+        )
         output = self._store.address(f"jobs/{self.fingerprint}")
         return {
             # No MetricDefinitions: the API refuses them for built-in algorithms.
@@ -272,7 +279,7 @@ class TrainingJob(Construct):
     ) -> dict[str, list[str]]:
         groups = list(security_groups) or [ec2.SecurityGroup(self, "SecurityGroup", vpc=vpc)]
         group_ids = [group.security_group_id for group in groups]
-        subnet_ids = [subnet.subnet_id for subnet in subnets or vpc.private_subnets]
+        subnet_ids = [subnet.subnet_id for subnet in subnets or vpc.select_subnets().subnets]
         for statement in permissions.train_in_vpc(Stack.of(self), subnet_ids, group_ids):
             self.role.add_to_principal_policy(statement)
         return {"SecurityGroupIds": group_ids, "Subnets": subnet_ids}
@@ -300,12 +307,17 @@ class TrainingJob(Construct):
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
         data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
         start = self._build_function(
-            "Start", "start", START_TIMEOUT, "Stages the data and starts the training job"
+            "Start",
+            "start",
+            START_TIMEOUT,
+            "Stages the data and starts the training job",
+            WAIT=self._wait_id,
         )
         for statement in permissions.start_job(
             Stack.of(self),
             self._store,
             self._name,
+            self.fingerprint,
             self.role,
             self._channels.values(),
             data.values(),
@@ -340,7 +352,8 @@ class TrainingJob(Construct):
                 ],
                 # As text: CloudFormation would turn the numbers in it into strings.
                 "Request": Stack.of(self).to_json_string(request),
-                # A new handle must bring an Update, which signals it if the model is there.
+                # A new handle must bring an Update, which signals it if the model is there. The
+                # function has the same, and the handle, so it knows what the handle is for.
                 "Wait": self._wait_id,
             },
         )
@@ -364,7 +377,9 @@ class TrainingJob(Construct):
             "Publishes the model of a training job and signals the deployment",
             NAME_PREFIX=self._name,
         )
-        for statement in permissions.conclude_job(Stack.of(self), self._store, self._name):
+        for statement in permissions.conclude_job(
+            Stack.of(self), self._store, self._name, self.fingerprint
+        ):
             finish.add_to_role_policy(statement)
         crashed = self._build_function(
             "Crashed",

@@ -27,15 +27,16 @@ def _arn(stack: Stack, service: str, resource: str) -> str:
     return f"arn:{Aws.PARTITION}:{service}:{stack.region}:{stack.account}:{resource}"
 
 
-def _jobs(stack: Stack, name: str) -> str:
+def _jobs(stack: Stack, name: str, fingerprint: str = "?" * 12) -> str:
     """The jobs of this name alone: a fingerprint's 12 digits and a nonce's 8 follow it."""
-    return _arn(stack, "sagemaker", f"training-job/{name}-{'?' * 12}-{'?' * 8}")
+    return _arn(stack, "sagemaker", f"training-job/{name}-{fingerprint[:12]}-{'?' * 8}")
 
 
 def start_job(
     stack: Stack,
     store: Store,
     name: str,
+    fingerprint: str,
     role: iam.IRole,
     channels: Iterable[Channel],
     data: Iterable[assets.Asset],
@@ -54,15 +55,21 @@ def start_job(
         ),
         iam.PolicyStatement(
             sid="RunJobs",
-            actions=[
-                "sagemaker:AddTags",
-                "sagemaker:CreateTrainingJob",
-                "sagemaker:StopTrainingJob",
-            ],
-            resources=[_jobs(stack, name)],
+            actions=["sagemaker:AddTags", "sagemaker:CreateTrainingJob"],
+            resources=[_jobs(stack, name, fingerprint)],
+        ),
+        iam.PolicyStatement(
+            sid="StopJobs",
+            actions=["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
+            resources=[_jobs(stack, name)],  # of earlier fingerprints, too
         ),
         iam.PolicyStatement(
             sid="FindJobs", actions=["sagemaker:ListTrainingJobs"], resources=["*"]
+        ),
+        iam.PolicyStatement(
+            sid="SeeWhetherStackGoesBack",
+            actions=["cloudformation:DescribeStacks"],
+            resources=[Aws.STACK_ID],
         ),
         iam.PolicyStatement(
             sid="PassExecutionRole",
@@ -70,22 +77,25 @@ def start_job(
             resources=[role.role_arn],
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
-        *conclude_job(stack, store, name),
+        *conclude_job(stack, store, name, fingerprint),
     ]
 
 
-def conclude_job(stack: Stack, store: Store, name: str) -> list[iam.PolicyStatement]:
+def conclude_job(
+    stack: Stack, store: Store, name: str, fingerprint: str
+) -> list[iam.PolicyStatement]:
     """Look at a job that has ended, read its log, and publish its model."""
+    streams = f"log-stream:{name}-{fingerprint[:12]}-*"
     return [
         iam.PolicyStatement(
-            sid="ReadFinishedModels",
+            sid="ReadFinishedModel",
             actions=["s3:GetObject"],
-            resources=[store.arn("jobs/*")],
+            resources=[store.arn(f"jobs/{fingerprint}/*")],
         ),
         iam.PolicyStatement(
-            sid="PublishModels",
+            sid="PublishModel",
             actions=["s3:GetObject", "s3:PutObject"],
-            resources=[store.arn("models/*")],
+            resources=[store.bucket.arn_for_objects(store.model_key(fingerprint))],
         ),
         iam.PolicyStatement(
             sid="FindDataAndModels",
@@ -96,7 +106,7 @@ def conclude_job(stack: Stack, store: Store, name: str) -> list[iam.PolicyStatem
         iam.PolicyStatement(
             sid="LookAtJobs",
             actions=["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"],
-            resources=[_jobs(stack, name)],
+            resources=[_jobs(stack, name, fingerprint)],
         ),
         iam.PolicyStatement(
             sid="FindJobLogs",
@@ -106,7 +116,7 @@ def conclude_job(stack: Stack, store: Store, name: str) -> list[iam.PolicyStatem
         iam.PolicyStatement(
             sid="ReadJobLogs",
             actions=["logs:GetLogEvents"],
-            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:log-stream:{name}-*")],
+            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:{streams}")],
         ),
     ]
 

@@ -8,14 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
 
 # From CreateTrainingJob to the container and from its end to the event, on top of the run time.
 MARGIN = Duration.minutes(20)
 LONGEST_WAIT = Duration.hours(12)
-TAG_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")  # a key of S3's metadata too
-TAG_VALUE = re.compile(r"[ -~]{0,128}")
+NAME = re.compile(r"(?!.{42})[a-zA-Z0-9](-*[a-zA-Z0-9])*")  # and 22 more make a job's 63
+# A tag is metadata of an object too, which knows fewer characters.
+TAG_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
+TAG_VALUE = re.compile(r"[\w.:/=+@ -]{0,128}", re.ASCII)
+OWN_TAGS = re.compile("fingerprint|image|stack-id|awaited-by|job|metrics|data-.*")
+METADATA_BYTES = 2048  # what S3 takes of keys and values
+LATER_BYTES = 600  # of it for the job's name and its metrics
+UNKNOWN_BYTES = 256  # of a value that is known at deployment only, at most
 
 
 class TrainingJobError(ValueError):
@@ -83,6 +89,20 @@ def wait_timeout(max_runtime: Duration) -> Duration:
     return timeout
 
 
+def checked_name(name: str) -> str:
+    """`name`, with which the names of jobs begin.
+
+    Raises:
+        TrainingJobError: SageMaker takes no such names.
+    """
+    if not NAME.fullmatch(name):
+        raise TrainingJobError(
+            f"name is {name!r}; allowed are up to 41 letters, digits and hyphens, a letter or "
+            "digit first and last"
+        )
+    return name
+
+
 def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     """`tags`, which are the model's metadata too.
 
@@ -95,10 +115,33 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
                 f"environment_tags has the key {key!r}; allowed are up to 40 lower-case letters, "
                 "digits and hyphens, a letter first"
             )
+        if OWN_TAGS.fullmatch(key):
+            raise TrainingJobError(
+                f"environment_tags has the key {key!r}, which every job has of its own"
+            )
         if not TAG_VALUE.fullmatch(value):
             raise TrainingJobError(
-                f"environment_tags has {value!r} for {key!r}; allowed are 128 ASCII characters"
+                f"environment_tags has {value!r} for {key!r}; allowed are up to 128 ASCII letters, "
+                "digits, spaces and _.:/=+@-"
             )
+    return tags
+
+
+def checked_lineage(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """All tags of a job, which S3 must take as metadata of its model.
+
+    Raises:
+        TrainingJobError: They are too many.
+    """
+    size = LATER_BYTES + sum(
+        len(key) + (UNKNOWN_BYTES if Token.is_unresolved(value) else len(value))
+        for key, value in tags.items()
+    )
+    if size > METADATA_BYTES:
+        raise TrainingJobError(
+            f"environment_tags and channels make {size} bytes of a model's metadata, job and "
+            f"metrics included; S3 takes {METADATA_BYTES}"
+        )
     return tags
 
 

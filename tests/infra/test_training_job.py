@@ -12,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
+from botocore.session import Session
 
 from stacks.training_job import Channel, TrainingJob, TrainingJobError
 from stacks.training_job.handlers import finish
@@ -99,6 +100,12 @@ def test_in_a_vpc_the_role_may_attach_to_those_subnets_alone(stack: Stack) -> No
     assert resources.count(":security-group/") == 1
 
 
+def test_without_private_subnets_the_isolated_ones_are_taken(stack: Stack) -> None:
+    isolated = ec2.SubnetConfiguration(name="a", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    build(stack, vpc=ec2.Vpc(stack, "Vpc", max_azs=2, subnet_configuration=[isolated]))
+    assert len(request(stack)["VpcConfig"]["Subnets"]) == 2
+
+
 def test_subnets_and_groups_of_the_users_own_are_taken(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
     group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")
@@ -125,6 +132,10 @@ def test_jobs_are_tagged_with_what_they_are_made_of(stack: Stack) -> None:
     [
         ({"Team": "a"}, "environment_tags has the key 'Team'"),
         ({"team": "é"}, "environment_tags has 'é' for 'team'"),
+        ({"team": "a, b"}, "environment_tags has 'a, b' for 'team'"),  # SageMaker takes no comma
+        ({"fingerprint": "a"}, "has the key 'fingerprint', which every job has of its own"),
+        ({"data-train": "a"}, "has the key 'data-train', which every job has of its own"),
+        ({f"tag-{n}": "a" * 128 for n in range(10)}, "make 2[0-9]* bytes .*; S3 takes 2048"),
     ],
 )
 def test_a_tag_that_can_not_be_metadata_is_refused(
@@ -132,6 +143,35 @@ def test_a_tag_that_can_not_be_metadata_is_refused(
 ) -> None:
     with pytest.raises(TrainingJobError, match=problem):
         build(stack, environment_tags=tags)
+
+
+@pytest.mark.parametrize("name", ["a" * 42, "a_b", "a-", ""])
+def test_a_name_with_which_no_jobs_name_can_begin_is_refused(stack: Stack, name: str) -> None:
+    with pytest.raises(TrainingJobError, match=f"name is '{name}'; allowed are up to 41"):
+        build(stack, name=name)
+
+
+def test_the_longest_name_makes_job_names_as_long_as_sagemaker_takes(stack: Stack) -> None:
+    build(stack, name="a" * 41)
+    model = Session().get_service_model("sagemaker")
+    assert (
+        len(f"{'a' * 41}-{'f' * 12}-{'0' * 8}")
+        == model.shape_for("TrainingJobName").metadata["max"]
+    )
+
+
+def test_the_function_knows_which_wait_its_handle_is_for(stack: Stack) -> None:
+    """As the request that it gets does."""
+    build(stack)
+    template = Template.from_stack(stack)
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    (start,) = [
+        f["Properties"]["Environment"]["Variables"]
+        for f in template.find_resources("AWS::Lambda::Function").values()
+        if f["Properties"]["Handler"] == "handlers.start.handler"
+    ]
+    assert start["WAIT"] == resource["Properties"]["Wait"]
+    assert start["WAIT"] in start["WAIT_HANDLE"]["Ref"]
 
 
 def test_metrics_are_those_that_the_function_writes(stack: Stack) -> None:
@@ -157,6 +197,13 @@ def test_a_rule_hears_every_change_of_this_fingerprints_jobs(stack: Stack) -> No
     assert detail == {"TrainingJobName": [{"prefix": prefix}]}
 
 
+def test_a_job_starts_when_all_that_hear_of_it_are_there(stack: Stack) -> None:
+    build(stack).on_state_change("Changes")
+    template = Template.from_stack(stack)
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    assert template.find_resources("AWS::Events::Rule").keys() <= set(resource["DependsOn"])
+
+
 def test_no_signed_url_is_a_property_of_the_custom_resource(stack: Stack) -> None:
     """The CDK's provider logs the properties."""
     build(stack)
@@ -174,20 +221,52 @@ def test_a_crash_of_the_last_function_is_told_to_the_deployment(stack: Stack) ->
     assert "Crashed" in target[0]
 
 
+def _flat(resource: Any) -> str:
+    """A resource of a policy as text, its references in angle brackets."""
+    if isinstance(resource, str):
+        return resource
+    ((kind, value),) = resource.items()
+    parts = value[1] if kind == "Fn::Join" else [f"<{_reference(resource)}>"]
+    return "".join(_flat(part) for part in parts)
+
+
+def wildcards(stack: Stack, fingerprint: str) -> set[tuple[str, str]]:
+    """(action, resource) wherever a resource is not the name of one thing alone."""
+    found = set()
+    for statement in policies(stack):
+        actions, resources = statement["Action"], statement["Resource"]
+        for resource in resources if isinstance(resources, list) else [resources]:
+            text = _flat(resource).replace(fingerprint, "FINGERPRINT")
+            text = text.replace(fingerprint[:12], "FINGERPRINT").removeprefix(
+                "arn:<AWS::Partition>:"
+            )
+            text = re.sub(r"^(\w+):[\w-]*:\d*:", r"\1:", text)
+            text = re.sub(r"^<.*>", "FUNCTION", text)
+            if "*" in text or "?" in text:
+                for action in [actions] if isinstance(actions, str) else actions:
+                    found.add((action, text))
+    return found
+
+
 def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
-    build(stack, vpc=ec2.Vpc(stack, "Vpc"), encryption_key=kms.Key(stack, "Key"))
-    wild = {
-        action
-        for statement in policies(stack)
-        if statement["Resource"] == "*"
-        for action in (
-            [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
-        )
-    }
-    assert wild == WILDCARDS.keys()
+    job = build(
+        stack,
+        name="NAME",
+        prefix="PREFIX",
+        vpc=ec2.Vpc(stack, "Vpc"),
+        encryption_key=kms.Key(stack, "Key"),
+    )
     documented = (Path(__file__).parents[2] / "docs/permissions.md").read_text()
-    for action, reason in WILDCARDS.items():
-        assert re.search(rf"^\| `{action}` \| .* \| {reason} \|$", documented, re.MULTILINE)
+    rows = re.findall(r"^\| (`.+) \| (.+) \| (.+) \| (.+) \|$", documented, re.MULTILINE)
+    listed = {
+        (action, resource.strip("`"))
+        for actions, resource, _, reason in rows
+        for action in re.findall(r"`([^`]+)`", actions)
+        if reason
+    }
+    assert wildcards(stack, job.fingerprint) == listed
+    everything = {action for action, resource in listed if resource == "*"}
+    assert everything == WILDCARDS.keys()
 
 
 def test_the_job_starts_when_its_role_has_its_permissions(stack: Stack) -> None:

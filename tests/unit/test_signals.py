@@ -3,6 +3,7 @@ import logging
 import time
 import urllib.error
 from collections.abc import Iterator
+from http.client import IncompleteRead, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -96,6 +97,28 @@ def test_an_error_of_the_server_is_tried_again_and_then_raised(
 
 
 @pytest.mark.parametrize(
+    "broken", [TimeoutError(), RemoteDisconnected("gone"), IncompleteRead(b"")]
+)
+def test_a_signal_whose_answer_is_lost_is_sent_again(
+    handle: Any, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    """It may have arrived; CloudFormation counts one of a sender."""
+    put, failures = signals._put, [broken]
+    slept: list[float] = []
+
+    def lose(url: str, body: bytes) -> None:
+        put(url, body)
+        if failures:
+            raise failures.pop()
+
+    monkeypatch.setattr(signals, "_put", lose)
+    monkeypatch.setattr(time, "sleep", slept.append)
+    signals.send(handle.url, "job-1")
+    assert [body["UniqueId"] for _, body, _ in handle.received] == ["job-1", "job-1"]
+    assert slept == [2]
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         (
@@ -104,6 +127,8 @@ def test_an_error_of_the_server_is_tried_again_and_then_raised(
         ),
         ("AWS_SECRET_ACCESS_KEY=abc/def", "AWS_SECRET_ACCESS_KEY=***"),
         ('{"password": "abc"}', '{"password": "***"}'),
+        ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("api_key=abc", "api_key=***"),
         ("tokens 5, alpha 0.1", "tokens 5, alpha 0.1"),
         (
             "https://c.aws/home?region=us-east-1#/jobs/a",

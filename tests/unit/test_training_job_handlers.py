@@ -15,6 +15,7 @@ from .training_job_world import (
     FINGERPRINT,
     HANDLE,
     IDENTITY,
+    WAIT,
     SageMaker,
     World,
     error,
@@ -33,6 +34,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("NAME_PREFIX", "topics-dev")
     monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
     monkeypatch.setenv("WAIT_HANDLE", HANDLE)
+    monkeypatch.setenv("WAIT", WAIT)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return world
 
@@ -77,9 +79,12 @@ class TestStart:
         assert len(world.jobs) == 1
         assert world.signals == []
 
-    def test_a_failed_job_is_not_adopted(self, world: World) -> None:
+    def test_a_failed_job_is_not_adopted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         start.handler(event("Create", "request-1"), None)
         world.end(next(iter(world.jobs)), "Failed")
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
         start.handler(event("Create", "request-2"), None)
         assert len(world.jobs) == 2
 
@@ -94,17 +99,80 @@ class TestStart:
         assert world.objects["bucket", ARTIFACT] == f"model of {name}"
         assert world.signals == [(HANDLE, name, None, "none")]
 
-    def test_a_completed_job_that_left_no_model_is_not_adopted(self, world: World) -> None:
+    @pytest.mark.parametrize("status", ["Failed", "Stopped", "Completed"])
+    def test_an_adopted_job_that_failed_is_told_again_and_not_followed_by_another(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> None:
+        """When the request comes twice; a deployment has one job."""
+        start.handler(event("Create", "request-1"), None)
+        (name,) = world.jobs
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
+        start.handler(event("Create", "request-2"), None)
+        world.end(name, status)
+        world.objects = {("staging", "train"): "training data"}  # and no model
+        start.handler(event("Create", "request-2"), None)
+        assert list(world.jobs) == [name]
+        ((handle, sender, failure, _),) = world.signals
+        assert (handle, sender) == ("https://signals/second", name)
+        assert failure is not None
+
+    def test_a_completed_job_that_left_no_model_is_not_adopted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Else no deployment of these inputs would ever succeed again."""
         start.handler(event("Create", "request-1"), None)
         (name,) = world.jobs
         world.end(name, "Completed")
         world.objects = {("staging", "train"): "training data"}
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
         start.handler(event("Create", "request-2"), None)
         assert len(world.jobs) == 2
 
-    def test_a_role_that_sagemaker_does_not_know_yet_is_waited_for(self, world: World) -> None:
-        race = error("ValidationException", "Could not assume role arn:aws:iam::1:role/R.")
+    def test_data_that_is_staged_is_not_copied_again(self, world: World) -> None:
+        world.objects["bucket", "lda/data/1/train"] = "training data"
+        start.handler(event("Create"), None)
+        assert world.copies == []
+
+    def test_data_that_is_gone_is_named_with_what_brings_it_back(self, world: World) -> None:
+        del world.objects["staging", "train"]
+        gone = r"data file s3://staging/train can't be copied .*Not Found.* deploy again"
+        with pytest.raises(start.StartError, match=gone):
+            start.handler(event("Create"), None)
+        assert world.jobs == {}
+
+    def test_a_policy_of_the_functions_own_that_is_not_known_yet_is_waited_for(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It names the data by its digest, so it has changed seconds before."""
+        copied, denials = models.copy, [error("AccessDenied", "no"), error("403", "Forbidden")]
+
+        def copy(*arguments: Any) -> None:
+            if denials:
+                raise denials.pop()
+            copied(*arguments)
+
+        monkeypatch.setattr(models, "copy", copy)
+        start.handler(event("Create"), None)
+        assert world.slept == [1, 2]
+        assert len(world.jobs) == 1
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "Could not assume role arn:aws:iam::1:role/R.",
+            "Access denied to OutputDataConfig S3 bucket: b",
+            "Unauthorized to List objects under S3 URL: s3://b/k",
+            "no identity-based policy allows the s3:ListBucket action",
+            (
+                'No S3 objects found under S3 URL "s3://b/k/" given in input data source. Please '
+                'ensure that the role "arn:aws:iam::1:role/R" has "s3:ListBucket" permissions.'
+            ),
+        ],
+    )
+    def test_a_role_that_sagemaker_does_not_know_yet_is_waited_for(
+        self, world: World, message: str
+    ) -> None:
+        race = error("ValidationException", message)
         world.errors = [race, race]
         start.handler(event("Create"), None)
         assert len(world.jobs) == 1
@@ -117,7 +185,7 @@ class TestStart:
         monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
         with pytest.raises(start.StartError, match=r"Access denied to output bucket b \(tried for"):
             start.handler(event("Create"), None)
-        assert sum(world.slept) <= start.ROLE_RACE_SECONDS
+        assert sum(world.slept) <= start.PERMISSION_SECONDS
 
     def test_a_quota_is_named_with_its_value_and_where_to_ask_for_more(self, world: World) -> None:
         said = (
@@ -152,9 +220,12 @@ class TestStart:
             start.handler(event("Create", "request-2"), None)
         assert world.running(IDENTITY) == []
 
-    def test_a_stopping_job_is_waited_for_and_not_adopted(self, world: World) -> None:
+    def test_a_stopping_job_is_waited_for_and_not_adopted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         start.handler(event("Create", "request-1"), None)
         (stopping,) = world.jobs
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
         world.jobs[stopping]["TrainingJobStatus"] = "Stopping"
         start.handler(event("Create", "request-2"), None)
         assert len(world.jobs) == 2
@@ -185,10 +256,62 @@ class TestStart:
         assert world.copies == [{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"}]
 
     @pytest.mark.usefixtures("world")
-    def test_another_fingerprint_is_another_physical_id(self, world: World) -> None:
+    def test_another_fingerprint_is_another_physical_id(self) -> None:
         """So that CloudFormation deletes the old one after an update, and the new one else."""
         answer = start.handler(event("Update", fingerprint="0" * 64), None)
         assert answer == {"PhysicalResourceId": "topics-dev-000000000000"}
+
+    @pytest.mark.parametrize("status", ["ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"])
+    def test_a_create_that_its_delete_has_overtaken_leaves_no_job(
+        self, world: World, status: str
+    ) -> None:
+        """The Delete found no job, since it had not been started yet."""
+
+        def overtake() -> None:
+            world.stack_status = status
+            start.handler(event("Delete") | {"PhysicalResourceId": "made-up"}, None)
+
+        world.before_create = overtake
+        start.handler(event("Create"), None)
+        assert [job["TrainingJobStatus"] for job in world.jobs.values()] == ["Stopped"]
+
+    def test_an_update_that_goes_back_stops_what_the_cancelled_one_has_started(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """CloudFormation never heard of its id, so it sends no Delete."""
+        start.handler(event("Create"), None)
+        monkeypatch.setenv("WAIT", WAIT.replace("f", "0"))
+        update = event("Update", "request-2", fingerprint="0" * 64, old_fingerprint=FINGERPRINT)
+        world.stack_status = "UPDATE_IN_PROGRESS"  # a late copy of an earlier update stops nothing
+        start.handler(update, None)
+        assert len(world.running(IDENTITY)) == 1
+        world.stack_status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        start.handler(update, None)
+        assert world.running(IDENTITY) == []
+
+    def test_an_update_that_goes_back_succeeds_although_the_job_does_not_stop(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else the rollback itself would fail."""
+
+        def fail(*_: Any) -> None:
+            raise jobs.StopError
+
+        monkeypatch.setattr(jobs, "stop", fail)
+        world.stack_status = "UPDATE_ROLLBACK_IN_PROGRESS"
+        back = event("Update", fingerprint="0" * 64, old_fingerprint=FINGERPRINT)
+        assert start.handler(back, None) == {"PhysicalResourceId": "topics-dev-000000000000"}
+
+    def test_a_request_for_another_wait_neither_trains_nor_signals(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The handle is for another model: it would let a deployment pass that has none yet."""
+        monkeypatch.setenv("WAIT", WAIT.replace("f", "0"))
+        late = event("Create")
+        assert start.handler(late, None) == {"PhysicalResourceId": IDENTITY}
+        world.objects["bucket", ARTIFACT] = "model"
+        start.handler(late, None)
+        assert (world.jobs, world.signals) == ({}, [])
 
     def test_delete_stops_the_running_job_and_waits_for_its_end(self, world: World) -> None:
         start.handler(event("Create"), None)
@@ -208,7 +331,10 @@ class TestStart:
     def test_delete_of_what_never_started_does_nothing(self, world: World) -> None:
         assert start.handler(event("Delete"), None) == {}
 
-    def test_delete_stops_no_job_of_another_fingerprint(self, world: World) -> None:
+    def test_delete_stops_no_job_of_another_fingerprint(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WAIT", WAIT.replace("f", "0"))
         start.handler(event("Create", fingerprint="0" * 64), None)
         start.handler(event("Delete"), None)
         assert [job["TrainingJobStatus"] for job in world.jobs.values()] == ["InProgress"]
@@ -240,6 +366,16 @@ class TestFinish:
         finish.handler(world.end(job, "Completed", FinalMetricDataList=metrics), None)
         assert world.objects["bucket", ARTIFACT] == f"model of {job}"
         assert world.signals == [(HANDLE, job, None, "test:pwll=-7.5")]
+
+    def test_metrics_that_neither_metadata_nor_an_output_can_hold_are_left_out(
+        self, world: World, job: str
+    ) -> None:
+        """S3 takes 2 KB of ASCII, and the output is cut at quotation marks."""
+        names = ["test:pwll", "Güte", 'quo"ted', "two words", *(f"m{n:0>250}" for n in range(40))]
+        metrics = [{"MetricName": name, "Value": -7.5} for name in names]
+        finish.handler(world.end(job, "Completed", FinalMetricDataList=metrics), None)
+        told = world.metadata["bucket", ARTIFACT]["metrics"]
+        assert [pair.partition("=")[0] for pair in told.split()] == ["test:pwll", names[4]]
 
     def test_a_published_model_carries_the_jobs_tags_name_and_metrics(
         self, world: World, job: str
@@ -303,6 +439,16 @@ class TestFinish:
         assert lines[1].endswith(f"region=us-east-1#/jobs/{job}")
         assert lines[2:] == [f"line {number}" for number in range(10, 30)]
         assert ("bucket", ARTIFACT) not in world.objects
+
+    def test_long_reasons_and_lines_leave_place_for_the_last_line(
+        self, world: World, job: str
+    ) -> None:
+        """A signal has 4 KB and is cut at its end, where the cause is."""
+        world.log = [f"{number} {'x' * 500}" for number in range(30)]
+        finish.handler(world.end(job, "Failed", FailureReason="r" * 1024), None)
+        reason = world.signals[0][2] or ""
+        body = signals._body({"Status": "FAILURE", "Reason": reason, "UniqueId": job, "Data": ""})
+        assert json.loads(body)["Reason"].splitlines()[-1].startswith("29 xxx")
 
     def test_a_stopped_job_is_a_failure_although_it_may_have_an_artifact(
         self, world: World, job: str

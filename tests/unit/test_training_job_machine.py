@@ -35,6 +35,8 @@ class Life(RuleBasedStateMachine):
         wanted: That of the deployment that is under way.
         abandoned: Fingerprints whose deployment ended without the Delete that it should bring.
         lost: Whether an event that the deployment needed was dropped.
+        requests: All that CloudFormation ever sent, any of which may come once more.
+        waits: The fingerprint that each handle waits for.
     """
 
     def __init__(self) -> None:
@@ -44,6 +46,8 @@ class Life(RuleBasedStateMachine):
         self.deployed: str | None = None
         self.wanted: str | None = None
         self.request: dict[str, Any] = {}
+        self.requests: list[dict[str, Any]] = []
+        self.waits: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
         self.abandoned: set[str] = set()
         self.lost = False
@@ -57,7 +61,7 @@ class Life(RuleBasedStateMachine):
             mock.patch.dict(os.environ, {"AWS_REGION": "us-east-1", "NAME_PREFIX": "topics-dev"}),
         ):
             self._patches.enter_context(patch)
-        self._use_handle("none")
+        self._use_handle("none", FINGERPRINTS[0])
 
     def teardown(self) -> None:
         self._patches.close()
@@ -65,6 +69,7 @@ class Life(RuleBasedStateMachine):
     def signal(self, handle: str, sender: str, failure: str | None = None, data: str = "") -> None:
         """Take a signal, which must be true when it is sent."""
         fingerprint = next(f for f in FINGERPRINTS if sender.startswith(identity(f)))
+        assert self.waits[handle] == fingerprint, "another model's deployment was signalled"
         if failure is None:
             assert self.is_published(fingerprint), "signalled before the model was there"
         else:
@@ -81,8 +86,11 @@ class Life(RuleBasedStateMachine):
         handle = os.environ["WAIT_HANDLE"]
         return [failure is None for to, _, failure, _ in self.world.signals if to == handle]
 
-    def _use_handle(self, handle: str) -> None:
+    def _use_handle(self, handle: str, fingerprint: str) -> None:
+        """Give the function the handle of a deployment of `fingerprint`."""
+        self.waits[handle] = fingerprint
         os.environ["WAIT_HANDLE"] = handle
+        os.environ["WAIT"] = f"{fingerprint[:12]}4800"
 
     def _send(self, request: dict[str, Any]) -> None:
         """Deliver a request of CloudFormation, which must be answered."""
@@ -100,30 +108,59 @@ class Life(RuleBasedStateMachine):
         for name in running:
             self.events.append({"detail": {"TrainingJobName": name}})
 
-    def _roll_back(self) -> None:
+    def _roll_back(self, *, function_first: bool = True, id_known: bool = True) -> None:
+        """Go back; CloudFormation may have restored the function already, or do so later."""
         wanted, self.wanted = self.wanted, None
         assert wanted is not None
+        self.world.stack_status = "UPDATE_ROLLBACK_IN_PROGRESS"
         if self.deployed is not None:
-            self._use_handle(f"old-{self.count}")
-            self._send(event("Update", f"rollback-{self.count}", self.deployed))
-        if wanted != self.deployed:
+            if function_first:
+                self._use_handle(f"old-{self.count}", self.deployed)
+            self._send(event("Update", f"rollback-{self.count}", self.deployed, wanted))
+            self._use_handle(f"old-{self.count}", self.deployed)
+        if wanted != self.deployed and (id_known or self.deployed is None):
             self._delete(wanted)
+
+    def _begin(self, fingerprint: str) -> None:
+        """Begin a deployment: a new handle, and a request."""
+        self.count += 1
+        self._use_handle(f"handle-{self.count}", fingerprint)
+        self.wanted, self.lost = fingerprint, False
+        self.abandoned.discard(fingerprint)
+        kind = "Create" if self.deployed is None else "Update"
+        self.world.stack_status = f"{kind.upper()}_IN_PROGRESS"
+        self.request = event(kind, f"request-{self.count}", fingerprint, self.deployed)
+        self.requests.append(self.request)
+        self._send(self.request)
 
     @precondition(lambda self: self.wanted is None)
     @rule(fingerprint=st.sampled_from(FINGERPRINTS))
     def deploy(self, fingerprint: str) -> None:
-        """Begin a deployment: a new handle, and a request."""
-        self.count += 1
-        self._use_handle(f"handle-{self.count}")
-        self.wanted, self.lost = fingerprint, False
-        self.abandoned.discard(fingerprint)
-        kind = "Create" if self.deployed is None else "Update"
         jobs_before, trained = len(self.world.jobs), self.is_published(fingerprint)
-        self.request = event(kind, f"request-{self.count}", fingerprint)
-        self._send(self.request)
+        self._begin(fingerprint)
         if trained:
             assert len(self.world.jobs) == jobs_before, "trained a model that is there"
             assert self.outcomes() == [True]
+
+    @precondition(lambda self: self.wanted is None)
+    @rule(fingerprint=st.sampled_from(FINGERPRINTS), function_first=st.booleans())
+    def deploy_and_cancel_before_the_job_is_there(
+        self, fingerprint: str, function_first: bool
+    ) -> None:
+        """The request that goes back overtakes the one that starts the job."""
+
+        def cancel() -> None:
+            self.world.before_create = lambda: None
+            self._roll_back(function_first=function_first, id_known=False)
+
+        self.world.before_create = cancel
+        self._begin(fingerprint)
+        self.world.before_create = lambda: None
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data())
+    def deliver_an_old_request_again(self, data: st.DataObject) -> None:
+        self._send(data.draw(st.sampled_from(self.requests)))
 
     @precondition(lambda self: self.wanted is not None)
     @rule()
@@ -158,14 +195,15 @@ class Life(RuleBasedStateMachine):
             self._roll_back()
             return
         before, self.deployed, self.wanted = self.deployed, self.wanted, None
+        self.world.stack_status = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
         if before not in (None, self.deployed):
             self._delete(before)
 
     @precondition(lambda self: self.wanted is not None and not self.outcomes())
-    @rule()
-    def give_up_waiting(self) -> None:
+    @rule(function_first=st.booleans())
+    def give_up_waiting(self, function_first: bool) -> None:
         """The wait condition's time is up, or the user has cancelled."""
-        self._roll_back()
+        self._roll_back(function_first=function_first)
 
     @precondition(lambda self: self.wanted not in (None, self.deployed))
     @rule()
@@ -174,12 +212,15 @@ class Life(RuleBasedStateMachine):
         assert self.wanted is not None
         self.abandoned.add(self.wanted)
         self.wanted = None
-        self._use_handle(f"old-{self.count}")
+        self.world.stack_status = "UPDATE_ROLLBACK_COMPLETE"
+        if self.deployed is not None:
+            self._use_handle(f"old-{self.count}", self.deployed)
 
     @precondition(lambda self: self.wanted is None and self.deployed is not None)
     @rule()
     def destroy(self) -> None:
         assert self.deployed is not None
+        self.world.stack_status = "DELETE_IN_PROGRESS"
         self._delete(self.deployed)
         self.deployed = None
 

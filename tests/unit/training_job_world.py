@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,6 +13,8 @@ from stacks.training_job.handlers import jobs
 
 FINGERPRINT = "f" * 64
 IDENTITY = "topics-dev-ffffffffffff"
+WAIT = "ffffffffffff4800"
+STACK = "arn:stack"
 ARTIFACT = f"lda/models/{FINGERPRINT}/model.tar.gz"
 HANDLE = "https://signals/handle"
 
@@ -34,9 +36,12 @@ class World:
     log: list[str] = field(default_factory=list)
     copies: list[dict[str, Any]] = field(default_factory=list)  # their extra arguments
     most_running: int = 0  # of one fingerprint at any time
+    stack_status: str = "CREATE_IN_PROGRESS"
+    before_create: Callable[[], None] = lambda: None  # what happens meanwhile
 
     def client(self, service: str, **_: Any) -> Any:
-        return {"s3": S3, "sagemaker": SageMaker, "logs": Logs}[service](self)
+        clients = {"s3": S3, "sagemaker": SageMaker, "logs": Logs, "cloudformation": Stacks}
+        return clients[service](self)
 
     def signal(self, handle: str, sender: str, failure: str | None = None, data: str = "") -> None:
         """Take a signal, as `signals.send` does."""
@@ -76,6 +81,8 @@ class S3:
         key: str,
         ExtraArgs: dict[str, Any],  # noqa: N803
     ) -> None:
+        if (source["Bucket"], source["Key"]) not in self.world.objects:
+            raise error("404", "Not Found")
         self.world.objects[bucket, key] = self.world.objects[source["Bucket"], source["Key"]]
         self.world.metadata[bucket, key] = ExtraArgs.get("Metadata", {})
         self.world.copies.append(ExtraArgs)
@@ -94,6 +101,7 @@ class SageMaker:
     def create_training_job(self, TrainingJobName: str, **request: Any) -> None:  # noqa: N803
         if self.world.errors:
             raise self.world.errors.pop(0)
+        self.world.before_create()
         if TrainingJobName in self.world.jobs:
             raise ResourceInUseError
         self.world.jobs[TrainingJobName] = {
@@ -140,9 +148,18 @@ class SageMaker:
         StatusEquals: str,  # noqa: N803
         **_: str,
     ) -> Iterator[dict[str, Any]]:
-        for name, job in list(self.world.jobs.items()):
+        for name, job in list(self.world.jobs.items())[::-1]:  # newest first, as it is asked for
             if NameContains in name and job["TrainingJobStatus"] == StatusEquals:
                 yield {"TrainingJobSummaries": [{"TrainingJobName": name}]}
+
+
+@dataclass
+class Stacks:
+    world: World
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        assert StackName == STACK
+        return {"Stacks": [{"StackStatus": self.world.stack_status}]}
 
 
 @dataclass
@@ -162,22 +179,36 @@ def error(code: str, message: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
 
 
-def event(kind: str, request_id: str = "request-1", fingerprint: str = FINGERPRINT) -> Any:
+def event(
+    kind: str,
+    request_id: str = "request-1",
+    fingerprint: str = FINGERPRINT,
+    old_fingerprint: str | None = None,
+) -> Any:
+    old = {} if kind != "Update" else {"OldResourceProperties": properties(old_fingerprint)}
     return {
         "RequestType": kind,
         "RequestId": request_id,
+        "StackId": STACK,
         "PhysicalResourceId": f"topics-dev-{fingerprint[:12]}",
-        "ResourceProperties": {
-            "NamePrefix": "topics-dev",
-            "Fingerprint": fingerprint,
-            "Bucket": "bucket",
-            "Artifact": f"lda/models/{fingerprint}/model.tar.gz",
-            "Data": [{"SourceBucket": "staging", "SourceKey": "train", "Key": "lda/data/1/train"}],
-            "Request": json.dumps(
-                {
-                    "OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"},
-                    "Tags": [{"Key": "fingerprint", "Value": fingerprint}],
-                }
-            ),
-        },
+        "ResourceProperties": properties(fingerprint),
+        **old,
+    }
+
+
+def properties(fingerprint: str | None) -> dict[str, Any]:
+    fingerprint = fingerprint or FINGERPRINT
+    return {
+        "NamePrefix": "topics-dev",
+        "Fingerprint": fingerprint,
+        "Bucket": "bucket",
+        "Artifact": f"lda/models/{fingerprint}/model.tar.gz",
+        "Data": [{"SourceBucket": "staging", "SourceKey": "train", "Key": "lda/data/1/train"}],
+        "Request": json.dumps(
+            {
+                "OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"},
+                "Tags": [{"Key": "fingerprint", "Value": fingerprint}],
+            }
+        ),
+        "Wait": f"{fingerprint[:12]}4800",
     }

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import boto3
@@ -33,6 +33,7 @@ STOP_SECONDS = 300  # how long a stopping job may go on uploading
 POLL_SECONDS = 5
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LAST_LINES = 20
+LINE_CHARACTERS = 120  # so that a signal holds the last line, not only the first ones
 ADVICE = {
     "CapacityError": "AWS has no such instance free at present: try again later, or choose "
     "another instance type or Region.",
@@ -51,6 +52,11 @@ def client() -> "SageMakerClient":
 def awaited_by(handle: str) -> dict[str, str]:
     """The tag of a job that the deployment of this wait handle waits for."""
     return {AWAITED_BY: hashlib.sha256(handle.encode()).hexdigest()}
+
+
+def is_awaited(tags: Mapping[str, str], handle: str) -> bool:
+    """Whether the deployment of this wait handle waits for the job with these tags."""
+    return awaited_by(handle).items() <= tags.items()
 
 
 def find(
@@ -113,23 +119,23 @@ def conclude(
     if job["TrainingJobStatus"] in RUNNING:
         logger.info("%s is %s: not an end", name, job["TrainingJobStatus"])
         return None
-    tags = _tags(sagemaker, job["TrainingJobArn"])
-    awaited = tags.pop(AWAITED_BY, None) == awaited_by(handle)[AWAITED_BY]
+    found = tags(sagemaker, job)
     failure, metrics = None, ""
     if job["TrainingJobStatus"] == "Completed":
         try:
-            metrics = models.publish(job, tags)
+            metrics = models.publish(job, {k: v for k, v in found.items() if k != AWAITED_BY})
         except models.ModelError as error:
             failure = f"Training job {name} has completed, but {error}\n{_link(name)}"
     else:
         failure = explain(job)
-    if awaited:
+    if is_awaited(found, handle):
         signals.send(handle, name, failure, metrics)
     return job
 
 
-def _tags(sagemaker: "SageMakerClient", arn: str) -> dict[str, str]:
-    pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+def tags(sagemaker: "SageMakerClient", job: "DescribeTrainingJobResponseTypeDef") -> dict[str, str]:
+    """The tags of a job."""
+    pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=job["TrainingJobArn"])
     return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
 
@@ -158,7 +164,7 @@ def last_lines(name: str) -> list[str]:
     try:
         streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/")
         return [
-            event["message"]
+            event["message"][:LINE_CHARACTERS]
             for stream in streams["logStreams"]
             for event in logs.get_log_events(
                 logGroupName=LOG_GROUP, logStreamName=stream["logStreamName"], limit=LAST_LINES

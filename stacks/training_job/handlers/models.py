@@ -21,6 +21,8 @@ logger.setLevel(logging.INFO)
 # What a job writes: BUCKET, PREFIX and fingerprint of its artifact's address.
 OUTPUT = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<prefix>.+)/jobs/(?P<fingerprint>[0-9a-f]{64})")
 NO_METRICS = "none"
+METRIC = re.compile(r"[\w.:/@-]+", re.ASCII)  # names that metadata and a stack's output can hold
+METRICS_BYTES = 500  # of the 2048 of metadata
 
 
 class ModelError(Exception):
@@ -85,8 +87,14 @@ def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) 
 
 
 def _final_metrics(job: "DescribeTrainingJobResponseTypeDef") -> str:
+    """As `name=value name=value`: as many as metadata has place for."""
     values = {m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])}
-    return " ".join(f"{name}={value}" for name, value in values.items()) or NO_METRICS
+    text = ""
+    for name, value in values.items():
+        longer = f"{text} {name}={value}".lstrip()
+        if METRIC.fullmatch(name) and len(longer) <= METRICS_BYTES:
+            text = longer
+    return text or NO_METRICS
 
 
 def copy(

@@ -1,5 +1,6 @@
 """Signals to a wait condition, by its handle's presigned URL."""
 
+import http.client
 import json
 import logging
 import re
@@ -17,8 +18,8 @@ ATTEMPTS = 4
 SECRET = re.compile(
     r"""(?ix)
     ( x-amz-(?:signature|credential|security-token) | signature | awsaccesskeyid
-    | [\w-]*(?:secret|password|token)[\w-]* )
-    ( ["']? \s* [=:] \s* ["']? )
+    | [\w-]*(?:secret|password|token|api[_-]?key)[\w-]* | authorization )
+    ( ["']? \s* [=:] \s* ["']? (?: (?:basic|bearer) \s+ )? )
     [^\s&"',]+"""
 )
 
@@ -41,7 +42,8 @@ def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -
         data: What the wait condition gives as its attribute `Data`.
 
     Raises:
-        URLError: Nobody answered, or only with errors of the server, however often it was tried.
+        OSError: Nobody answered, or only with errors of the server, however often it was tried.
+        HTTPException: What answered broke off.
     """
     status = "SUCCESS" if failure is None else "FAILURE"
     reason = redact(failure or "the model is published")
@@ -56,7 +58,7 @@ def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -
                     return
                 if attempt == ATTEMPTS:
                     raise
-        except urllib.error.URLError:
+        except (OSError, http.client.HTTPException):  # urllib wraps no failure to read the answer
             if attempt == ATTEMPTS:
                 raise
         else:

@@ -4,6 +4,11 @@ It returns as soon as the job is started; the wait condition holds the deploymen
 stands for the fingerprint, so an update that changes it is a replacement: CloudFormation deletes
 the old id when the update has succeeded, or the new one when it was rolled back, and either way
 the job behind it stops.
+
+CloudFormation may go back while a request is still being handled: it sends the Delete before the
+Create is done (aws/aws-cdk#26139), or for a cancelled Update nothing but the Update that goes back,
+since it knows no new id yet. So whoever has started a job looks afterwards whether it is still
+wanted, and an Update that goes back stops what the one before it has left running.
 """
 
 import hashlib
@@ -12,9 +17,11 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import boto3
 from botocore.exceptions import ClientError
 
 from . import jobs, models, signals
@@ -23,13 +30,26 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
+Answer = TypeVar("Answer")
+
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
 IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id of ours
-ROLE_RACE_SECONDS = 90  # how long a new role may be unknown to SageMaker
-# What SageMaker says of a role that was made, or given its policy, seconds ago.
-ROLE_RACE = re.compile("could not assume role|access denied", re.IGNORECASE)
+FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack that wants its jobs
+PERMISSION_SECONDS = 120  # how long a new role or policy may not be known everywhere
+# What SageMaker says of a role that was made, or given its policy, seconds ago. Of those that
+# Terraform's provider tries again for (internal/service/sagemaker/training_job.go), the ones that
+# a role can cause here; the last is how a role without s3:ListBucket was told in 2021
+# (aws/amazon-sagemaker-examples#2267).
+ROLE_RACE = re.compile(
+    r"""(?ix) could\ not\ assume\ role
+    | access\ denied\ (to|for)
+    | unauthorized\ to\ list\ objects\ under\ s3\ url
+    | no\ identity-based\ policy\ allows
+    | no\ s3\ objects\ found\ under .* has\ "s3:ListBucket"\ permissions
+    """
+)
 QUOTA = re.compile(r"service limit '(?P<name>[^']+)' is (?P<value>\S+)")
 
 
@@ -40,7 +60,7 @@ class StartError(RuntimeError):
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     """Handle one request of CloudFormation, as the CDK's provider passes it on."""
     properties = event["ResourceProperties"]
-    identity = f"{properties['NamePrefix']}-{properties['Fingerprint'][:12]}"
+    identity = _identity(properties)
     sagemaker = jobs.client()
     if event["RequestType"] == "Delete":
         # An id that is not ours stands for a Create whose answer was lost.
@@ -48,13 +68,34 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
         jobs.stop(sagemaker, given if ours else identity)
         return {}
+    if event["RequestType"] == "Update":
+        former = _identity(event["OldResourceProperties"])
+        if former != identity and not _is_wanted(event["StackId"]):
+            _stop_if_possible(sagemaker, former)
+    if properties["Wait"] != os.environ["WAIT"]:
+        # The Update of a rollback, or a late copy of an earlier request. The handle that this
+        # function knows is another deployment's, and nobody waits for this one.
+        logger.info("%s is not what this deployment waits for", identity)
+        return {"PhysicalResourceId": identity}
     try:
         start(sagemaker, properties, identity, event["RequestId"])
+        if not _is_wanted(event["StackId"]):
+            logger.info("the stack goes back: %s is not wanted any more", identity)
+            jobs.stop(sagemaker, identity)
     except Exception:
         # No Delete comes for what failed, so nothing may run on: not even an adopted job.
         _stop_if_possible(sagemaker, identity)
         raise
     return {"PhysicalResourceId": identity}
+
+
+def _identity(properties: Mapping[str, Any]) -> str:
+    return f"{properties['NamePrefix']}-{properties['Fingerprint'][:12]}"
+
+
+def _is_wanted(stack: str) -> bool:
+    (described,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return described["StackStatus"] in FORWARD
 
 
 def start(
@@ -68,19 +109,19 @@ def start(
     )
     if models.exists(bucket, artifact):
         logger.info("%s is trained already", identity)
-        signals.send(handle, identity, data=models.metrics(bucket, artifact))
+        metrics = _patiently(lambda: models.metrics(bucket, artifact), _is_young_policy)
+        signals.send(handle, identity, data=metrics)
         return
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    if job := _adoptable(sagemaker, identity):
+    if job := _adoptable(sagemaker, identity, handle):
         name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
         jobs.conclude(sagemaker, name, handle)  # it may have ended before it was tagged
         return
     for item in properties["Data"]:
-        if not models.exists(bucket, item["Key"]):
-            models.copy((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
+        _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
     request = json.loads(properties["Request"])
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
@@ -94,16 +135,37 @@ def start(
         logger.info("started %s", name)
 
 
+def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
+    """Copy a data file to where jobs read it, unless it is there."""
+    if models.exists(*target):
+        return
+    try:
+        _patiently(lambda: models.copy(source, target), _is_young_policy)
+    except (ClientError, StartError) as error:
+        raise StartError(
+            f"the data file s3://{'/'.join(source)} can't be copied to s3://{'/'.join(target)}: "
+            f"{error}. If it is gone, deploy again: the CDK uploads it"
+        ) from error
+
+
 def _adoptable(
-    sagemaker: "SageMakerClient", identity: str
+    sagemaker: "SageMakerClient", identity: str, handle: str
 ) -> "DescribeTrainingJobResponseTypeDef | None":
-    """A job of an earlier deployment that will bring the model, or has brought it unnoticed."""
+    """A job of an earlier deployment that will bring the model, or has brought it unnoticed.
+
+    Or one that has ended badly for this very deployment, if the request came twice.
+    """
     for name in jobs.find(sagemaker, identity, "InProgress", "Completed"):
         job = sagemaker.describe_training_job(TrainingJobName=name)
         if job["TrainingJobStatus"] == "InProgress" or (
             job["TrainingJobStatus"] == "Completed" and models.left_by(job)
         ):
             return job
+    for status in ("Completed", "Failed", "Stopped"):
+        for name in islice(jobs.find(sagemaker, identity, status), 1):
+            job = sagemaker.describe_training_job(TrainingJobName=name)
+            if jobs.is_awaited(jobs.tags(sagemaker, job), handle):
+                return job
     return None
 
 
@@ -112,24 +174,49 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
 
 
 def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) -> None:
-    deadline = time.monotonic() + ROLE_RACE_SECONDS
+    try:
+        _patiently(
+            lambda: sagemaker.create_training_job(TrainingJobName=name, **request), _is_young_role
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceLimitExceeded":
+            raise
+        raise StartError(_explain_quota(error.response["Error"]["Message"])) from error
+
+
+def _is_young_role(code: str, message: str) -> bool:
+    return code == "ValidationException" and ROLE_RACE.search(message) is not None
+
+
+def _is_young_policy(code: str, _message: str) -> bool:
+    """Of this function's own: it names objects by digest, so it has changed seconds before.
+
+    S3 tells of an absent object with 403, too, to whoever may not list its bucket.
+    """
+    return code in ("403", "AccessDenied")
+
+
+def _patiently(act: Callable[[], Answer], is_young: Callable[[str, str], bool]) -> Answer:
+    """Act, and again while a permission that may be seconds old is missing, for a bounded time.
+
+    Args:
+        act: What may be denied.
+        is_young: Whether the denial, by its code and message, may be for that.
+    """
+    deadline = time.monotonic() + PERMISSION_SECONDS
     pause = 1.0
     while True:
         try:
-            sagemaker.create_training_job(TrainingJobName=name, **request)
+            return act()
         except ClientError as error:
             code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            if code == "ResourceLimitExceeded":
-                raise StartError(_explain_quota(message)) from error
-            if code != "ValidationException" or not ROLE_RACE.search(message):
+            if not is_young(code, message):
                 raise
             if time.monotonic() + pause > deadline:
-                raise StartError(f"{message} (tried for {ROLE_RACE_SECONDS} s)") from error
-            logger.info("waiting for the execution role: %s", message)
-            time.sleep(pause)
-            pause *= 2
-        else:
-            return
+                raise StartError(f"{message} (tried for {PERMISSION_SECONDS} s)") from error
+            logger.info("waiting for a permission: %s", message)
+        time.sleep(pause)
+        pause *= 2
 
 
 def _explain_quota(message: str) -> str:
