@@ -112,7 +112,9 @@ class Lab(Cloud):
             text=True,
         )
 
-    def training(self, command: str, assembly: Path) -> subprocess.CompletedProcess[str]:
+    def training(
+        self, command: str, assembly: Path, *more: str
+    ) -> subprocess.CompletedProcess[str]:
         """Deploy or destroy the training stack alone; it stands first in the assembly."""
         (template,) = assembly.glob("*-training.template.json")
         stack = template.name.removesuffix(".template.json")
@@ -121,7 +123,7 @@ class Lab(Cloud):
             "destroy": ["--force"],
         }[command]
         return run(
-            *("cdk", command, stack, "--exclusively", "--app", str(assembly), *options),
+            *("cdk", command, stack, "--exclusively", "--app", str(assembly), *options, *more),
             environment=self.environment,
         )
 
@@ -131,6 +133,15 @@ class Lab(Cloud):
 
     def outputs(self, name: str) -> dict[str, str]:
         return {o["OutputKey"]: o["OutputValue"] for o in self.stack(name).get("Outputs", [])}
+
+    def remove(self, bucket: str, prefix: str = "", ending: str = "") -> None:
+        """Delete the objects of a bucket whose keys begin and end so; there must be some."""
+        s3 = self.client("s3")
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        keys = [entry["Key"] for entry in found if entry["Key"].endswith(ending)]
+        assert keys
+        for key in keys:
+            s3.delete_object(Bucket=bucket, Key=key)
 
     def running(self) -> list[str]:
         """Jobs that run or are stopping."""

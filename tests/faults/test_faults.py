@@ -1,12 +1,15 @@
 """Each fault on top of a healthy training stack: it fails, says why, and is over."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from .conftest import Edit, Lab, without
+from local_aws import instance
+
+from .conftest import BUCKET, Edit, Lab, without
 
 PROJECT = "faulty"
 STACK = f"{PROJECT}-dev-training"
@@ -85,6 +88,11 @@ FAULTS = [
     ),
     Fault("the event of the end comes twice", ("event.duplicate",)),
     Fault(
+        "the function that starts the job raises",
+        edit=without("sagemaker:ListTrainingJobs", "StartRole"),
+        says="not authorized to perform: sagemaker:ListTrainingJobs",
+    ),
+    Fault(
         "the function of the end raises",
         edit=without("sagemaker:DescribeTrainingJob", "FinishRole"),
         says="the function that publishes its model failed",
@@ -147,9 +155,49 @@ def test_a_fault_fails_alone_or_is_overcome(healthy: Lab, fault: Fault, table: T
 
 @pytest.mark.faults
 def test_going_back_to_earlier_inputs_trains_nothing(healthy: Lab, table: Table) -> None:
-    jobs = healthy.job_names()
+    calls = healthy.calls()
     done = healthy.training("deploy", healthy.assembly(PROJECT))
     assert done.returncode == 0, done.stdout
-    assert healthy.job_names() == jobs
-    assert healthy.outputs(STACK)["Metrics"].startswith("test:pwll=-")
+    made = healthy.calls()[len(calls) :]
+    assert [call for call in made if not call.startswith(("Describe", "List"))] == []
+    before = healthy.outputs(STACK)
+    assert before["Metrics"].startswith("test:pwll=-")
+    longer = healthy.assembly(PROJECT, **{"training.max_runtime_minutes": "90"})
+    done = healthy.training("deploy", longer)
+    assert done.returncode == 0, done.stdout
+    assert healthy.outputs(STACK) == before
+    assert "CreateTrainingJob" not in healthy.calls()[len(calls) :]
+    table.append(("another time limit", "no job; a new wait, which is over at once", ""))
     table.append(("earlier inputs again", "no job; the earlier model and its metric", ""))
+
+
+@pytest.mark.faults
+def test_data_that_is_gone_from_the_bucket_is_staged_again(healthy: Lab, table: Table) -> None:
+    healthy.remove(BUCKET, f"lda/{PROJECT}/data/")
+    done = healthy.training("deploy", healthy.assembly(PROJECT, revision="staged again"))
+    assert done.returncode == 0, done.stdout
+    table.append(("the training data was deleted from the bucket before", "overcome", ""))
+
+
+@pytest.mark.faults
+def test_data_that_is_gone_from_the_staging_bucket_is_named(lab: Lab, table: Table) -> None:
+    """Between the CLI's upload and the job's start; here the upload is left out."""
+    project, stack = "unstaged", "unstaged-dev-training"
+    good, faulty = lab.assembly(project), lab.assembly(project)
+    listed = faulty / f"{stack}.assets.json"
+    assets = json.loads(listed.read_text())
+    files = {k: f for k, f in assets["files"].items() if ".recordio" not in f["source"]["path"]}
+    assert len(files) < len(assets["files"])
+    listed.write_text(json.dumps(assets | {"files": files}))
+    lab.remove(f"cdk-hnb659fds-assets-{instance.ACCOUNT}-{instance.REGION}", ending=".recordio")
+    done = lab.training("deploy", faulty)
+    assert done.returncode == 1
+    says = "If it is gone, deploy again: the CDK uploads it"
+    assert says in " ".join(done.stdout.split()), done.stdout
+    assert lab.stack(stack)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert lab.running() == []
+    done = lab.training("deploy", good)
+    assert done.returncode == 0, done.stdout
+    row = ("the training data is gone from the CDK's staging bucket", "fails, rolled back")
+    table.append((*row, f"`{says}`"))
+    assert lab.training("destroy", good).returncode == 0

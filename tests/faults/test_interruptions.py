@@ -1,12 +1,12 @@
 """What users and other deployments do while a job runs."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
+
+from local_aws import leftovers
 
 from .conftest import COMMAND_SECONDS, Lab
 
@@ -29,22 +29,66 @@ def finished(deployment: subprocess.Popen[str]) -> str:
     return output
 
 
-def test_an_interrupted_cli_leaves_a_deployment_that_the_next_one_finds(
+def test_a_deployment_whose_cli_was_killed_goes_on_and_the_next_one_waits_for_it(
     lab: Lab, table: Table
 ) -> None:
-    assembly = lab.assembly("interrupted")
-    lab.arm("training.hang")
+    assembly, jobs = lab.assembly("interrupted"), len(lab.job_names())
     first = lab.deploying(assembly)
     wait_for(lab.running)
-    os.kill(first.pid, signal.SIGINT)
+    first.kill()
     first.communicate(timeout=COMMAND_SECONDS)
-    (name,) = lab.running()
-    lab.client("sagemaker").stop_training_job(TrainingJobName=name)
-    wait_for(lambda: lab.stack("interrupted-dev-training")["StackStatus"] == "ROLLBACK_COMPLETE")
-    assert lab.running() == []
     done = lab.training("deploy", assembly)
     assert done.returncode == 0, done.stdout
-    table.append(("the CLI is interrupted while the job runs", "the next deployment succeeds", ""))
+    assert lab.stack("interrupted-dev-training")["StackStatus"] == "CREATE_COMPLETE"
+    assert len(lab.job_names()) == jobs + 1
+    table.append(("the CLI is killed while the job runs", "the next deployment waits for it", ""))
+    assert lab.training("destroy", assembly).returncode == 0
+
+
+def test_a_failed_stack_that_was_not_rolled_back_can_be_mended(lab: Lab, table: Table) -> None:
+    """With other inputs as it is, with the same ones after its rollback.
+
+    Its wait handle has the failure in it, and only other inputs or a rollback bring a new one.
+    """
+    project, stack = "kept", "kept-dev-training"
+    five, three = lab.assembly(project), lab.assembly(project, num_topics="3")
+    for fails, status in ((five, "CREATE_FAILED"), (three, "UPDATE_FAILED")):
+        lab.arm("training.fail", "--reason", "bad data")
+        done = lab.training("deploy", fails, "--no-rollback")
+        assert done.returncode == 1
+        assert "AlgorithmError: bad data" in done.stdout, done.stdout
+        assert lab.stack(stack)["StackStatus"] == status
+        assert lab.running() == []
+        good = lab.assembly(project, num_topics="4") if fails is five else fails
+        how = "--no-rollback" if fails is five else "--force"
+        done = lab.training("deploy", good, how)
+        assert done.returncode == 0, done.stdout
+        assert lab.outputs(stack)["Metrics"].startswith("test:pwll=-")
+    table.append(
+        (
+            "the algorithm fails in `cdk deploy --no-rollback`",
+            "fails and stays; goes on with other inputs, or rolled back (`--force`) with the same",
+            "`ended as Failed: AlgorithmError: bad data`",
+        )
+    )
+    assert lab.training("destroy", three).returncode == 0
+
+
+def test_a_stack_that_is_deleted_while_its_job_runs_leaves_nothing(lab: Lab, table: Table) -> None:
+    """By CloudFormation itself: nobody has waited for the deployment's end."""
+    stack, before = "deleted-dev-training", leftovers.find(lab.client)
+    assembly = lab.assembly("deleted")
+    lab.arm("training.hang")
+    deployment = lab.deploying(assembly)
+    wait_for(lab.running)
+    lab.client("cloudformation").delete_stack(StackName=stack)
+    deployment.communicate(timeout=COMMAND_SECONDS)
+    wait_for(lambda: leftovers.find(lab.client) == before)
+    done = lab.training("deploy", assembly)
+    assert done.returncode == 0, done.stdout
+    table.append(
+        ("the stack is deleted while the job runs", "the job is stopped and nothing is left", "")
+    )
     assert lab.training("destroy", assembly).returncode == 0
 
 
