@@ -140,6 +140,15 @@ class TrainingJob(Construct):
         if encryption_key is not None:
             encryption_key.grant_encrypt_decrypt(role)
             encryption_key.grant(role, "kms:CreateGrant", "kms:DescribeKey")  # for the volume
+        self._lineage = checked_lineage(
+            {
+                **checked_tags(environment_tags or {}),
+                "fingerprint": self.fingerprint,
+                "image": image,
+                "stack-id": Aws.STACK_ID,
+                **{f"data-{name}": channel.sha256 for name, channel in channels.items()},
+            }
+        )
         self.model_key = self._store.model_key(self.fingerprint)
         self.model_artifact = bucket.s3_url_for_object(self.model_key)
         # Wait conditions cannot be updated: whatever changes one makes a new one, by its id.
@@ -147,7 +156,7 @@ class TrainingJob(Construct):
         self._rules = DependencyGroup()
         finish = self._build_finish()
         self.on_state_change("OnEnd", target=targets.LambdaFunction(finish), states=ENDS)
-        request = self._common_request(checked_tags(environment_tags or {}))
+        request = self._common_request()
         request |= stopping(max_runtime, spot=spot)
         request["HyperParameters"] = dict(hyperparameters)
         request["ResourceConfig"] |= {
@@ -247,19 +256,10 @@ class TrainingJob(Construct):
         self._rules.add(rule)
         return rule
 
-    def _common_request(self, tags: Mapping[str, str]) -> dict[str, Any]:
+    def _common_request(self) -> dict[str, Any]:
         """The CreateTrainingJob request, less its name and what differs from use to use."""
         key = {} if self._key is None else {"KmsKeyId": self._key.key_arn}
         volume_key = {} if self._key is None else {"VolumeKmsKeyId": self._key.key_arn}
-        lineage = checked_lineage(
-            {
-                **tags,
-                "fingerprint": self.fingerprint,
-                "image": self.image,
-                "stack-id": Aws.STACK_ID,
-                **{f"data-{name}": channel.sha256 for name, channel in self._channels.items()},
-            }
-        )
         output = self._store.address(f"jobs/{self.fingerprint}")
         return {
             # No MetricDefinitions: the API refuses them for built-in algorithms.
@@ -268,7 +268,7 @@ class TrainingJob(Construct):
             "OutputDataConfig": {"S3OutputPath": output, **key},
             "ResourceConfig": {"InstanceCount": 1, **volume_key},
             "RoleArn": self.role.role_arn,
-            "Tags": [{"Key": key, "Value": value} for key, value in lineage.items()],
+            "Tags": [{"Key": key, "Value": value} for key, value in self._lineage.items()],
         }
 
     def _attach(
@@ -298,7 +298,11 @@ class TrainingJob(Construct):
             handler=f"handlers.{handler}.handler",
             timeout=timeout,
             # Not as a property of the custom resource: the CDK's provider logs those.
-            environment={"WAIT_HANDLE": self._handle.ref, **environment},
+            environment={
+                "WAIT_HANDLE": self._handle.ref,
+                "LINEAGE": " ".join(sorted(self._lineage)),
+                **environment,
+            },
         )
         if self._key is not None:
             self._key.grant_encrypt_decrypt(function)

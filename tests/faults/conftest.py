@@ -100,7 +100,7 @@ class Lab(Cloud):
         assert done.returncode == 0, done.stdout
 
     def deploying(self, assembly: Path) -> subprocess.Popen[str]:
-        """A deployment that goes on beside the test."""
+        """A deployment that goes on beside the test, and leads a process group of its own."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         arguments = ["deploy", "--all", "--app", str(assembly), "--require-approval", "never"]
         return subprocess.Popen(
@@ -110,6 +110,7 @@ class Lab(Cloud):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            start_new_session=True,
         )
 
     def training(

@@ -1,5 +1,7 @@
 """What users and other deployments do while a job runs."""
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -35,7 +37,7 @@ def test_a_deployment_whose_cli_was_killed_goes_on_and_the_next_one_waits_for_it
     assembly, jobs = lab.assembly("interrupted"), len(lab.job_names())
     first = lab.deploying(assembly)
     wait_for(lab.running)
-    first.kill()
+    os.killpg(first.pid, signal.SIGKILL)
     first.communicate(timeout=COMMAND_SECONDS)
     done = lab.training("deploy", assembly)
     assert done.returncode == 0, done.stdout

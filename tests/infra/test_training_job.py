@@ -114,7 +114,7 @@ def test_subnets_and_groups_of_the_users_own_are_taken(stack: Stack) -> None:
     assert len(request(stack)["VpcConfig"]["Subnets"]) == 1
 
 
-def test_jobs_are_tagged_with_what_they_are_made_of(stack: Stack) -> None:
+def test_jobs_are_tagged_with_what_they_are_made_of_and_models_too(stack: Stack) -> None:
     job = build(stack, environment_tags={"environment": "dev", "commit": "abc1234"})
     tags = {tag["Key"]: tag["Value"] for tag in request(stack)["Tags"]}
     assert tags == {
@@ -125,6 +125,12 @@ def test_jobs_are_tagged_with_what_they_are_made_of(stack: Stack) -> None:
         "image": "image",
         "stack-id": "AWS::StackId",
     }
+    functions = Template.from_stack(stack).find_resources("AWS::Lambda::Function").values()
+    (finish_function,) = [
+        f for f in functions if f["Properties"]["Handler"] == "handlers.finish.handler"
+    ]
+    lineage = finish_function["Properties"]["Environment"]["Variables"]["LINEAGE"]
+    assert lineage.split() == sorted(tags)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ class Life(RuleBasedStateMachine):
             mock.patch.object(boto3, "client", self.world.client),
             mock.patch.object(signals, "send", self.signal),
             mock.patch.object(time, "sleep"),
-            mock.patch.dict(os.environ, {"AWS_REGION": "us-east-1", "NAME_PREFIX": "topics-dev"}),
+            mock.patch.dict(
+                os.environ, {"AWS_REGION": "us-east-1", "NAME_PREFIX": "topics-dev", "LINEAGE": ""}
+            ),
         ):
             self._patches.enter_context(patch)
         self._use_handle("none", FINGERPRINTS[0])

@@ -76,13 +76,18 @@ def find(
                     yield job["TrainingJobName"]
 
 
-def stop(sagemaker: "SageMakerClient", identity: str) -> None:
+def stop(sagemaker: "SageMakerClient", identity: str, *known: str) -> None:
     """Stop every job of an identity and wait for its end, since it uploads until then.
+
+    Args:
+        sagemaker: The client.
+        identity: The identity.
+        *known: Jobs of it that a list may not have yet.
 
     Raises:
         StopError: A job runs on after `STOP_SECONDS`.
     """
-    for name in list(find(sagemaker, identity, "InProgress")):
+    for name in {*known, *find(sagemaker, identity, "InProgress")}:
         logger.info("stopping %s", name)
         try:
             sagemaker.stop_training_job(TrainingJobName=name)
@@ -90,7 +95,7 @@ def stop(sagemaker: "SageMakerClient", identity: str) -> None:
             # It ended by itself in the meantime.
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
-    wait_for_end(sagemaker, list(find(sagemaker, identity, "InProgress", "Stopping")))
+    wait_for_end(sagemaker, [*known, *find(sagemaker, identity, "InProgress", "Stopping")])
 
 
 def wait_for_end(sagemaker: "SageMakerClient", names: list[str]) -> None:
@@ -123,7 +128,7 @@ def conclude(
     failure, metrics = None, ""
     if job["TrainingJobStatus"] == "Completed":
         try:
-            metrics = models.publish(job, {k: v for k, v in found.items() if k != AWAITED_BY})
+            metrics = models.publish(job, found)
         except models.ModelError as error:
             failure = f"Training job {name} has completed, but {error}\n{_link(name)}"
     else:

@@ -1,7 +1,8 @@
 """Published models: a job's artifact is copied to the address that its fingerprint gives.
 
-What the job is tagged with goes along as the object's metadata, and so do its metrics: they are
-known for as long as the model is there, whatever becomes of the job.
+What the construct has tagged the job with goes along as the object's metadata, and so do its
+metrics: they are known for as long as the model is there, whatever becomes of the job. Tags of
+others do not: accounts have functions that tag all there is, with what no metadata can be.
 """
 
 import logging
@@ -61,7 +62,7 @@ def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) 
 
     Args:
         job: The job, as SageMaker describes it.
-        tags: Its tags, which become the model's metadata.
+        tags: Its tags. Those that `LINEAGE` names become the model's metadata.
 
     Returns:
         The published model's metrics.
@@ -78,10 +79,11 @@ def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) 
         if not left_by(job):
             address = job["ModelArtifacts"]["S3ModelArtifacts"]
             raise ModelError(f"the job has left no model at {address}")
+        lineage = {name: tags[name] for name in os.environ["LINEAGE"].split() if name in tags}
         copy(
             _artifact(job),
             (bucket, key),
-            {**tags, "job": job["TrainingJobName"], "metrics": _final_metrics(job)},
+            {**lineage, "job": job["TrainingJobName"], "metrics": _final_metrics(job)},
         )
     return metrics(bucket, key)
 

@@ -38,6 +38,7 @@ logger.setLevel(logging.INFO)
 IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id of ours
 FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack that wants its jobs
 PERMISSION_SECONDS = 120  # how long a new role or policy may not be known everywhere
+LONGEST_PAUSE_SECONDS = 10
 # What SageMaker says of a role that was made, or given its policy, seconds ago. Of those that
 # Terraform's provider tries again for (internal/service/sagemaker/training_job.go), the ones that
 # a role can cause here; the last is how a role without s3:ListBucket was told in 2021
@@ -78,10 +79,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         logger.info("%s is not what this deployment waits for", identity)
         return {"PhysicalResourceId": identity}
     try:
-        start(sagemaker, properties, identity, event["RequestId"])
+        names = start(sagemaker, properties, identity, event["RequestId"])
         if not _is_wanted(event["StackId"]):
             logger.info("the stack goes back: %s is not wanted any more", identity)
-            jobs.stop(sagemaker, identity)
+            jobs.stop(sagemaker, identity, *names)
     except Exception:
         # No Delete comes for what failed, so nothing may run on: not even an adopted job.
         _stop_if_possible(sagemaker, identity)
@@ -100,8 +101,12 @@ def _is_wanted(stack: str) -> bool:
 
 def start(
     sagemaker: "SageMakerClient", properties: Mapping[str, Any], identity: str, request_id: str
-) -> None:
-    """Start the job unless its model is published, or a job of its fingerprint runs or is done."""
+) -> list[str]:
+    """Start the job unless its model is published, or a job of its fingerprint runs or is done.
+
+    Returns:
+        The name of the job that was started, which a list may not have yet.
+    """
     handle, bucket, artifact = (
         os.environ["WAIT_HANDLE"],
         properties["Bucket"],
@@ -111,7 +116,7 @@ def start(
         logger.info("%s is trained already", identity)
         metrics = _patiently(lambda: models.metrics(bucket, artifact), _is_young_policy)
         signals.send(handle, identity, data=metrics)
-        return
+        return []
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
     if job := _adoptable(sagemaker, identity, handle):
@@ -119,7 +124,7 @@ def start(
         logger.info("adopting %s", name)
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
         jobs.conclude(sagemaker, name, handle)  # it may have ended before it was tagged
-        return
+        return []
     for item in properties["Data"]:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
     request = json.loads(properties["Request"])
@@ -133,6 +138,7 @@ def start(
         jobs.conclude(sagemaker, name, handle)
     else:
         logger.info("started %s", name)
+    return [name]
 
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
@@ -216,7 +222,7 @@ def _patiently(act: Callable[[], Answer], is_young: Callable[[str, str], bool]) 
                 raise StartError(f"{message} (tried for {PERMISSION_SECONDS} s)") from error
             logger.info("waiting for a permission: %s", message)
         time.sleep(pause)
-        pause *= 2
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def _explain_quota(message: str) -> str:
