@@ -31,19 +31,22 @@ def finished(deployment: subprocess.Popen[str]) -> str:
     return output
 
 
-def test_a_deployment_whose_cli_was_killed_goes_on_and_the_next_one_waits_for_it(
-    lab: Lab, table: Table
-) -> None:
+def test_a_deployment_goes_on_when_its_cli_is_killed(lab: Lab, table: Table) -> None:
+    """Meanwhile the CLI, which compares templates, takes the stack for done."""
     assembly, jobs = lab.assembly("interrupted"), len(lab.job_names())
     first = lab.deploying(assembly)
     wait_for(lab.running)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate(timeout=COMMAND_SECONDS)
-    done = lab.training("deploy", assembly)
-    assert done.returncode == 0, done.stdout
-    assert lab.stack("interrupted-dev-training")["StackStatus"] == "CREATE_COMPLETE"
+    stack = "interrupted-dev-training"
+    for _ in range(2):
+        done = lab.training("deploy", assembly)
+        assert done.returncode == 0, done.stdout
+        assert "(no changes)" in done.stdout
+        wait_for(lambda: lab.stack(stack)["StackStatus"] == "CREATE_COMPLETE")
+    assert lab.outputs(stack)["Metrics"].startswith("test:pwll=-")
     assert len(lab.job_names()) == jobs + 1
-    table.append(("the CLI is killed while the job runs", "the next deployment waits for it", ""))
+    table.append(("the CLI is killed while the job runs", "the deployment goes on", ""))
     assert lab.training("destroy", assembly).returncode == 0
 
 

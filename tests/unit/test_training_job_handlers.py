@@ -15,6 +15,7 @@ from .training_job_world import (
     FINGERPRINT,
     HANDLE,
     IDENTITY,
+    S3,
     WAIT,
     SageMaker,
     World,
@@ -156,17 +157,21 @@ class TestStart:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It names the data by its digest, so it has changed seconds before."""
-        copied, denials = models.copy, [error("AccessDenied", "no"), error("403", "Forbidden")]
+        head, denials = S3.head_object, [error("AccessDenied", "no"), error("403", "Forbidden")]
 
-        def copy(*arguments: Any) -> None:
+        def head_object(*arguments: Any, **request: Any) -> Any:
             if denials:
                 raise denials.pop()
-            copied(*arguments)
+            return head(*arguments, **request)
 
-        monkeypatch.setattr(models, "copy", copy)
+        monkeypatch.setattr(S3, "head_object", head_object)
         start.handler(event("Create"), None)
         assert world.slept == [1, 2]
         assert len(world.jobs) == 1
+        world.objects["bucket", ARTIFACT] = "model"
+        denials.append(error("403", "Forbidden"))
+        start.handler(event("Update"), None)
+        assert world.signals == [(HANDLE, IDENTITY, None, "none")]
 
     @pytest.mark.parametrize(
         "message",
@@ -212,8 +217,9 @@ class TestStart:
         assert world.slept == []
 
     def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
-        world.errors = [error("AccessDeniedException", "access denied")]
-        with pytest.raises(ClientError, match="access denied"):
+        denied = "because no identity-based policy allows the sagemaker:CreateTrainingJob action"
+        world.errors = [error("AccessDeniedException", denied)]  # to this function, not to the role
+        with pytest.raises(ClientError, match="allows the sagemaker:CreateTrainingJob"):
             start.handler(event("Create"), None)
         assert world.slept == []
 

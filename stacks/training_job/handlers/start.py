@@ -11,6 +11,7 @@ since it knows no new id yet. So whoever has started a job looks afterwards whet
 wanted, and an Update that goes back stops what the one before it has left running.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -131,12 +132,8 @@ def start(
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
-    try:
+    with contextlib.suppress(sagemaker.exceptions.ResourceInUse):
         _create(sagemaker, name, request)
-    except sagemaker.exceptions.ResourceInUse:
-        logger.info("%s was started before", name)
-        jobs.conclude(sagemaker, name, handle)
-    else:
         logger.info("started %s", name)
     return [name]
 
