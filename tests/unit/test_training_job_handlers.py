@@ -358,6 +358,40 @@ class TestStart:
         start.handler(event("Delete"), None)
         assert [job["TrainingJobStatus"] for job in world.jobs.values()] == ["InProgress"]
 
+    def test_delete_stops_no_job_whose_name_only_contains_ours(self, world: World) -> None:
+        """`NameContains` is all that a list can be asked for."""
+        start.handler(event("Create"), None)
+        (job,) = world.jobs.values()
+        longer = f"my-{IDENTITY}-12345678"
+        world.jobs[longer] = job | {"TrainingJobName": longer}
+        start.handler(event("Delete"), None)
+        assert world.jobs[longer]["TrainingJobStatus"] == "InProgress"
+
+    def test_delete_of_a_job_that_ends_just_then_is_no_error(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start.handler(event("Create"), None)
+        stop = SageMaker.stop_training_job
+
+        def come_too_late(client: SageMaker, TrainingJobName: str) -> None:  # noqa: N803
+            world.end(TrainingJobName, "Completed")
+            stop(client, TrainingJobName)
+
+        monkeypatch.setattr(SageMaker, "stop_training_job", come_too_late)
+        assert start.handler(event("Delete"), None) == {}
+
+    def test_a_job_that_may_not_be_stopped_is_an_error_of_delete(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start.handler(event("Create"), None)
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise error("AccessDeniedException", "no StopTrainingJob")
+
+        monkeypatch.setattr(SageMaker, "stop_training_job", refuse)
+        with pytest.raises(ClientError, match="no StopTrainingJob"):
+            start.handler(event("Delete"), None)
+
     def test_delete_leaves_the_published_model(self, world: World) -> None:
         world.objects["bucket", ARTIFACT] = "model"
         start.handler(event("Delete"), None)
