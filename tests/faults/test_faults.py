@@ -162,7 +162,7 @@ def test_going_back_to_earlier_inputs_trains_nothing(healthy: Lab, table: Table)
     assert [call for call in made if not call.startswith(("Describe", "List"))] == []
     before = healthy.outputs(STACK)
     assert before["Metrics"].startswith("test:pwll=-")
-    longer = healthy.assembly(PROJECT, **{"training.max_runtime_minutes": "90"})
+    longer = healthy.assembly(PROJECT, None, **{"training.max_runtime_minutes": "90"})
     done = healthy.training("deploy", longer)
     assert done.returncode == 0, done.stdout
     assert healthy.outputs(STACK) == before
