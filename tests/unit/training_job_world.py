@@ -85,7 +85,9 @@ class S3:
         if (source["Bucket"], source["Key"]) not in self.world.objects:
             raise error("404", "Not Found")
         self.world.objects[bucket, key] = self.world.objects[source["Bucket"], source["Key"]]
-        self.world.metadata[bucket, key] = ExtraArgs.get("Metadata", {})
+        kept = self.world.metadata.get((source["Bucket"], source["Key"]), {})
+        replaced = ExtraArgs.get("MetadataDirective") == "REPLACE"
+        self.world.metadata[bucket, key] = ExtraArgs["Metadata"] if replaced else kept
         self.world.copies.append(ExtraArgs)
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
@@ -147,8 +149,10 @@ class SageMaker:
         self,
         NameContains: str,  # noqa: N803
         StatusEquals: str,  # noqa: N803
-        **_: str,
+        SortBy: str,  # noqa: N803
+        SortOrder: str,  # noqa: N803
     ) -> Iterator[dict[str, Any]]:
+        assert (SortBy, SortOrder) == ("CreationTime", "Descending")
         for name, job in list(self.world.jobs.items())[::-1][
             self.world.lists_late :
         ]:  # newest first, as it is asked for
