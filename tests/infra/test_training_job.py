@@ -210,6 +210,34 @@ def test_a_job_starts_when_all_that_hear_of_it_are_there(stack: Stack) -> None:
     assert template.find_resources("AWS::Events::Rule").keys() <= set(resource["DependsOn"])
 
 
+def test_a_job_starts_when_its_end_can_be_handled_and_a_crash_be_told(stack: Stack) -> None:
+    build(stack)
+    template = Template.from_stack(stack)
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    (config,) = template.find_resources("AWS::Lambda::EventInvokeConfig")
+    functions = template.find_resources("AWS::Lambda::Function")
+    (finish_function,) = [name for name in functions if name.startswith("JobFinish")]
+    assert {config, finish_function} <= set(resource["DependsOn"])
+    # And the function waits for its permissions.
+    (policy,) = [p for p in template.find_resources("AWS::IAM::Policy") if "FinishRole" in p]
+    assert policy in functions[finish_function]["DependsOn"]
+
+
+def test_a_start_that_never_answers_fails_the_deployment_in_minutes(stack: Stack) -> None:
+    """CloudFormation would wait for an hour by itself."""
+    build(stack)
+    (resource,) = Template.from_stack(stack).find_resources("Custom::TrainingJob").values()
+    assert resource["Properties"]["ServiceTimeout"] == "900"
+
+
+def test_the_functions_may_list_what_is_below_the_prefix_alone(stack: Stack) -> None:
+    build(stack)
+    listing = [s for s in policies(stack) if s["Action"] == "s3:ListBucket"]
+    assert len(listing) == 2
+    for statement in listing:
+        assert statement["Condition"] == {"StringLike": {"s3:prefix": ["prefix/*"]}}
+
+
 def test_no_signed_url_is_a_property_of_the_custom_resource(stack: Stack) -> None:
     """The CDK's provider logs the properties."""
     build(stack)
