@@ -7,8 +7,6 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 CREATE = "create"  # the setting that asks for a key of the environment's own
-# Services that publish to our encrypted topics; they act for this account alone.
-PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
 
 
 def add_key(scope: Construct, *, keep: bool) -> kms.Key:
@@ -38,14 +36,13 @@ def add_key(scope: Construct, *, keep: bool) -> kms.Key:
         "kms:GenerateDataKey*",
         "kms:Describe*",
     )
-    for service in PUBLISHERS:
-        key.grant(
-            iam.ServicePrincipal(
-                service, conditions={"StringEquals": {"aws:SourceAccount": account}}
-            ),
-            "kms:Decrypt",
-            "kms:GenerateDataKey*",
-        )
+    # Both publish to our encrypted topics. EventBridge says not for whom, so a condition would deny
+    # it all (SNS Developer Guide, "Key management").
+    alarms = iam.ServicePrincipal(
+        "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
+    )
+    for service in (alarms, iam.ServicePrincipal("events.amazonaws.com")):
+        key.grant(service, "kms:Decrypt", "kms:GenerateDataKey*")
     return key
 
 

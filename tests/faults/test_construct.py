@@ -71,7 +71,7 @@ def synthesize(lab: Lab, name: str, edit: Edit | None = None) -> Path:
             ],
         ),
     )
-    add_notices(stack, job, "me@example.com")
+    add_notices(stack, job, "me@example.com", None)
     topic = stack.node.find_child("Notices")
     assert isinstance(topic, sns.Topic)
     queue = sqs.Queue(stack, "Queue", removal_policy=RemovalPolicy.DESTROY)
