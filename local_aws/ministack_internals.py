@@ -10,15 +10,15 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import ministack.app as gateway
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import (
     cloudformation,
+    cloudwatch,
     cloudwatch_logs,
     eventbridge,
     iam,
@@ -28,6 +28,8 @@ from ministack.services import (
 )
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
+
+from local_aws import alarms
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -54,39 +56,67 @@ class ResourceType:
 
     `create(logical_id, properties, stack_name)` and `update(physical_id, old, new, stack_name)`
     give (physical id, attributes); `delete(physical_id, properties)` nothing. All may block.
+    `tagged` says whether it has the property `Tags`, which a stack's own tags are added to.
     """
 
     create: Callable[[str, dict[str, Any], str], tuple[str, dict[str, str]]]
     update: Callable[[str, dict[str, Any], dict[str, Any], str], tuple[str, dict[str, str]]]
     delete: Callable[[str, dict[str, Any]], None]
     replaced_by: tuple[str, ...]
+    tagged: bool = True
 
 
-def install(service: ModuleType) -> None:
-    """Add the SageMaker `service` to MiniStack; call before the server starts."""
-    gateway.SERVICE_REGISTRY["sagemaker"] = {"module": "sagemaker"}
-    gateway.SERVICE_HANDLERS["sagemaker"] = gateway._lazy_handler("sagemaker")
-    gateway._loaded_modules["sagemaker"] = service
-    router.SERVICE_PATTERNS["sagemaker"] = {
-        "target_prefixes": ["SageMaker."],
-        "host_patterns": [r"sagemaker\.", r"runtime\.sagemaker\."],
-        "credential_scope": "sagemaker",
-    }
-    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
-    iam_actions._BOTOCORE_SERVICE_MAP["sagemaker"] = ["sagemaker", "sagemaker-runtime"]
-    _name_resources(service.resource_of)
-    _provision(service.RESOURCE_TYPES)
+class Service(Protocol):
+    """A module that is a service of AWS's.
+
+    Attributes:
+        NAME: Of its credential scope and its IAM actions.
+        TARGET_PREFIX: What stands before an operation's name in `X-Amz-Target`.
+        MODELS: Botocore's names of its APIs.
+        RESOURCE_TYPES: Its CloudFormation types.
+    """
+
+    NAME: str
+    TARGET_PREFIX: str
+    MODELS: list[str]
+    RESOURCE_TYPES: dict[str, ResourceType]
+
+    def resource_of(self, operation: str, request: Mapping[str, Any], scope: Scope, /) -> str:
+        """The ARN that IAM checks for an operation, or `*`."""
+
+    async def handle_request(
+        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], /
+    ) -> Response:
+        """Answer a request that IAM has let through."""
+
+
+def install(*services: Service) -> None:
+    """Add `services` to MiniStack and mend it; call before the server starts."""
+    for service in services:
+        name = service.NAME
+        gateway.SERVICE_REGISTRY[name] = {"module": name}
+        gateway.SERVICE_HANDLERS[name] = gateway._lazy_handler(name)
+        gateway._loaded_modules[name] = service
+        router.SERVICE_PATTERNS[name] = {
+            "target_prefixes": [service.TARGET_PREFIX],
+            "credential_scope": name,
+        }
+        iam_actions.SERVICE_TO_IAM_NAMESPACE[name] = name
+        iam_actions._BOTOCORE_SERVICE_MAP[name] = service.MODELS
+    _name_resources({service.NAME: service for service in services})
+    _provision({n: t for service in services for n, t in service.RESOURCE_TYPES.items()})
     _wait_last()
     _cancel_before_delete()
     _mind_buckets()
     _retry_functions()
     _keep_deleted_log_groups_away()
+    _mind_alarms()
 
 
-def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
-    """Let IAM see the ARN that AWS checks, for SageMaker and for CloudWatch Logs.
+def _name_resources(services: Mapping[str, Service]) -> None:
+    """Let IAM see the ARN that AWS checks, for `services` and for CloudWatch Logs.
 
-    MiniStack would say `*` for the one, and leave out the log stream for the other.
+    MiniStack would say `*` for the ones, and leave out the log stream for the other.
     """
     original = iam_actions.extract_resource_arn
 
@@ -100,7 +130,7 @@ def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> Non
         region: str,
         account: str,
     ) -> str:
-        if service != "sagemaker":
+        if service not in services:
             arn = str(original(service, method, path, headers, body, query, region, account))
             return f"{arn}:log-stream:{_stream(body)}" if _LOG_GROUP.fullmatch(arn) else arn
         scope = Scope(account, region)
@@ -110,9 +140,9 @@ def _name_resources(resource_of: Callable[[str, Mapping[str, Any]], str]) -> Non
             request = json.loads(body or b"{}")
         except ValueError:
             return "*"
-        target = headers.get("x-amz-target", "").removeprefix("SageMaker.")
-        resource = resource_of(target, request if isinstance(request, dict) else {})
-        return resource if resource == "*" or resource.startswith("arn:") else scope.arn(resource)
+        named = services[service]
+        operation = headers.get("x-amz-target", "").removeprefix(named.TARGET_PREFIX)
+        return named.resource_of(operation, request if isinstance(request, dict) else {}, scope)
 
     iam_actions.extract_resource_arn = extract
 
@@ -133,7 +163,8 @@ def _provision(types: Mapping[str, ResourceType]) -> None:
             "delete": handlers.delete,
         }
         provisioners._REPLACING_PROPERTIES[name] = handlers.replaced_by
-        provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+        if handlers.tagged:
+            provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
     original = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda name: name in types or original(name)
 
@@ -250,6 +281,60 @@ def _keep_deleted_log_groups_away() -> None:
             original(function, *details, **more)
 
     lambda_svc._emit_lambda_logs = emit
+
+
+def _mind_alarms() -> None:
+    """Let alarms look at their own metric, period by period, as CloudWatch does.
+
+    MiniStack mixes all dimensions of a metric, takes all periods for one, and knows no missing
+    data. What follows a change of state - history, actions, composite alarms - is its own.
+    """
+
+    def evaluate(alarm: dict[str, Any]) -> None:
+        if not alarm.get("MetricName") or alarm["ComparisonOperator"] not in alarms.COMPARISONS:
+            return
+        dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions", [])}
+        key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
+        points = cloudwatch._metrics.get(key) or []
+        statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
+        values = [
+            _statistic([p for p in points if start < p["Timestamp"] <= end], statistic)
+            for start, end in alarms.periods(alarm, time.time())
+        ]
+        old, new = alarm["StateValue"], alarms.state(alarm, values)
+        if new == old:
+            return
+        reason = (
+            f"Threshold Crossed: {statistic} of the last periods, newest first: {values}; "
+            f"{alarm['ComparisonOperator']} {alarm['Threshold']} is an alarm."
+        )
+        alarm |= {
+            "StateValue": new,
+            "StateReason": reason,
+            "StateUpdatedTimestamp": int(time.time()),
+        }
+        cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+
+    cloudwatch._evaluate_alarm = evaluate
+
+
+def _statistic(points: list[dict[str, Any]], statistic: str) -> float | None:
+    if not points:
+        return None
+    value = cloudwatch._stat_value(cloudwatch._calc_stats(points), statistic, points)
+    return None if value is None else float(value)
+
+
+def evaluate_alarms(scopes: Iterable[Scope]) -> None:
+    """Look at all alarms; MiniStack does so only when data comes, and silence is data too.
+
+    To be called in the thread of the event loop, where MiniStack's tables are its own.
+    """
+    for scope in scopes:
+        with responses.request_scope(scope.account, scope.region):
+            cloudwatch._evaluate_all_alarms()
 
 
 def current_scope() -> Scope:

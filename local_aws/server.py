@@ -15,7 +15,11 @@ from hypercorn.config import Config
 from ministack.app import app
 
 from local_aws import fault_route, ministack_internals
-from local_aws.sagemaker import service
+from local_aws.autoscaling import service as autoscaling
+from local_aws.sagemaker import account
+from local_aws.sagemaker import service as sagemaker
+
+ALARM_SECONDS = 1  # between two looks at the alarms
 
 
 def main() -> None:
@@ -25,7 +29,7 @@ def main() -> None:
     parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
     parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
     arguments = parser.parse_args()
-    ministack_internals.install(service)
+    ministack_internals.install(sagemaker, autoscaling)
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 
@@ -51,12 +55,20 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
         serve(fault_route.serve_before(app), config, shutdown_trigger=asyncio.Event().wait)
     )
     ending = asyncio.create_task(end.wait())
-    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
-    service.shut_down()
-    if serving.done():
-        serving.result()  # it never ends by itself but by an exception
+    watching = asyncio.create_task(_watch_alarms())
+    await asyncio.wait({serving, watching, ending}, return_when=asyncio.FIRST_COMPLETED)
+    sagemaker.shut_down()
+    for task in (serving, watching):
+        if task.done():
+            task.result()  # neither ends by itself but by an exception
     # At once: there is nothing to save, and clients' open connections would be waited for.
     os._exit(0)
+
+
+async def _watch_alarms() -> None:
+    while True:
+        await asyncio.sleep(ALARM_SECONDS)
+        ministack_internals.evaluate_alarms(one.scope for one in account.everyone())
 
 
 if __name__ == "__main__":

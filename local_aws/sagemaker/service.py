@@ -4,20 +4,44 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from local_aws import ministack_internals
-from local_aws.ministack_internals import INVOCATIONS, Response
-from local_aws.sagemaker import account, faults, hosting, training, training_api, validation
+from local_aws.api import validation
+from local_aws.api.errors import ApiError, invalid
+from local_aws.ministack_internals import INVOCATIONS, Response, Scope
+from local_aws.sagemaker import (
+    account,
+    endpoint_api,
+    faults,
+    hosting,
+    invocation,
+    training,
+    training_api,
+)
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.cloudformation import RESOURCE_TYPES
-from local_aws.sagemaker.errors import SageMakerError, invalid
+from local_aws.sagemaker.endpoint import Endpoint
 
-__all__ = ["RESOURCE_TYPES", "handle_request", "resource_of", "shut_down"]
+__all__ = [
+    "MODELS",
+    "NAME",
+    "RESOURCE_TYPES",
+    "TARGET_PREFIX",
+    "handle_request",
+    "resource_of",
+    "shut_down",
+]
+
+NAME = "sagemaker"
+TARGET_PREFIX = "SageMaker."
+MODELS = ["sagemaker", "sagemaker-runtime"]
 
 Request = Mapping[str, Any]
 
 logger = logging.getLogger("sagemaker")
+INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
 
 # The member that names the resource of a request, and the resource's part of an ARN.
 RESOURCE_NAMES = {
@@ -28,13 +52,13 @@ RESOURCE_NAMES = {
 }
 
 
-def resource_of(operation: str, request: Request) -> str:
-    """What IAM checks an operation against: part of an ARN, an ARN, or `*` for lists."""
+def resource_of(operation: str, request: Request, scope: Scope) -> str:
+    """The ARN that IAM checks an operation against, or `*` for lists."""
     if arn := request.get("ResourceArn"):
         return str(arn)
     for member, kind in RESOURCE_NAMES.items():
         if member in request and kind.replace("-", "") in operation.lower():
-            return f"{kind}/{str(request[member]).lower()}"
+            return scope.arn(f"{kind}/{str(request[member]).lower()}")
     return "*"
 
 
@@ -47,28 +71,32 @@ async def handle_request(
 ) -> Response:
     """Answer a request that IAM has let through."""
     here = account.of(ministack_internals.current_scope())
-    # Operations call other services of this very server, so they must not hold its event loop.
-    return await asyncio.to_thread(_answer, here, path, headers, body)
+    # Operations call other services of this very server, so they must not hold its event loop;
+    # and invocations have threads of their own, for slow ones would hold up everything else.
+    pool = INVOKING if INVOCATIONS.fullmatch(path) else None
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(pool, _answer, here, path, headers, body)
 
 
 def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> Response:
     try:
         if match := INVOCATIONS.fullmatch(path):
-            return hosting.invoke(here, match["endpoint"], body, headers)
-        operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+            return invocation.invoke(here, match["endpoint"], body, headers)
+        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         if operation not in OPERATIONS:
             raise SageMakerError(
                 "UnknownOperationException", f"{operation or path} is not offered here."
             )
         logger.info("%s", operation)
+            raise ApiError("UnknownOperationException", f"{operation or path} is not offered here.")
         request = json.loads(body or b"{}")
-        validation.check(operation, request)
+        validation.check(NAME, operation, request)
         _check_pass_role(here, request, headers)
         _throttle(operation)
         return ministack_internals.success(OPERATIONS[operation](here, request))
     except json.JSONDecodeError as error:
         return ministack_internals.failure("SerializationException", str(error), 400)
-    except SageMakerError as error:
+    except ApiError as error:
         return ministack_internals.failure(error.code, error.message, error.status, error.extra)
 
 
@@ -77,7 +105,7 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
     role = request.get("RoleArn") or request.get("ExecutionRoleArn")
     caller = ministack_internals.access_key(headers)
     if role and (denied := ministack_internals.denied_pass_role(caller, role, here.scope)):
-        raise SageMakerError("AccessDeniedException", denied)
+        raise ApiError("AccessDeniedException", denied)
 
 
 def _throttle(operation: str) -> None:
@@ -87,7 +115,7 @@ def _throttle(operation: str) -> None:
         "DescribeTrainingJob": "describe.throttle",
     }.get(operation)
     if fault and faults.strike(fault):
-        raise SageMakerError("ThrottlingException", "Rate exceeded")
+        raise ApiError("ThrottlingException", "Rate exceeded")
 
 
 def _stop_job(here: Account, request: Request) -> dict[str, Any]:
@@ -100,9 +128,7 @@ def _describe_job(here: Account, request: Request) -> dict[str, Any]:
 
 
 def _describe_endpoint(here: Account, request: Request) -> dict[str, Any]:
-    endpoint: hosting.Endpoint = hosting.found(
-        here, "endpoint", here.endpoints, request["EndpointName"]
-    )
+    endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, request["EndpointName"])
     return endpoint.describe()
 
 
@@ -191,10 +217,11 @@ OPERATIONS: dict[str, Callable[[Account, Request], dict[str, Any]]] = {
     "DescribeEndpointConfig": _describe_config,
     "DeleteEndpointConfig": _delete_config,
     "ListEndpointConfigs": _list_configs,
-    "CreateEndpoint": hosting.create_endpoint,
+    "CreateEndpoint": endpoint_api.create,
     "DescribeEndpoint": _describe_endpoint,
-    "UpdateEndpoint": hosting.update_endpoint,
-    "DeleteEndpoint": hosting.delete_endpoint,
+    "UpdateEndpoint": endpoint_api.update,
+    "UpdateEndpointWeightsAndCapacities": endpoint_api.update_weights,
+    "DeleteEndpoint": endpoint_api.delete,
     "ListEndpoints": _list_endpoints,
     "AddTags": _add_tags,
     "ListTags": _list_tags,
@@ -206,4 +233,4 @@ def shut_down() -> None:
     """End every container that runs."""
     for one in account.everyone():
         training.clean_up(one)
-        hosting.clean_up(one)
+        endpoint_api.clean_up(one)

@@ -1,11 +1,11 @@
-"""Errors as the SageMaker API reports them."""
+"""Errors as AWS's APIs report them."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-class SageMakerError(Exception):
-    """A request that SageMaker refuses.
+class ApiError(Exception):
+    """A request that a service refuses.
 
     Attributes:
         code: The error code of the API, for instance `ValidationException`.
@@ -24,6 +24,6 @@ class SageMakerError(Exception):
         self.extra = dict(extra or {})
 
 
-def invalid(message: str) -> SageMakerError:
-    """The API's answer to most wrong requests, names that do not exist included."""
-    return SageMakerError("ValidationException", message)
+def invalid(message: str) -> ApiError:
+    """The answer to most wrong requests, of SageMaker's to names that do not exist included."""
+    return ApiError("ValidationException", message)

@@ -1,14 +1,15 @@
-"""Check requests against botocore's model of the API, with the wording that AWS answers."""
+"""Requests against botocore's models of the APIs, with the wording that AWS answers."""
 
+import contextlib
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local_aws.sagemaker.errors import invalid
+from local_aws.api.errors import invalid
 
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
@@ -22,17 +23,45 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "timestamp": (int, float, str),
 }
+FROM_STRING: dict[str, Callable[[str], Any]] = {
+    "integer": int,
+    "long": int,
+    "float": float,
+    "double": float,
+    "boolean": {"true": True, "false": False}.__getitem__,
+}
 
 
 @functools.cache
-def model() -> ServiceModel:
-    """AWS's model of the SageMaker API."""
-    return botocore.session.get_session().get_service_model("sagemaker")
+def model(service: str) -> ServiceModel:
+    """AWS's model of a service's API."""
+    return botocore.session.get_session().get_service_model(service)
 
 
-def check(operation: str, request: Mapping[str, Any]) -> None:
+def typed(service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """`request` with the types of the API, where a template carries numbers as strings."""
+    shape = model(service).operation_model(operation).input_shape
+    converted: dict[str, Any] = _typed(shape, request) if shape is not None else {}
+    return converted
+
+
+def _typed(shape: Shape | None, value: Any) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        return {name: _typed(shape.members.get(name), item) for name, item in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_typed(shape.member, item) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {key: _typed(shape.value, item) for key, item in value.items()}
+    if shape is not None and isinstance(value, str):
+        convert = FROM_STRING.get(shape.type_name)
+        with contextlib.suppress(ValueError, KeyError):  # `check` says what is wrong with it
+            return convert(value) if convert else value
+    return value
+
+
+def check(service: str, operation: str, request: Mapping[str, Any]) -> None:
     """Raise the API's ValidationException when `request` breaks the model of `operation`."""
-    shape = model().operation_model(operation).input_shape
+    shape = model(service).operation_model(operation).input_shape
     found = list(_problems(shape, request, "")) if shape is not None else []
     if found:
         plural = "" if len(found) == 1 else "s"
