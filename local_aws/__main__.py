@@ -20,7 +20,7 @@ EPILOG = """examples:
   python -m local_aws fault add training.fail --reason "bad data"
                                                   let the next training job fail
 """
-FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:22}{what}" for name, what in FAULTS.items())
+FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:26}{what}" for name, what in FAULTS.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,6 +73,8 @@ def _add_fault_command(fault: argparse.ArgumentParser) -> None:
     add.add_argument("--reason", default="injected", help="what the fault says, where it says much")
     times = "how often it strikes (default: 1)"
     add.add_argument("--times", type=whole_from(1), default=1, help=times)
+    seconds = "how long it takes, where that matters (default: 5)"
+    add.add_argument("--seconds", type=whole_from(0), default=5, help=seconds)
     actions.add_parser("list", help="show the faults that are armed")
     actions.add_parser("clear", help="disarm all")
 
@@ -82,7 +84,8 @@ def _fault(chosen: argparse.Namespace) -> int:
         fault_route.ask(FOLDER, "DELETE")
         return 0
     if chosen.action == "add":
-        fault = {"name": chosen.name, "reason": chosen.reason, "times": chosen.times}
+        members = ("name", "reason", "times", "seconds")
+        fault = {member: getattr(chosen, member) for member in members}
         fault_route.ask(FOLDER, "POST", fault)
         return 0
     for fault in fault_route.ask(FOLDER):

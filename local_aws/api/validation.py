@@ -23,6 +23,13 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "timestamp": (int, float, str),
 }
+# What the models' patterns say as Java does: classes of characters, and surrogate pairs.
+JAVA = {
+    r"\p{L}\p{Z}\p{N}_": r"\w\s",
+    r"\p{Print}": r"[\x20-\x7E]",
+    r"\p{Alnum}": "A-Za-z0-9",
+    r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
+}
 FROM_STRING: dict[str, Callable[[str], Any]] = {
     "integer": int,
     "long": int,
@@ -125,5 +132,6 @@ def _constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 @functools.cache
 def _pattern(pattern: str) -> re.Pattern[str]:
-    # Java's classes of letters, separators and digits, in Python's words.
-    return re.compile(pattern.replace(r"\p{L}\p{Z}\p{N}_", r"\w\s"))
+    for java, python in JAVA.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)

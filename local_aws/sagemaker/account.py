@@ -12,7 +12,7 @@ from local_aws import ministack_internals
 from local_aws.ministack_internals import Scope
 
 if TYPE_CHECKING:
-    from local_aws.sagemaker.hosting import Endpoint
+    from local_aws.sagemaker.endpoint import Endpoint
     from local_aws.sagemaker.training import TrainingJob
 
 ROLE_HELP = (
@@ -46,6 +46,16 @@ class Account:
         """A client of `service` that acts as the role, so that IAM decides what it may do."""
         credentials = ministack_internals.role_credentials(role_arn, self.scope)
         return self._client(service, credentials)
+
+    def encryption(self, role_arn: str, key: str | None) -> dict[str, str]:
+        """The arguments of PutObject for a KMS key, which the role must be allowed to use.
+
+        S3 asks for a data key as the caller; MiniStack's leaves that out.
+        """
+        if not key:
+            return {}
+        self.client("kms", role_arn).generate_data_key(KeyId=key, KeySpec="AES_256")
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
 
     def service_client(self, service: str) -> Any:
         """A client of `service` for what AWS does in its own name."""

@@ -4,21 +4,36 @@ import secrets
 from typing import Any
 
 from local_aws import ministack_internals
+from local_aws.api import validation
 from local_aws.ministack_internals import ResourceType
-from local_aws.sagemaker import account, hosting
+from local_aws.sagemaker import account, endpoint_api, faults, hosting
+from local_aws.sagemaker.endpoint import Endpoint
 
 Created = tuple[str, dict[str, str]]
-NUMBERS = {"InitialInstanceCount": int, "InitialVariantWeight": float}
+# Members of UpdateEndpoint that a template carries, besides the configuration's name.
+UPDATE = (
+    "DeploymentConfig",
+    "ExcludeRetainedVariantProperties",
+    "RetainAllVariantProperties",
+    "RetainDeploymentConfig",
+)
 
 
 def _generated_name(logical_id: str) -> str:
     return f"{logical_id[:40]}-{secrets.token_urlsafe(9)}".replace("_", "x").strip("-")
 
 
+def _request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """A template's properties as the request that CloudFormation makes of them."""
+    request = validation.typed("sagemaker", operation, properties)
+    validation.check("sagemaker", operation, request)
+    return request
+
+
 def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     here = account.of(ministack_internals.current_scope())
     name = properties.get("ModelName") or _generated_name(logical_id)
-    answer = hosting.create_model(here, properties | {"ModelName": name})
+    answer = hosting.create_model(here, _request("CreateModel", properties | {"ModelName": name}))
     return name, {"ModelName": name, "ModelArn": answer["ModelArn"]}
 
 
@@ -30,17 +45,10 @@ def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
 def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     here = account.of(ministack_internals.current_scope())
     name = properties.get("EndpointConfigName") or _generated_name(logical_id)
-    variants = [_typed(variant) for variant in properties["ProductionVariants"]]
-    answer = hosting.create_endpoint_config(
-        here, properties | {"EndpointConfigName": name, "ProductionVariants": variants}
-    )
+    request = _request("CreateEndpointConfig", properties | {"EndpointConfigName": name})
+    answer = hosting.create_endpoint_config(here, request)
     arn = answer["EndpointConfigArn"]
     return arn, {"EndpointConfigName": name, "EndpointConfigArn": arn}
-
-
-def _typed(variant: dict[str, Any]) -> dict[str, Any]:
-    """Templates may carry numbers as strings."""
-    return variant | {k: kind(variant[k]) for k, kind in NUMBERS.items() if k in variant}
 
 
 def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
@@ -53,13 +61,14 @@ def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: st
     here = account.of(ministack_internals.current_scope())
     name = properties.get("EndpointName") or _generated_name(logical_id)
     config = _name_of(properties["EndpointConfigName"], here.endpoint_configs)
-    request = {"EndpointName": name, "EndpointConfigName": config}
-    hosting.create_endpoint(here, request | {"Tags": properties.get("Tags", [])})
+    members = {m: properties[m] for m in ("DeploymentConfig", "Tags") if m in properties}
+    request = {"EndpointName": name, "EndpointConfigName": config} | members
+    endpoint_api.create(here, _request("CreateEndpoint", request))
     endpoint = here.endpoints[name]
     endpoint.wait()
     if endpoint.status == "Failed":
         reason = endpoint.failure
-        hosting.delete_endpoint(here, {"EndpointName": name})
+        endpoint_api.delete(here, {"EndpointName": name})
         raise ValueError(f"Endpoint {name} failed: {reason}")
     return endpoint.arn, {"EndpointName": name, "EndpointArn": endpoint.arn}
 
@@ -69,12 +78,15 @@ def _update_endpoint(
 ) -> Created:
     here = account.of(ministack_internals.current_scope())
     name = _name_of(physical_id, here.endpoints)
-    endpoint = hosting.found(here, "endpoint", here.endpoints, name)
+    endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, name)
     config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
     if config != endpoint.config:
-        hosting.update_endpoint(here, {"EndpointName": name, "EndpointConfigName": config})
+        endpoint.wait()  # for scaling, which CloudFormation tries again after
+        members = {member: new[member] for member in UPDATE if member in new}
+        request = {"EndpointName": name, "EndpointConfigName": config} | members
+        endpoint_api.update(here, _request("UpdateEndpoint", request))
         endpoint.wait()
-        if endpoint.failure:
+        if endpoint.failure and not faults.strike("endpoint.silent-rollback"):
             raise ValueError(f"Endpoint {name} was not updated: {endpoint.failure}")
     here.tag(endpoint.arn, new.get("Tags", []))
     return physical_id, {"EndpointName": name, "EndpointArn": endpoint.arn}
@@ -84,7 +96,7 @@ def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(ministack_internals.current_scope())
     name = _name_of(physical_id, here.endpoints)
     hosting.found(here, "endpoint", here.endpoints, name).wait()
-    hosting.delete_endpoint(here, {"EndpointName": name})
+    endpoint_api.delete(here, {"EndpointName": name})
 
 
 def _name_of(reference: str, table: dict[str, Any]) -> str:

@@ -22,26 +22,41 @@ FAULTS = {
     "describe.throttle": "DescribeTrainingJob: Rate exceeded",
     "event.lose": "the event of a job's end is never delivered",
     "event.duplicate": "the event of a job's end is delivered twice",
+    "endpoint.no-ping": "an endpoint's new container does not answer pings",
+    "endpoint.slow-start": "an endpoint's new container answers pings --seconds later",
+    "endpoint.silent-rollback": "an update is rolled back and CloudFormation takes it for done",
+    "invoke.model-error": "InvokeEndpoint: the container answers 500, with the reason given",
+    "invoke.slow": "InvokeEndpoint: the container answers --seconds later",
+    "invoke.throttle": "InvokeEndpoint: Rate exceeded",
+    "invoke.not-ready": "InvokeEndpoint: the model is not ready",
 }
 
 
 @dataclass
 class Fault:
-    """An armed fault; `reason` is what those that have one give, `times` how often it strikes."""
+    """An armed fault.
+
+    Attributes:
+        name: A key of `FAULTS`.
+        reason: What it says, where it says much.
+        times: How often it is still to strike.
+        seconds: How long it takes, where it takes long.
+    """
 
     name: str
     reason: str
     times: int
+    seconds: float
 
 
 _armed: list[Fault] = []
 _lock = threading.Lock()
 
 
-def arm(name: str, reason: str = "injected", times: int = 1) -> None:
+def arm(name: str, reason: str = "injected", times: int = 1, seconds: float = 5) -> None:
     """Let the fault strike the next `times` times that it can."""
     with _lock:
-        _armed.append(Fault(name, reason, times))
+        _armed.append(Fault(name, reason, times, seconds))
 
 
 def armed() -> list[dict[str, Any]]:
@@ -56,8 +71,8 @@ def clear() -> None:
         _armed.clear()
 
 
-def strike(name: str) -> str | None:
-    """The reason of an armed fault, which is so used once; None when there is none."""
+def strike(name: str) -> Fault | None:
+    """An armed fault, which is so used once; None when there is none."""
     with _lock:
         fault = next((fault for fault in _armed if fault.name == name), None)
         if fault is None:
@@ -65,4 +80,4 @@ def strike(name: str) -> str | None:
         fault.times -= 1
         if fault.times == 0:
             _armed.remove(fault)
-        return fault.reason
+        return fault

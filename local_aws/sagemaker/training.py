@@ -18,9 +18,9 @@ from urllib.parse import urlparse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import ministack_internals
+from local_aws.api.errors import invalid
 from local_aws.sagemaker import container, faults, logs
 from local_aws.sagemaker.account import Account
-from local_aws.sagemaker.errors import invalid
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EVENT = "SageMaker Training Job State Change"
@@ -204,9 +204,9 @@ class TrainingJob:
         )
         seconds = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
         deadline = time.monotonic() + (0 if faults.strike("training.time-limit") else seconds)
-        if reason := faults.strike("training.fail"):
-            stream.write([reason])
-            raise JobError(f"AlgorithmError: {reason}, exit code: 1")
+        if fault := faults.strike("training.fail"):
+            stream.write([fault.reason])
+            raise JobError(f"AlgorithmError: {fault.reason}, exit code: 1")
         if faults.strike("training.stop"):
             self.stop()
         hanging = faults.strike("training.hang") is not None
@@ -241,21 +241,17 @@ class TrainingJob:
             for path in sorted((root / "model").iterdir()):
                 tar.add(path, arcname=path.name)
         bucket, key = _bucket_and_key(self.artifact)
-        s3 = self.account.client("s3", self.request["RoleArn"])
+        role = self.request["RoleArn"]
+        s3 = self.account.client("s3", role)
         try:
-            self._use_key()
+            kms_key = self.request["OutputDataConfig"].get("KmsKeyId")
+            encryption = self.account.encryption(role, kms_key)
             with archive.open("rb") as body:
-                s3.put_object(Bucket=bucket, Key=key, Body=body, **_encryption(self.request))
+                s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
         except (ClientError, BotoCoreError) as error:
             raise JobError(
                 f"ClientError: Artifact upload failed:Failed to upload {self.artifact}: {error}"
             ) from None
-
-    def _use_key(self) -> None:
-        """Ask for a data key as the role, as S3 does for a caller; MiniStack's leaves it out."""
-        if key := self.request["OutputDataConfig"].get("KmsKeyId"):
-            kms = self.account.client("kms", self.request["RoleArn"])
-            kms.generate_data_key(KeyId=key, KeySpec="AES_256")
 
     def _change(self, status: str, secondary: str, message: str) -> None:
         now = time.time()
@@ -305,11 +301,6 @@ def _channels(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def _bucket_and_key(address: str) -> tuple[str, str]:
     parsed = urlparse(address)
     return parsed.netloc, parsed.path.lstrip("/")
-
-
-def _encryption(request: Mapping[str, Any]) -> dict[str, str]:
-    key = request["OutputDataConfig"].get("KmsKeyId")
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 
 
 def _failure_reason(root: Path, code: int) -> str:

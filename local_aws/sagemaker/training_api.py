@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws import ministack_internals
+from local_aws.api.errors import ApiError, invalid
 from local_aws.sagemaker import faults
 from local_aws.sagemaker.account import ROLE_HELP, Account
-from local_aws.sagemaker.errors import SageMakerError, invalid
 from local_aws.sagemaker.training import TrainingJob
 
 
@@ -26,7 +26,7 @@ def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid(f"Could not assume role {role}. {ROLE_HELP}")
     with account.lock:
         if job.name in account.training_jobs:
-            raise SageMakerError(
+            raise ApiError(
                 "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, and a "
                 f"training job with this name already exists ({job.arn})",
@@ -37,8 +37,8 @@ def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"TrainingJobArn": job.arn}
 
 
-def _quota_exceeded(instance_type: str) -> SageMakerError:
-    return SageMakerError(
+def _quota_exceeded(instance_type: str) -> ApiError:
+    return ApiError(
         "ResourceLimitExceeded",
         f"The account-level service limit '{instance_type} for training job usage' is 0 Instances, "
         "with current utilization of 0 Instances and a request delta of 1 Instances. Please use "

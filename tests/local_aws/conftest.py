@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,7 +13,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from data_prep import recordio
-from local_aws import instance
+from local_aws import fault_route, instance
 
 IMAGE = "766337827248.dkr.ecr.us-east-1.amazonaws.com/lda:1"
 TOPICS, WORDS, DOCUMENTS = 3, 30, 300
@@ -103,3 +104,16 @@ def role(cloud: Cloud) -> str:
         allow("s3:ListBucket", resource="arn:aws:s3:::data"),
         allow("logs:*"),
     )
+
+
+@pytest.fixture
+def arm(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Arms a fault; what has not struck by the end of the test is disarmed."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
+        monkeypatch.setenv(name, cloud.environment[name])
+
+    def add(name: str, **members: Any) -> None:
+        fault_route.ask(Path(), "POST", {"name": name, **members})
+
+    yield add
+    fault_route.ask(Path(), "DELETE")

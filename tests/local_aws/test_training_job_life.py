@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from local_aws import ministack_internals
+from local_aws.api.errors import ApiError
 from local_aws.ministack_internals import Scope
 from local_aws.sagemaker import container, faults, training
 from local_aws.sagemaker.account import Account
-from local_aws.sagemaker.errors import SageMakerError
 
 from .sleeping_image import LEAVES_MODEL
 from .test_training import request
@@ -117,7 +117,7 @@ def test_a_job_can_be_asked_to_stop_once(
     job = start(account)
     assert client.started.wait(30)
     job.stop()
-    with pytest.raises(SageMakerError, match="is in status Stopping"):
+    with pytest.raises(ApiError, match="is in status Stopping"):
         job.stop()
     job.join(30)
 

@@ -11,7 +11,7 @@ def _disarmed() -> None:
 def test_a_fault_strikes_as_often_as_it_was_armed_for() -> None:
     faults.arm("training.fail", "bad data", times=2)
     struck = [faults.strike("training.fail") for _ in range(3)]
-    assert struck == ["bad data", "bad data", None]
+    assert [fault and fault.reason for fault in struck] == ["bad data", "bad data", None]
 
 
 def test_a_fault_strikes_nothing_else() -> None:
@@ -23,7 +23,8 @@ def test_a_fault_strikes_nothing_else() -> None:
 def test_the_oldest_strikes_first() -> None:
     faults.arm("training.fail", "first")
     faults.arm("training.fail", "second")
-    assert [faults.strike("training.fail") for _ in range(2)] == ["first", "second"]
+    struck = [faults.strike("training.fail") for _ in range(2)]
+    assert [fault and fault.reason for fault in struck] == ["first", "second"]
 
 
 def test_none_is_left_when_they_are_cleared() -> None:

@@ -1,0 +1,74 @@
+"""The CloudFormation types AWS::ApplicationAutoScaling::ScalableTarget and ::ScalingPolicy."""
+
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.api import validation
+from local_aws.autoscaling import operations
+from local_aws.ministack_internals import ResourceType
+
+Created = tuple[str, dict[str, str]]
+KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
+
+
+def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    typed = validation.typed(operations.SERVICE, operation, request)
+    return operations.call(ministack_internals.current_scope(), operation, typed)
+
+
+def _key(properties: dict[str, Any]) -> dict[str, Any]:
+    """What names a target; a policy may name it by the target's physical id instead."""
+    if target := properties.get("ScalingTargetId"):
+        resource, dimension, namespace = target.split("|")
+        return dict(zip(KEYS, (namespace, resource, dimension), strict=True))
+    return {name: properties[name] for name in KEYS}
+
+
+def _create_target(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+    if properties.get("ScheduledActions"):
+        raise ValueError("ScheduledActions of a scalable target are not offered here")
+    _call("RegisterScalableTarget", properties)
+    key = _key(properties)
+    physical_id = f"{key['ResourceId']}|{key['ScalableDimension']}|{key['ServiceNamespace']}"
+    return physical_id, {"Id": physical_id}
+
+
+def _update_target(
+    physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
+) -> Created:
+    return _create_target("", new, stack_name)
+
+
+def _delete_target(physical_id: str, properties: dict[str, Any]) -> None:
+    _call("DeregisterScalableTarget", _key(properties))
+
+
+def _create_policy(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
+    request = {name: value for name, value in properties.items() if name != "ScalingTargetId"}
+    arn = _call("PutScalingPolicy", request | _key(properties))["PolicyARN"]
+    return arn, {"Arn": arn}
+
+
+def _update_policy(
+    physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
+) -> Created:
+    return _create_policy("", new, stack_name)
+
+
+def _delete_policy(physical_id: str, properties: dict[str, Any]) -> None:
+    name = {"PolicyName": properties["PolicyName"]}
+    _call("DeleteScalingPolicy", name | _key(properties))
+
+
+RESOURCE_TYPES = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": ResourceType(
+        _create_target, _update_target, _delete_target, replaced_by=KEYS, tagged=False
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ResourceType(
+        _create_policy,
+        _update_policy,
+        _delete_policy,
+        replaced_by=(*KEYS, "PolicyName", "ScalingTargetId"),
+        tagged=False,
+    ),
+}

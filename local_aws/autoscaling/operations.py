@@ -1,0 +1,190 @@
+"""What Application Auto Scaling does for the instance counts of SageMaker's production variants."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local_aws.api import validation
+from local_aws.api.errors import ApiError, invalid
+from local_aws.autoscaling import targets, tracking
+from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target
+from local_aws.ministack_internals import Scope
+from local_aws.sagemaker import account
+
+SERVICE = "application-autoscaling"
+METRIC = "SageMakerVariantInvocationsPerInstance"
+BURSTABLE = ("ml.t2.", "ml.t3.")
+
+Request = Mapping[str, Any]
+
+
+def call(scope: Scope, operation: str, request: Request) -> dict[str, Any]:
+    """Check a request and do what it asks.
+
+    Raises:
+        ApiError: It is refused.
+    """
+    if operation not in OPERATIONS:
+        raise ApiError("UnknownOperationException", f"{operation} is not offered here.")
+    validation.check(SERVICE, operation, request)
+    if request["ServiceNamespace"] != NAMESPACE:
+        raise invalid(f"Service namespace {request['ServiceNamespace']} is not offered here.")
+    if request.get("ScalableDimension", DIMENSION) != DIMENSION:
+        raise invalid(f"Scalable dimension {request['ScalableDimension']} is not offered here.")
+    return OPERATIONS[operation](scope, request)
+
+
+def _register(scope: Scope, request: Request) -> dict[str, Any]:
+    _check_variant(scope, request["ResourceId"])
+    target = targets.find(scope, request["ResourceId"])
+    bounds = {
+        "MinCapacity": target and target.minimum,
+        "MaxCapacity": target and target.maximum,
+    } | {name: request[name] for name in ("MinCapacity", "MaxCapacity") if name in request}
+    minimum, maximum = bounds["MinCapacity"], bounds["MaxCapacity"]
+    if minimum is None or maximum is None:
+        raise invalid("MinCapacity and MaxCapacity are required to register a scalable target.")
+    if minimum < 1:
+        raise invalid(f"Minimum capacity {minimum} must be at least 1 for {DIMENSION}.")
+    if minimum > maximum:
+        raise invalid(f"Maximum capacity {maximum} cannot be less than minimum capacity {minimum}.")
+    suspended = request.get("SuspendedState", target.suspended if target else {})
+    if target is None:
+        target = Target(scope, request["ResourceId"], minimum, maximum, suspended)
+        targets.add(target)
+    with targets.lock:
+        target.minimum, target.maximum, target.suspended = minimum, maximum, suspended
+    return {"ScalableTargetARN": target.arn}
+
+
+def _check_variant(scope: Scope, resource: str) -> None:
+    parts = resource.split("/")
+    if len(parts) != 4 or (parts[0], parts[2]) != ("endpoint", "variant"):
+        raise invalid(f"Resource ID {resource} must be endpoint/NAME/variant/NAME.")
+    endpoint = account.of(scope).endpoints.get(parts[1])
+    fleet = endpoint.fleets.get(parts[3]) if endpoint else None
+    if fleet is None or fleet.serverless:
+        raise invalid(f"There is no production variant with instances at {resource}.")
+    if fleet.variant["InstanceType"].startswith(BURSTABLE):
+        raise invalid(
+            f"Instance type {fleet.variant['InstanceType']} is burstable and cannot be scaled."
+        )
+
+
+def _describe_targets(scope: Scope, request: Request) -> dict[str, Any]:
+    wanted = request.get("ResourceIds")
+    return {
+        "ScalableTargets": [
+            {
+                "ServiceNamespace": NAMESPACE,
+                "ResourceId": target.resource_id,
+                "ScalableDimension": DIMENSION,
+                "MinCapacity": target.minimum,
+                "MaxCapacity": target.maximum,
+                "CreationTime": target.created,
+                "SuspendedState": {
+                    name: target.suspended.get(name, False)
+                    for name in (
+                        "DynamicScalingInSuspended",
+                        "DynamicScalingOutSuspended",
+                        "ScheduledScalingSuspended",
+                    )
+                },
+                "ScalableTargetARN": target.arn,
+            }
+            for target in targets.everyone(scope)
+            if not wanted or target.resource_id in wanted
+        ]
+    }
+
+
+def _deregister(scope: Scope, request: Request) -> dict[str, Any]:
+    _found(scope, request)
+    targets.forget(scope, request["ResourceId"])
+    return {}
+
+
+def _put_policy(scope: Scope, request: Request) -> dict[str, Any]:
+    target = _found(scope, request)
+    config = request.get("TargetTrackingScalingPolicyConfiguration", {})
+    if request.get("PolicyType") != "TargetTrackingScaling" or not config:
+        raise invalid("Policies of type TargetTrackingScaling alone are offered here.")
+    metric = config.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
+    if metric != METRIC:
+        raise invalid(f"The metric {METRIC} alone is offered here, got {metric}.")
+    if config["TargetValue"] <= 0:
+        raise invalid(f"TargetValue of {config['TargetValue']} must be greater than 0.")
+    name = request["PolicyName"]
+    with targets.lock:
+        if old := target.policies.get(name):
+            old.stopped.set()
+            arn = old.arn
+        else:
+            tail = target.arn.rsplit("/", 1)[-1]
+            resource = f"scalingPolicy:{tail}:resource/{NAMESPACE}/{target.resource_id}"
+            arn = scope.arn(f"{resource}:policyName/{name}", "autoscaling")
+        policy = target.policies[name] = Policy(arn, dict(request))
+    tracking.follow(target, policy)
+    return {"PolicyARN": policy.arn, "Alarms": []}
+
+
+def _describe_policies(scope: Scope, request: Request) -> dict[str, Any]:
+    names = request.get("PolicyNames")
+    return {
+        "ScalingPolicies": [
+            {**policy.request, "PolicyARN": policy.arn, "CreationTime": policy.created}
+            for target in _selected(scope, request)
+            for policy in target.policies.values()
+            if not names or policy.request["PolicyName"] in names
+        ]
+    }
+
+
+def _delete_policy(scope: Scope, request: Request) -> dict[str, Any]:
+    target = _found(scope, request)
+    with targets.lock:
+        policy = target.policies.pop(request["PolicyName"], None)
+    if policy is None:
+        raise _missing(f"No scaling policy found for policy name: {request['PolicyName']}")
+    policy.stopped.set()
+    return {}
+
+
+def _describe_activities(scope: Scope, request: Request) -> dict[str, Any]:
+    with targets.lock:
+        return {
+            "ScalingActivities": [
+                dict(activity)
+                for target in _selected(scope, request)
+                for activity in target.activities
+            ]
+        }
+
+
+def _selected(scope: Scope, request: Request) -> list[Target]:
+    wanted = request.get("ResourceId")
+    return [t for t in targets.everyone(scope) if wanted in (None, t.resource_id)]
+
+
+def _found(scope: Scope, request: Request) -> Target:
+    target = targets.find(scope, request["ResourceId"])
+    if target is None:
+        raise _missing(
+            f"No scalable target found for service namespace: {NAMESPACE}, resource ID: "
+            f"{request['ResourceId']}, scalable dimension: {DIMENSION}"
+        )
+    return target
+
+
+def _missing(message: str) -> ApiError:
+    return ApiError("ObjectNotFoundException", message)
+
+
+OPERATIONS: dict[str, Callable[[Scope, Request], dict[str, Any]]] = {
+    "RegisterScalableTarget": _register,
+    "DescribeScalableTargets": _describe_targets,
+    "DeregisterScalableTarget": _deregister,
+    "PutScalingPolicy": _put_policy,
+    "DescribeScalingPolicies": _describe_policies,
+    "DeleteScalingPolicy": _delete_policy,
+    "DescribeScalingActivities": _describe_activities,
+}

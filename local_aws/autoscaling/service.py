@@ -1,0 +1,53 @@
+"""The Application Auto Scaling API: one request in, one answer out. MiniStack calls it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.api.errors import ApiError
+from local_aws.autoscaling import operations, targets
+from local_aws.autoscaling.cloudformation import RESOURCE_TYPES
+from local_aws.ministack_internals import Response, Scope
+
+__all__ = [
+    "MODELS",
+    "NAME",
+    "RESOURCE_TYPES",
+    "TARGET_PREFIX",
+    "handle_request",
+    "resource_of",
+]
+
+NAME = operations.SERVICE
+TARGET_PREFIX = "AnyScaleFrontendService."
+MODELS = [NAME]
+
+
+def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str:
+    """The ARN that IAM checks: of the scalable target, registered or to be."""
+    if operation.startswith("Describe"):
+        return "*"
+    target = targets.find(scope, str(request.get("ResourceId")))
+    return target.arn if target else scope.arn("scalable-target/new", NAME)
+
+
+async def handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
+) -> Response:
+    """Answer a request that IAM has let through."""
+    scope = ministack_internals.current_scope()
+    return await asyncio.to_thread(_answer, scope, headers, body)
+
+
+def _answer(scope: Scope, headers: Mapping[str, str], body: bytes) -> Response:
+    try:
+        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+        return ministack_internals.success(
+            operations.call(scope, operation, json.loads(body or b"{}"))
+        )
+    except json.JSONDecodeError as error:
+        return ministack_internals.failure("SerializationException", str(error), 400)
+    except ApiError as error:
+        return ministack_internals.failure(error.code, error.message, error.status, error.extra)

@@ -1,0 +1,138 @@
+"""Target tracking: instance counts that follow the invocations.
+
+Source: "Target tracking scaling policies for Application Auto Scaling". AWS looks at three minutes
+before it scales out and at fifteen before it scales in; these and the cool-downs are seconds here.
+"""
+
+import math
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from local_aws import pace
+from local_aws.api.errors import ApiError
+from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target, lock
+from local_aws.sagemaker import account, endpoint_api, metrics
+from local_aws.sagemaker.account import Account
+
+SECONDS = 0.5  # between two looks at the metric
+OUT_MINUTES, IN_MINUTES = 3, 15  # of the metric that a decision looks at
+COOLDOWN_SECONDS = 300  # AWS's default, both ways
+SCALE_IN_BELOW = 0.9  # of the target
+
+
+def follow(target: Target, policy: Policy) -> None:
+    """Keep the target's instance count at what the policy wants, until it is stopped."""
+    threading.Thread(
+        target=_follow, args=(target, policy), name=target.resource_id, daemon=True
+    ).start()
+
+
+def _follow(target: Target, policy: Policy) -> None:
+    here = account.of(target.scope)
+    cloudwatch = here.service_client("cloudwatch")
+    changed = time.monotonic()
+    while not policy.stopped.wait(SECONDS):
+        endpoint = here.endpoints.get(target.endpoint)
+        if endpoint is None or endpoint.status != "InService":
+            continue
+        fleet = endpoint.fleets.get(target.variant)
+        if fleet is None:
+            continue
+        out = _per_minute(cloudwatch, target, OUT_MINUTES)
+        inwards = _per_minute(cloudwatch, target, IN_MINUTES)
+        wanted = decide(target, policy, fleet.desired, (out, inwards), time.monotonic() - changed)
+        if wanted != fleet.desired and not policy.stopped.is_set():
+            _scale(here, target, policy, fleet.desired, wanted)
+            changed = time.monotonic()
+
+
+def decide(
+    target: Target, policy: Policy, current: int, rates: tuple[float, float], quiet: float
+) -> int:
+    """The instance count that the policy wants.
+
+    Args:
+        target: Its bounds and what is suspended.
+        policy: Its target value and cool-downs.
+        current: The present count.
+        rates: Invocations per instance and minute, of the time that scaling out and in looks at.
+        quiet: Seconds here since the last change, or since the policy began.
+    """
+    config = policy.request["TargetTrackingScalingPolicyConfiguration"]
+    value = config["TargetValue"]
+    out, inwards = rates
+    wanted = current
+    if out > value:
+        wanted = math.ceil(current * out / value)
+    elif inwards < SCALE_IN_BELOW * value:
+        wanted = math.ceil(current * inwards / value)
+    wanted = min(max(wanted, target.minimum), target.maximum)
+    if wanted > current:
+        free = not target.suspended.get("DynamicScalingOutSuspended")
+        cooldown = config.get("ScaleOutCooldown", COOLDOWN_SECONDS)
+        # A policy that has just begun has no change to cool down from.
+        cool = quiet >= pace.here(cooldown) or not target.activities
+    else:
+        suspended = target.suspended.get("DynamicScalingInSuspended")
+        free = not (suspended or config.get("DisableScaleIn"))
+        cooldown = config.get("ScaleInCooldown", COOLDOWN_SECONDS)
+        cool = quiet >= pace.here(max(cooldown, IN_MINUTES * 60))
+    return wanted if free and cool else current
+
+
+def _per_minute(cloudwatch: Any, target: Target, minutes: int) -> float:
+    """Invocations per instance and minute, of the last whole seconds that stand for `minutes`."""
+    seconds = round(pace.here(minutes * 60))
+    end = int(time.time()) + 1
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=metrics.NAMESPACE,
+        MetricName="InvocationsPerInstance",
+        Dimensions=[
+            {"Name": "EndpointName", "Value": target.endpoint},
+            {"Name": "VariantName", "Value": target.variant},
+        ],
+        StartTime=datetime.fromtimestamp(end - seconds, UTC),
+        EndTime=datetime.fromtimestamp(end, UTC),
+        Period=1,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in answer["Datapoints"])) * 60 / seconds
+
+
+def _scale(here: Account, target: Target, policy: Policy, current: int, wanted: int) -> None:
+    name = policy.request["PolicyName"]
+    activity = {
+        "ActivityId": str(uuid.uuid4()),
+        "ServiceNamespace": NAMESPACE,
+        "ResourceId": target.resource_id,
+        "ScalableDimension": DIMENSION,
+        "Description": f"Setting desired instance count to {wanted}.",
+        "Cause": f"policy {name} wants {wanted} instances in place of {current}",
+        "StartTime": time.time(),
+        "StatusCode": "InProgress",
+    }
+    with lock:
+        target.activities.insert(0, activity)
+    try:
+        endpoint_api.update_weights(
+            here,
+            {
+                "EndpointName": target.endpoint,
+                "DesiredWeightsAndCapacities": [
+                    {"VariantName": target.variant, "DesiredInstanceCount": wanted}
+                ],
+            },
+        )
+    except ApiError as error:  # an update came in between; the next look tries again
+        outcome = {"StatusCode": "Failed", "StatusMessage": error.message}
+    else:
+        here.endpoints[target.endpoint].wait()
+        outcome = {
+            "StatusCode": "Successful",
+            "StatusMessage": f"Successfully set desired instance count to {wanted}.",
+        }
+    with lock:
+        activity |= outcome | {"EndTime": time.time()}

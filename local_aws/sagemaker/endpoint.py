@@ -1,0 +1,251 @@
+"""A real-time endpoint: its fleets, and the life that moves it from one configuration to the next.
+
+An update starts the new fleet and waits for its pings before traffic moves, step by step as the
+plan has it. Whatever goes wrong on the way, the old fleet has served throughout and goes on.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws import ministack_internals, pace
+from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.capture import Capture
+from local_aws.sagemaker.deployment import Plan
+from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
+from local_aws.sagemaker.metrics import Metrics
+from local_aws.sagemaker.traffic import Traffic
+
+IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+ALARM_SECONDS = 0.2  # between two looks at the alarms while an update bakes
+
+
+class RollbackError(Exception):
+    """The update does not go on; the message is the endpoint's FailureReason."""
+
+
+class Endpoint:
+    """What an endpoint runs, and what it is changing to.
+
+    Attributes:
+        config: The name of the configuration that is in service, or is to be the first.
+        fleets: Of the variants in service, by their names.
+        traffic: Where invocations go.
+        capture: The data capture in service, if any.
+        deployment: The last DeploymentConfig; empty when there was none.
+    """
+
+    def __init__(self, account: Account, name: str, config: str) -> None:
+        self.account = account
+        self.name = name
+        self.arn = account.scope.arn(f"endpoint/{name.lower()}")
+        self.config = config
+        self.status = "Creating"
+        self.failure = ""
+        self.created = self.modified = time.time()
+        self.fleets: dict[str, Fleet] = {}
+        self.traffic = Traffic()
+        self.capture: Capture | None = None
+        self.metrics = Metrics(account, name)
+        self.deployment: dict[str, Any] = {}
+        self._changed = threading.Condition(account.lock)
+        self._pending: dict[str, Any] | None = None
+
+    def deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
+        """Move to an endpoint configuration by the steps of `plan`; returns at once."""
+        config = described["EndpointConfigName"]
+        self._pending = {"EndpointConfigName": config, "StartTime": time.time()}
+        self._start_change(self._deploy, described, plan)
+
+    def rescale(self, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+        """Change the variants' weights and instance counts; returns at once."""
+        for name, change in wanted.items():
+            fleet = self.fleets[name]
+            fleet.desired = change.get("DesiredInstanceCount", fleet.desired)
+            fleet.weight = change.get("DesiredWeight", fleet.weight)
+        self._start_change(self._rescale)
+
+    def _start_change(self, change: Callable[..., None], *arguments: Any) -> None:
+        with self.account.lock:
+            self.failure = ""
+            if self.status != "Creating":
+                self.status = "Updating"
+
+        def run() -> None:
+            failure = ""
+            try:
+                change(*arguments)
+            except Exception as error:  # whatever breaks, the endpoint must leave its state
+                failure = str(error) or repr(error)
+            self._end_change("InService" if self.fleets else "Failed", failure)
+
+        threading.Thread(target=run, name=f"endpoint {self.name}", daemon=True).start()
+
+    def _deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
+        old, new = self.fleets, {}
+        for variant in described["ProductionVariants"]:
+            new[variant["VariantName"]] = Fleet(self.account, self.name, variant)
+        try:
+            self._roll_out(old, new, plan)
+        except Exception:
+            self._roll_back(old, new)
+            raise
+        with self.account.lock:
+            self.fleets, self.config = new, described["EndpointConfigName"]
+            previous, self.capture = self.capture, self._capture(described)
+        time.sleep(pace.here(plan.termination))
+        self._retire([i for fleet in old.values() for i in fleet.release(0)])
+        if previous is not None:
+            previous.flush()
+
+    def _capture(self, described: Mapping[str, Any]) -> Capture | None:
+        config = described.get("DataCaptureConfig")
+        return None if config is None else Capture(self.account, self.name, config)
+
+    def _roll_out(self, old: dict[str, Fleet], new: dict[str, Fleet], plan: Plan) -> None:
+        for share in plan.shares if old else (1.0,):
+            for fleet in new.values():
+                fleet.grow(math.ceil(fleet.desired * share) if plan.rolling else fleet.desired)
+            self.traffic.route(_shares(old, 1 - share) | _shares(new, share))
+            if not old:
+                return
+            self._bake(plan, next(iter(new.values())).instances[0].role)
+            if plan.rolling:
+                released = [
+                    instance
+                    for fleet in old.values()
+                    for instance in fleet.release(fleet.desired - int(fleet.desired * share))
+                ]
+                self.traffic.route(_shares(old, 1 - share) | _shares(new, share))
+                self._retire(released)
+
+    def _bake(self, plan: Plan, role: str) -> None:
+        """Watch the alarms for the plan's time, to the last of the metrics that came meanwhile."""
+        end = time.monotonic() + pace.here(plan.baking)
+        while plan.alarms and time.monotonic() < end:
+            self._check_alarms(plan.alarms, role)
+            time.sleep(ALARM_SECONDS)
+        time.sleep(max(0, end - time.monotonic()))
+        if plan.alarms:
+            self.metrics.flush()
+            self._check_alarms(plan.alarms, role)
+
+    def _check_alarms(self, names: Sequence[str], role: str) -> None:
+        try:
+            described = self.account.client("cloudwatch", role).describe_alarms(
+                AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise RollbackError(f"The update's alarms could not be read: {error}") from None
+        states = {
+            alarm["AlarmName"]: alarm["StateValue"]
+            for alarm in described["MetricAlarms"] + described["CompositeAlarms"]
+        }
+        for name in names:
+            if name not in states:
+                raise RollbackError(f"The update's alarm {name} does not exist.")
+            if states[name] == "ALARM":
+                raise RollbackError(f"The update was rolled back: alarm {name} is in ALARM.")
+
+    def _roll_back(self, old: dict[str, Fleet], new: dict[str, Fleet]) -> None:
+        """Give the traffic back to the old fleet, whole again where the update was rolling."""
+        self.traffic.route(_shares(old, 1))
+        self._retire([i for fleet in new.values() for i in fleet.release(0)])
+        for fleet in old.values():
+            fleet.grow(fleet.desired)
+        self.traffic.route(_shares(old, 1))
+
+    def _rescale(self) -> None:
+        try:
+            for fleet in self.fleets.values():
+                fleet.grow(fleet.desired)
+        finally:
+            released = []
+            for fleet in self.fleets.values():
+                released += fleet.release(fleet.desired)
+                fleet.desired = len(fleet.instances)
+            self.traffic.route(_shares(self.fleets, 1))
+            self._retire(released)
+
+    def _retire(self, instances: list[Instance]) -> None:
+        """End instances that get no more traffic, when they have answered what they had."""
+        self.traffic.drain(instances, INVOCATION_SECONDS)
+        stop(instances)
+
+    def _end_change(self, status: str, failure: str) -> None:
+        with self._changed:
+            self.status, self.failure, self.modified = status, failure, time.time()
+            self._pending = None
+            self._changed.notify_all()
+        ministack_internals.emit_event(
+            self.account.scope,
+            "SageMaker Endpoint State Change",
+            {"EndpointName": self.name, "EndpointArn": self.arn, "EndpointStatus": status.upper()},
+            self.arn,
+        )
+
+    def wait(self) -> None:
+        """Return when no change is under way."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.status not in IN_PROGRESS)
+
+    def describe(self) -> dict[str, Any]:
+        """The endpoint as DescribeEndpoint answers."""
+        with self.account.lock:
+            answer: dict[str, Any] = {
+                "EndpointName": self.name,
+                "EndpointArn": self.arn,
+                "EndpointConfigName": self.config,
+                "EndpointStatus": self.status,
+                "CreationTime": self.created,
+                "LastModifiedTime": self.modified,
+            }
+            optional = {
+                "FailureReason": self.failure,
+                "ProductionVariants": [_summary(fleet) for fleet in self.fleets.values()],
+                "DataCaptureConfig": self.capture and self.capture.describe(),
+                "LastDeploymentConfig": self.deployment,
+                "PendingDeploymentSummary": self._pending,
+            }
+            return answer | {name: value for name, value in optional.items() if value}
+
+    def end(self) -> None:
+        """End all instances when they have answered what they had, and hand on what is left."""
+        self.traffic.route({})
+        self._retire([i for fleet in self.fleets.values() for i in fleet.release(0)])
+        self.metrics.flush()
+        if self.capture is not None:
+            self.capture.flush()
+
+    def kill(self) -> None:
+        """End all instances at once; for the end of the server."""
+        stop([i for fleet in self.fleets.values() for i in fleet.release(0)])
+
+
+def _shares(fleets: Mapping[str, Fleet], share: float) -> dict[Instance, float]:
+    """`share` of the traffic, divided by the variants' weights and evenly within each."""
+    total = sum(fleet.weight for fleet in fleets.values()) or 1
+    return {
+        instance: share * fleet.weight / total / len(fleet.instances)
+        for fleet in fleets.values()
+        for instance in fleet.instances
+    }
+
+
+def _summary(fleet: Fleet) -> dict[str, Any]:
+    weights = {
+        "VariantName": fleet.name,
+        "CurrentWeight": fleet.weight,
+        "DesiredWeight": fleet.weight,
+    }
+    if fleet.serverless:
+        config = fleet.variant["ServerlessConfig"]
+        return weights | {"CurrentServerlessConfig": config, "DesiredServerlessConfig": config}
+    return weights | {
+        "CurrentInstanceCount": len(fleet.instances),
+        "DesiredInstanceCount": fleet.desired,
+    }

@@ -1,0 +1,158 @@
+"""Requests about endpoints: create, update, scale and delete them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws.api.errors import invalid
+from local_aws.autoscaling import targets
+from local_aws.sagemaker import deployment
+from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.endpoint import IN_PROGRESS, Endpoint
+from local_aws.sagemaker.hosting import found
+
+
+def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """CreateEndpoint: returns at once with the endpoint in Creating."""
+    endpoint = Endpoint(account, request["EndpointName"], request["EndpointConfigName"])
+    with account.lock:
+        if endpoint.name in account.endpoints:
+            raise invalid(f'Cannot create already existing endpoint "{endpoint.arn}".')
+        described = _configuration(account, endpoint.config)
+        account.endpoints[endpoint.name] = endpoint
+        account.tag(endpoint.arn, request.get("Tags", []))
+        endpoint.deployment = request.get("DeploymentConfig", {})
+        endpoint.deploy(described, deployment.Plan())
+    return {"EndpointArn": endpoint.arn}
+
+
+def update(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """UpdateEndpoint: the old configuration serves until the new one is in service."""
+    with account.lock:
+        endpoint = _changeable(account, request["EndpointName"])
+        described = _configuration(account, request["EndpointConfigName"])
+        if described["EndpointConfigName"] == endpoint.config:
+            raise invalid("Cannot update an endpoint to the configuration that it has.")
+        _check_types(account, endpoint, described["ProductionVariants"])
+        policy = request.get("DeploymentConfig", {})
+        if request.get("RetainDeploymentConfig"):
+            if policy:
+                raise invalid("RetainDeploymentConfig and DeploymentConfig exclude each other.")
+            policy = endpoint.deployment
+        if request.get("RetainAllVariantProperties"):
+            described = _retaining(endpoint, request, described)
+        plan = _plan(endpoint, described["ProductionVariants"], policy)
+        endpoint.deployment = policy
+        endpoint.deploy(described, plan)
+    return {"EndpointArn": endpoint.arn}
+
+
+def update_weights(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """UpdateEndpointWeightsAndCapacities: instances come and go, or traffic moves."""
+    with account.lock:
+        endpoint = _changeable(account, request["EndpointName"])
+        wanted = {
+            change["VariantName"]: change for change in request["DesiredWeightsAndCapacities"]
+        }
+        for name, change in wanted.items():
+            if name not in endpoint.fleets:
+                raise invalid(f'Could not find production variant "{name}".')
+            count = change.get("DesiredInstanceCount")
+            if count == 0:
+                raise invalid(f"DesiredInstanceCount of variant {name} must be at least 1.")
+            if count is not None and endpoint.fleets[name].serverless:
+                raise invalid(f"Serverless variant {name} has no DesiredInstanceCount.")
+        endpoint.rescale(wanted)
+    return {"EndpointArn": endpoint.arn}
+
+
+def delete(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+    """DeleteEndpoint: refused while a change is under way; takes its scalable targets along."""
+    with account.lock:
+        endpoint: Endpoint = found(account, "endpoint", account.endpoints, request["EndpointName"])
+        if endpoint.status in IN_PROGRESS:
+            raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        del account.endpoints[endpoint.name]
+        account.tags.pop(endpoint.arn, None)
+        for name in endpoint.fleets:
+            targets.forget(account.scope, targets.resource_id(endpoint.name, name))
+    endpoint.end()
+    return {}
+
+
+def _changeable(account: Account, name: str) -> Endpoint:
+    endpoint: Endpoint = found(account, "endpoint", account.endpoints, name)
+    if endpoint.status in IN_PROGRESS:
+        raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    if endpoint.status == "Failed":
+        raise invalid(f'Cannot update failed endpoint "{endpoint.arn}".')
+    return endpoint
+
+
+def _configuration(account: Account, name: str) -> dict[str, Any]:
+    return dict(found(account, "endpoint configuration", account.endpoint_configs, name))
+
+
+def _check_types(account: Account, endpoint: Endpoint, variants: list[dict[str, Any]]) -> None:
+    """Refuse to turn instances into a serverless variant, or to change the type of what scales."""
+    if any("ServerlessConfig" in variant for variant in variants) and not all(
+        fleet.serverless for fleet in endpoint.fleets.values()
+    ):
+        raise invalid("Cannot update an endpoint with instances to a serverless variant.")
+    types = {variant["VariantName"]: variant.get("InstanceType") for variant in variants}
+    scaled = [
+        name
+        for name, fleet in endpoint.fleets.items()
+        if types.get(name) != fleet.variant.get("InstanceType")
+        and targets.find(account.scope, targets.resource_id(endpoint.name, name))
+    ]
+    if scaled:
+        raise invalid(
+            f"The variant(s) {json.dumps(scaled)} must be deregistered as scalable targets with "
+            "AutoScaling before they can be removed or have their instance type updated."
+        )
+
+
+def _retaining(
+    endpoint: Endpoint, request: Mapping[str, Any], described: dict[str, Any]
+) -> dict[str, Any]:
+    """The configuration with what the endpoint keeps of its present state in place of its own."""
+    excluded = {
+        listed["VariantPropertyType"]
+        for listed in request.get("ExcludeRetainedVariantProperties", [])
+    }
+    variants = []
+    for variant in described["ProductionVariants"]:
+        kept: dict[str, Any] = {}
+        fleet = endpoint.fleets.get(variant["VariantName"])
+        if fleet is not None and "DesiredWeight" not in excluded:
+            kept["InitialVariantWeight"] = fleet.weight
+        if fleet is not None and not fleet.serverless and "DesiredInstanceCount" not in excluded:
+            kept["InitialInstanceCount"] = fleet.desired
+        variants.append(variant | kept)
+    described = described | {"ProductionVariants": variants}
+    if endpoint.capture is not None and "DataCaptureConfig" not in excluded:
+        described["DataCaptureConfig"] = endpoint.capture.config
+    return described
+
+
+def _plan(
+    endpoint: Endpoint, variants: list[dict[str, Any]], policy: Mapping[str, Any]
+) -> deployment.Plan:
+    names = {variant["VariantName"] for variant in variants}
+    if policy and names != endpoint.fleets.keys():
+        raise invalid(
+            "With a DeploymentConfig, the new configuration must have the same variants: "
+            f"{', '.join(sorted(endpoint.fleets))}; it has {', '.join(sorted(names))}."
+        )
+    if "RollingUpdatePolicy" in policy and len(names) > 1:
+        raise invalid("RollingUpdatePolicy is not supported for several production variants.")
+    if any("ServerlessConfig" in variant for variant in variants):
+        return deployment.plan(policy, None)
+    return deployment.plan(policy, min(variant["InitialInstanceCount"] for variant in variants))
+
+
+def clean_up(account: Account) -> None:
+    """End all containers; for the end of the server."""
+    for endpoint in list(account.endpoints.values()):
+        endpoint.kill()

@@ -1,0 +1,208 @@
+"""What serves: instances, each a process, and the fleet that they are of one production variant."""
+
+import contextlib
+import http.client
+import json
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.sagemaker import container, faults, logs
+from local_aws.sagemaker.account import Account
+from topics import artifact
+
+PING_SECONDS = 0.1  # between two pings of a container that starts
+START_UP_SECONDS = 8 * 60  # SageMaker's default for ContainerStartupHealthCheckTimeoutInSeconds
+INVOCATION_SECONDS = 60
+LISTENING = "listening on "
+
+
+class StartError(Exception):
+    """An instance did not come into service; the message is the endpoint's FailureReason."""
+
+
+class NoAnswerError(Exception):
+    """The container gave no HTTP answer to an invocation."""
+
+
+class Instance:
+    """An instance of a production variant: a process, its address and its folder.
+
+    Attributes:
+        variant: The variant's name.
+        role: The execution role of the variant's model.
+        concurrency: How many invocations it takes at a time; None is without limit.
+        log: The instance's log stream.
+    """
+
+    def __init__(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
+        self.variant: str = variant["VariantName"]
+        self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
+        self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
+        self._container: container.Container | None = None
+        try:
+            self._start(account, endpoint, variant)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
+        with account.lock:
+            model = account.models.get(variant["ModelName"])
+        if model is None:
+            raise StartError(f"Could not find model {variant['ModelName']!r}.")
+        root = Path(self._folder.name)
+        container.write_configuration(root, {})
+        self.role: str = model["ExecutionRoleArn"]
+        _fetch_model(account, model, root)
+        self.log = logs.Stream(
+            account.client("logs", self.role),
+            f"/aws/sagemaker/Endpoints/{endpoint}",
+            f"{self.variant}/i-{time.time_ns():x}",
+        )
+        self._container = container.Container(
+            container.image_module(model["PrimaryContainer"]["Image"]),
+            ["serve", "--ml-root", str(root), "--port", "0"],
+            dict(model["PrimaryContainer"].get("Environment", {})),
+            self.log.write,
+        )
+        seconds = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_UP_SECONDS)
+        deadline = time.monotonic() + seconds
+        line = self._container.first_line(seconds)
+        if line is None or not line.startswith(LISTENING) or faults.strike("endpoint.no-ping"):
+            raise StartError(_no_ping(self.variant, self._container))
+        self._address = line.removeprefix(LISTENING)
+        if slow := faults.strike("endpoint.slow-start"):
+            time.sleep(min(slow.seconds, seconds))
+        while time.monotonic() > deadline or not self._ping():
+            if time.monotonic() > deadline or not self._container.running():
+                raise StartError(_no_ping(self.variant, self._container))
+            time.sleep(PING_SECONDS)
+
+    def _ping(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self._address}/ping", timeout=2) as answer:
+                return bool(answer.status == http.HTTPStatus.OK)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def invoke(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
+        """Post `body` to the container: status, content type and body of its answer.
+
+        Raises:
+            NoAnswerError: It took too long, or the connection broke.
+        """
+        if error := faults.strike("invoke.model-error"):
+            return http.HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", error.reason.encode()
+        if slow := faults.strike("invoke.slow"):
+            time.sleep(min(slow.seconds, INVOCATION_SECONDS))
+        request = urllib.request.Request(
+            f"{self._address}/invocations", data=body, headers=dict(headers), method="POST"
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=INVOCATION_SECONDS) as answer:
+                return answer.status, answer.headers.get("Content-Type", ""), answer.read()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.headers.get("Content-Type", ""), refused.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise NoAnswerError(f"no answer: {error}") from None
+
+    def stop(self) -> None:
+        """End the process and remove its folder."""
+        if self._container is not None:
+            self._container.stop(seconds=5)
+        self._folder.cleanup()
+
+
+class Fleet:
+    """The instances of one production variant under one endpoint configuration.
+
+    A serverless variant is one instance that takes as many invocations at a time as it may.
+
+    Attributes:
+        variant: The variant as the configuration describes it.
+        weight: Its share of the traffic, relative to the other variants'.
+        desired: How many instances it shall have.
+        instances: Those that are in service.
+    """
+
+    def __init__(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
+        self.variant = dict(variant)
+        self.name: str = variant["VariantName"]
+        self.weight: float = variant.get("InitialVariantWeight", 1.0)
+        self.desired: int = variant.get("InitialInstanceCount", 1)
+        self.instances: list[Instance] = []
+        self._account = account
+        self._endpoint = endpoint
+
+    @property
+    def serverless(self) -> bool:
+        """Whether it has no instances that anybody counts."""
+        return "ServerlessConfig" in self.variant
+
+    def grow(self, count: int) -> None:
+        """Start instances until there are `count`, all at the same time.
+
+        Raises:
+            StartError: One did not come into service; the others that were new are ended.
+        """
+        missing = count - len(self.instances)
+        if missing <= 0:
+            return
+        with ThreadPoolExecutor(missing) as starting:
+            futures = [
+                starting.submit(Instance, self._account, self._endpoint, self.variant)
+                for _ in range(missing)
+            ]
+        errors = [error for future in futures if (error := future.exception()) is not None]
+        started = [future.result() for future in futures if future.exception() is None]
+        if errors:
+            stop(started)
+            raise errors[0]
+        self.instances += started
+
+    def release(self, count: int) -> list[Instance]:
+        """Give up all instances but `count`; the caller ends them when they are idle."""
+        released, self.instances = self.instances[count:], self.instances[:count]
+        return released
+
+
+def stop(instances: Iterable[Instance]) -> None:
+    """End `instances`, all at the same time."""
+    threads = [threading.Thread(target=instance.stop) for instance in instances]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _fetch_model(account: Account, model: Mapping[str, Any], root: Path) -> None:
+    address = model["PrimaryContainer"]["ModelDataUrl"]
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    archive = root / "model.tar.gz"
+    try:
+        account.client("s3", model["ExecutionRoleArn"]).download_file(bucket, key, str(archive))
+        model_file = artifact.read_member(archive)
+        (root / "model" / artifact.MEMBER).write_bytes(model_file)
+    except (ClientError, BotoCoreError, artifact.ArtifactError) as error:
+        raise StartError(f"Failed to download model data from {address}: {error}") from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            archive.unlink()
+
+
+def _no_ping(variant: str, running: container.Container) -> str:
+    last = json.dumps(running.lines[-1]) if running.lines else "nothing"
+    return (
+        f"The primary container for production variant {variant} did not pass the ping health "
+        f"check. Please check CloudWatch logs for this endpoint. Its last line was {last}."
+    )

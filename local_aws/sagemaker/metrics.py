@@ -1,0 +1,102 @@
+"""The metrics of invocations, as SageMaker puts them into CloudWatch.
+
+Source: "Monitor Amazon SageMaker AI with Amazon CloudWatch" in the developer guide. They come every
+half second here, not every minute, and each with its own value, so that percentiles are true.
+"""
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.batch import Batch
+
+NAMESPACE = "AWS/SageMaker"
+VALUES = 150  # of one datum, at most
+DATA = 1000  # of one PutMetricData, at most
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What is measured of one InvokeEndpoint.
+
+    Attributes:
+        variant: The variant's name.
+        status: The HTTP status of the container, or of SageMaker where it refused.
+        seconds: From the request's arrival until its answer left.
+        model_seconds: What the container took of them; None where it was not asked.
+        instances: How many instances the variant has; 0 for a serverless one.
+    """
+
+    variant: str
+    status: int
+    seconds: float
+    model_seconds: float | None
+    instances: int
+
+
+class Metrics:
+    """The metrics of one endpoint."""
+
+    def __init__(self, account: Account, endpoint: str) -> None:
+        self._account = account
+        self._endpoint = endpoint
+        self._batch = Batch[Invocation](self._deliver)
+        self.record = self._batch.add
+        self.flush = self._batch.flush
+
+    def _deliver(self, invocations: list[Invocation]) -> None:
+        counted: dict[tuple[str, str, str], Counter[float]] = defaultdict(Counter)
+        for invocation in invocations:
+            for name, value, unit in measures(invocation):
+                counted[invocation.variant, name, unit][value] += 1
+        now = time.time()
+        data = [
+            {
+                "MetricName": name,
+                "Dimensions": [
+                    {"Name": "EndpointName", "Value": self._endpoint},
+                    {"Name": "VariantName", "Value": variant},
+                ],
+                "Timestamp": now,
+                "Values": [value for value, _ in part],
+                "Counts": [count for _, count in part],
+                "Unit": unit,
+            }
+            for (variant, name, unit), values in counted.items()
+            for part in _parts(list(values.items()), VALUES)
+        ]
+        client = self._account.service_client("cloudwatch")
+        try:
+            for part in _parts(data, DATA):
+                client.put_metric_data(Namespace=NAMESPACE, MetricData=part)
+        except (ClientError, BotoCoreError):
+            return  # the server ends
+
+
+def measures(invocation: Invocation) -> Iterator[tuple[str, float, str]]:
+    """The (name, value, unit) of each metric that an invocation gives."""
+    status = invocation.status
+    refused_by_client = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    yield "Invocations", 1, "None"
+    if invocation.instances:
+        yield "InvocationsPerInstance", 1 / invocation.instances, "None"
+    yield "Invocation4XXErrors", int(refused_by_client), "None"
+    yield "Invocation5XXErrors", int(failed), "None"
+    if invocation.model_seconds is None:
+        return
+    overhead = max(0.0, invocation.seconds - invocation.model_seconds)
+    yield "InvocationModelErrors", int(status != HTTPStatus.OK), "None"
+    yield "ModelLatency", round(invocation.model_seconds * 1e6), "Microseconds"
+    yield "OverheadLatency", round(overhead * 1e6), "Microseconds"
+
+
+def _parts(items: list[Any], size: int) -> Iterator[list[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -1,0 +1,238 @@
+"""How an endpoint comes from one configuration to the next, and back when that goes wrong."""
+
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import fault_route
+
+from .conftest import Cloud, allow
+from .hosting import configuration, deleted, in_service, model, topics_of, updated
+from .test_hosting import settled
+from .test_load import HALF, shifting
+from .test_training import wait_for
+
+FOLDER = Path()  # of no instance: the shell points at one
+
+
+@pytest.fixture(scope="module")
+def guarded(cloud: Cloud) -> str:
+    """An execution role that may look at alarms, as guardrails need."""
+    return cloud.make_role(
+        "Guarded",
+        allow("s3:GetObject", resource="arn:aws:s3:::data/*"),
+        allow("logs:*"),
+        allow("cloudwatch:DescribeAlarms"),
+    )
+
+
+def put_alarm(cloud: Cloud, name: str, endpoint: str, *actions: str) -> None:
+    """An alarm on five or more server errors in a minute."""
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="AWS/SageMaker",
+        MetricName="Invocation5XXErrors",
+        Dimensions=[
+            {"Name": "EndpointName", "Value": endpoint},
+            {"Name": "VariantName", "Value": "AllTraffic"},
+        ],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=5,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=list(actions),
+    )
+
+
+def counts(described: dict[str, Any]) -> tuple[int, int]:
+    (variant,) = described["ProductionVariants"]
+    return variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]
+
+
+def watching(alarm: str) -> dict[str, Any]:
+    """The part of a DeploymentConfig that rolls back on an alarm."""
+    return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]}}
+
+
+def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
+    cloud: Cloud, guarded: str, bucket: str, arm: Any
+) -> None:
+    old, new = (
+        configuration(cloud, model(cloud, guarded, bucket, topics), InitialInstanceCount=4)
+        for topics in (3, 2)
+    )
+    endpoint = in_service(cloud, old)
+    put_alarm(cloud, f"of-{endpoint}", endpoint)
+    ask = topics_of(cloud, endpoint)
+    quarter = {"Type": "INSTANCE_COUNT", "Value": 1}
+    hour = shifting(Type="CANARY", CanarySize=quarter, WaitIntervalInSeconds=3600)
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.update_endpoint(
+        EndpointName=endpoint,
+        EndpointConfigName=new,
+        DeploymentConfig=hour | watching(f"of-{endpoint}"),
+    )
+    wait_for(lambda: ask() == 2)
+    assert Counter(ask() for _ in range(16)) == {3: 12, 2: 4}
+    during = sagemaker.describe_endpoint(EndpointName=endpoint)
+    assert (during["EndpointStatus"], during["EndpointConfigName"]) == ("Updating", old)
+    assert during["PendingDeploymentSummary"]["EndpointConfigName"] == new
+    with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
+        sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+
+    arm("invoke.model-error", times=5)
+    for _ in range(5):
+        with pytest.raises(ClientError, match="injected"):
+            ask()
+    after = settled(cloud, endpoint)
+    assert (after["EndpointStatus"], after["EndpointConfigName"]) == ("InService", old)
+    assert after["FailureReason"] == (
+        f"The update was rolled back: alarm of-{endpoint} is in ALARM."
+    )
+    routing = after["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert routing["TrafficRoutingConfiguration"]["CanarySize"] == quarter
+    assert Counter(ask() for _ in range(8)) == {3: 8}
+    assert counts(after) == (4, 4)
+    deleted(cloud, endpoint)
+
+
+def test_a_rolling_update_that_fails_halfway_makes_the_old_fleet_whole_again(
+    cloud: Cloud, role: str, bucket: str, arm: Any
+) -> None:
+    old, new = (
+        configuration(cloud, model(cloud, role, bucket, topics), InitialInstanceCount=2)
+        for topics in (3, 2)
+    )
+    endpoint = in_service(cloud, old)
+    ask = topics_of(cloud, endpoint)
+    rolling = {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 600}
+    cloud.client("sagemaker").update_endpoint(
+        EndpointName=endpoint,
+        EndpointConfigName=new,
+        DeploymentConfig={"RollingUpdatePolicy": rolling},
+    )
+    wait_for(lambda: ask() == 2)
+    arm("endpoint.no-ping")
+    after = settled(cloud, endpoint)
+    assert "did not pass the ping health check" in after["FailureReason"]
+    assert after["EndpointConfigName"] == old
+    assert counts(after) == (2, 2)
+    assert Counter(ask() for _ in range(4)) == {3: 4}
+    deleted(cloud, endpoint)
+
+
+def test_an_invocation_under_way_is_answered_by_the_instance_that_has_it(
+    cloud: Cloud, role: str, bucket: str, arm: Any
+) -> None:
+    old, new = (configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
+    endpoint = in_service(cloud, old)
+    ask = topics_of(cloud, endpoint)
+    arm("invoke.slow", seconds=4)
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(ask()))
+    slow.start()
+    wait_for(lambda: not fault_route.ask(FOLDER))
+    after = updated(cloud, endpoint, new)
+    assert after["EndpointConfigName"] == new
+    slow.join()
+    assert answers == [3], "the old instance was ended before it had answered"
+    assert ask() == 2
+    deleted(cloud, endpoint)
+
+
+def test_an_alarm_that_the_role_may_not_read_or_that_is_not_there_rolls_back(
+    cloud: Cloud, role: str, guarded: str, bucket: str
+) -> None:
+    endpoint = in_service(cloud, configuration(cloud, model(cloud, role, bucket, 3)))
+    for executing, reason in (
+        (role, "not authorized to perform: cloudwatch:DescribeAlarms"),
+        (guarded, "alarm nothing does not exist"),
+    ):
+        new = configuration(cloud, model(cloud, executing, bucket, 2))
+        after = updated(cloud, endpoint, new, DeploymentConfig=watching("nothing"))
+        assert reason in after["FailureReason"]
+        assert after["EndpointConfigName"] != new
+    assert topics_of(cloud, endpoint)() == 3
+    deleted(cloud, endpoint)
+
+
+def test_a_container_that_fails_its_pings_is_never_given_traffic(
+    cloud: Cloud, role: str, bucket: str, arm: Any
+) -> None:
+    old, new = (configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
+    endpoint = in_service(cloud, old)
+    arm("endpoint.no-ping")
+    after = updated(cloud, endpoint, new)
+    assert "AllTraffic did not pass the ping health check" in after["FailureReason"]
+    assert topics_of(cloud, endpoint)() == 3
+    again = updated(cloud, endpoint, new)
+    assert "FailureReason" not in again
+    assert topics_of(cloud, endpoint)() == 2
+    deleted(cloud, endpoint)
+
+
+def test_a_container_that_starts_slowly_is_waited_for(
+    cloud: Cloud, role: str, bucket: str, arm: Any
+) -> None:
+    old, slow = (configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
+    endpoint = in_service(cloud, old)
+    arm("endpoint.slow-start", seconds=2)
+    cloud.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName=slow)
+    assert topics_of(cloud, endpoint)() == 3
+    assert settled(cloud, endpoint)["EndpointConfigName"] == slow
+    deleted(cloud, endpoint)
+
+
+def test_what_scaling_has_set_is_kept_when_asked_for(cloud: Cloud, role: str, bucket: str) -> None:
+    first, second, third = (
+        configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2, 4)
+    )
+    endpoint = in_service(cloud, first)
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=endpoint,
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
+    )
+    assert counts(settled(cloud, endpoint)) == (3, 3)
+    kept = updated(cloud, endpoint, second, RetainAllVariantProperties=True)
+    assert (kept["EndpointConfigName"], counts(kept)) == (second, (3, 3))
+    excluded = [{"VariantPropertyType": "DesiredInstanceCount"}]
+    reset = updated(
+        cloud,
+        endpoint,
+        third,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=excluded,
+    )
+    assert (reset["EndpointConfigName"], counts(reset)) == (third, (1, 1))
+    deleted(cloud, endpoint)
+
+
+def test_an_update_that_can_not_be_is_refused_and_changes_nothing(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    name = model(cloud, role, bucket, 3)
+    config = configuration(cloud, name)
+    endpoint = in_service(cloud, config)
+    another = configuration(cloud, name)
+    renamed = configuration(cloud, name, VariantName="Other")
+    serverless = {"MemorySizeInMB": 1024, "MaxConcurrency": 1}
+    for to, request, reason in (
+        (another, shifting(Type="CANARY", CanarySize=HALF), "at least 2 instances are needed"),
+        (another, shifting(Type="ALL_AT_ONCE", WaitIntervalInSeconds=4000), "less than or equal"),
+        (renamed, shifting(Type="ALL_AT_ONCE"), "must have the same variants: AllTraffic"),
+        (config, {}, "to the configuration that it has"),
+        (configuration(cloud, name, ServerlessConfig=serverless), {}, "to a serverless variant"),
+    ):
+        with pytest.raises(ClientError, match=reason):
+            cloud.client("sagemaker").update_endpoint(
+                EndpointName=endpoint, EndpointConfigName=to, DeploymentConfig=request
+            )
+    assert settled(cloud, endpoint)["EndpointConfigName"] == config
+    deleted(cloud, endpoint)
