@@ -36,6 +36,9 @@ def _all(client: Callable[[str], Any]) -> Iterator[str]:
             yield f"{kind} {entry[name]}"
     for policy in client("iam").list_policies(Scope="Local")["Policies"]:
         yield f"policy {policy['PolicyName']}"
+    scaled = client("application-autoscaling").describe_scalable_targets
+    for target in scaled(ServiceNamespace="sagemaker")["ScalableTargets"]:
+        yield f"scalable-target {target['ResourceId']}"
     for group in client("logs").describe_log_groups()["logGroups"]:
         if group["logGroupName"] not in OWN_LOG_GROUPS:
             yield f"log-group {group['logGroupName']}"

@@ -347,23 +347,28 @@ def access_key(headers: Mapping[str, str]) -> str:
     return str(router.extract_access_key_id(headers))
 
 
-def denied_pass_role(key: str, role_arn: str, scope: Scope) -> str | None:
-    """Why the caller may not pass the role to SageMaker, or None; MiniStack leaves it unchecked."""
+def denied(
+    key: str, action: str, resource: str, scope: Scope, context: Mapping[str, str] | None = None
+) -> str | None:
+    """Why the caller may not do `action` on the ARN `resource`, or None.
+
+    For what AWS asks besides the operation itself; MiniStack leaves it unchecked.
+    """
     denied = iam_evaluator.enforce(
         key,
-        "iam:PassRole",
-        "iam",
+        action,
+        action.partition(":")[0],
         scope.region,
-        resource_arn=role_arn,
-        service_context={"iam:PassedToService": "sagemaker.amazonaws.com"},
+        resource_arn=resource,
+        service_context=dict(context or {}),
     )
     if denied is None:
         return None
     return str(
         iam_actions.identity_denial_message(
-            "iam:PassRole",
+            action,
             getattr(denied, "principal_arn", ""),
-            role_arn,
+            resource,
             getattr(denied, "decision", "") == "Deny",
         )
     )

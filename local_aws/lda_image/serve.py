@@ -60,9 +60,7 @@ def make_server(model: artifact.Model, port: int) -> ThreadingHTTPServer:
     class Handler(_Handler):
         topics = model
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    return server
+    return _Server(("127.0.0.1", port), Handler)
 
 
 def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -> bytes:
@@ -92,6 +90,11 @@ def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -
 
 def _media(header: str) -> str:
     return header.partition(";")[0].strip().lower()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 200  # as many as SageMaker invokes at a time; the rest would be reset
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,6 +10,7 @@ from typing import Any
 from local_aws import ministack_internals
 from local_aws.api import validation
 from local_aws.api.errors import ApiError, invalid
+from local_aws.autoscaling import targets
 from local_aws.ministack_internals import INVOCATIONS, Response, Scope
 from local_aws.sagemaker import (
     account,
@@ -40,6 +41,7 @@ MODELS = ["sagemaker", "sagemaker-runtime"]
 
 Request = Mapping[str, Any]
 
+DEREGISTER = "application-autoscaling:DeregisterScalableTarget"
 logger = logging.getLogger("sagemaker")
 INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
 
@@ -84,14 +86,13 @@ def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> R
             return invocation.invoke(here, match["endpoint"], body, headers)
         operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         if operation not in OPERATIONS:
-            raise SageMakerError(
-                "UnknownOperationException", f"{operation or path} is not offered here."
-            )
-        logger.info("%s", operation)
             raise ApiError("UnknownOperationException", f"{operation or path} is not offered here.")
+        logger.info("%s", operation)
         request = json.loads(body or b"{}")
         validation.check(NAME, operation, request)
         _check_pass_role(here, request, headers)
+        if operation == "DeleteEndpoint":
+            _check_deregistration(here, request, headers)
         _throttle(operation)
         return ministack_internals.success(OPERATIONS[operation](here, request))
     except json.JSONDecodeError as error:
@@ -104,8 +105,25 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
     """Whoever hands a role to SageMaker must be allowed to pass it."""
     role = request.get("RoleArn") or request.get("ExecutionRoleArn")
     caller = ministack_internals.access_key(headers)
-    if role and (denied := ministack_internals.denied_pass_role(caller, role, here.scope)):
+    context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    if role and (
+        denied := ministack_internals.denied(caller, "iam:PassRole", role, here.scope, context)
+    ):
         raise ApiError("AccessDeniedException", denied)
+
+
+def _check_deregistration(here: Account, request: Request, headers: Mapping[str, str]) -> None:
+    """Whoever deletes an endpoint that is scaled must be allowed to deregister what scales it."""
+    caller = ministack_internals.access_key(headers)
+    for target in targets.everyone(here.scope):
+        if target.endpoint == request["EndpointName"] and ministack_internals.denied(
+            caller, DEREGISTER, target.arn, here.scope
+        ):
+            raise invalid(
+                "An Application AutoScaling scalable target exists for a variant being deleted, "
+                f"and the IAM identity used to invoke DeleteEndpoint does not have {DEREGISTER} "
+                "permission to deregister the scalable target."
+            )
 
 
 def _throttle(operation: str) -> None:

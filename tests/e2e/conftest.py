@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.config import Config
 
 from local_aws import instance, leftovers
 
@@ -44,7 +45,7 @@ class Cloud:
     def __post_init__(self) -> None:
         self._before = set(leftovers.find(self.client))  # of a test that failed
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config | None = None) -> Any:
         session = boto3.session.Session()
         return session.client(  # type: ignore[call-overload]  # the name is a variable
             service,
@@ -53,6 +54,7 @@ class Cloud:
             region_name=self.environment["AWS_REGION"],
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             verify=self.environment["AWS_CA_BUNDLE"],
+            config=config,
         )
 
     def cdk(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -133,6 +133,27 @@ def test_a_caller_needs_the_permission_for_scalable_targets(cloud: Cloud, endpoi
             scaling.register_scalable_target(**request)
 
 
+def test_who_deletes_what_is_scaled_must_be_allowed_to_deregister_it(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    endpoint = in_service(cloud, configuration(cloud, model(cloud, role, bucket, 3)))
+    scaling = cloud.client("application-autoscaling")
+    scaling.register_scalable_target(**key(endpoint), MinCapacity=1, MaxCapacity=2)
+    deleting = allow("sagemaker:DeleteEndpoint")
+    deregistering = allow("application-autoscaling:DeregisterScalableTarget")
+    half = cloud.client("sagemaker", cloud.assume(cloud.make_role("Half", deleting)))
+    whole = cloud.client(
+        "sagemaker", cloud.assume(cloud.make_role("Whole", deleting, deregistering))
+    )
+    with pytest.raises(ClientError, match="does not have application-autoscaling:Deregister"):
+        half.delete_endpoint(EndpointName=endpoint)
+    whole.delete_endpoint(EndpointName=endpoint)
+    left = scaling.describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[key(endpoint)["ResourceId"]]
+    )
+    assert left["ScalableTargets"] == []
+
+
 def template(endpoint: str, maximum: str, target: int) -> str:
     """As the CDK writes it: the policy names its target by reference."""
     return json.dumps(

@@ -1,9 +1,11 @@
 """The local LDA image: the container contract of training and serving."""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -447,6 +449,16 @@ def test_a_connection_serves_several_requests_also_after_a_refusal(port: int) ->
         statuses.append(answer.status)
     connection.close()
     assert statuses == [200, 400, 200]
+
+
+def test_a_burst_of_connections_waits_its_turn(model: Model) -> None:
+    """The server is not yet serving, so that all have to wait at the same time."""
+    server = serve.make_server(model, 0)
+    with contextlib.ExitStack() as waiting, server:
+        for _ in range(100):
+            waiting.enter_context(
+                socket.create_connection(("127.0.0.1", server.server_port), timeout=5)
+            )
 
 
 def test_garbage_is_refused_and_the_server_goes_on(port: int) -> None:
