@@ -29,7 +29,7 @@ from ministack.services import (
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
 
-from local_aws import alarms
+from local_aws import alarms, embedded_metrics
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -111,6 +111,7 @@ def install(*services: Service) -> None:
     _retry_functions()
     _keep_deleted_log_groups_away()
     _mind_alarms()
+    _read_metrics_in_logs()
 
 
 def _name_resources(services: Mapping[str, Service]) -> None:
@@ -320,6 +321,18 @@ def _mind_alarms() -> None:
     cloudwatch._evaluate_alarm = evaluate
 
 
+def _read_metrics_in_logs() -> None:
+    """Put into CloudWatch what functions write in the embedded metric format."""
+    original = lambda_svc._emit_lambda_logs
+
+    def emit(function: dict[str, Any], request_id: str, log: str, *rest: Any, **more: Any) -> None:
+        for metric in embedded_metrics.found_in(log):
+            cloudwatch.record_metric(*metric)
+        original(function, request_id, log, *rest, **more)
+
+    lambda_svc._emit_lambda_logs = emit
+
+
 def _statistic(points: list[dict[str, Any]], statistic: str) -> float | None:
     if not points:
         return None
@@ -354,22 +367,23 @@ def denied(
 
     For what AWS asks besides the operation itself; MiniStack leaves it unchecked.
     """
-    denied = iam_evaluator.enforce(
-        key,
-        action,
-        action.partition(":")[0],
-        scope.region,
-        resource_arn=resource,
-        service_context=dict(context or {}),
-    )
-    if denied is None:
+    with responses.request_scope(scope.account, scope.region):
+        denial = iam_evaluator.enforce(
+            key,
+            action,
+            action.partition(":")[0],
+            scope.region,
+            resource_arn=resource,
+            service_context=dict(context or {}),
+        )
+    if denial is None:
         return None
     return str(
         iam_actions.identity_denial_message(
             action,
-            getattr(denied, "principal_arn", ""),
+            getattr(denial, "principal_arn", ""),
             resource,
-            getattr(denied, "decision", "") == "Deny",
+            getattr(denial, "decision", "") == "Deny",
         )
     )
 

@@ -11,6 +11,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local_aws import pace
 from local_aws.api.errors import ApiError
 from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target, lock
@@ -41,8 +43,11 @@ def _follow(target: Target, policy: Policy) -> None:
         fleet = endpoint.fleets.get(target.variant)
         if fleet is None:
             continue
-        out = _per_minute(cloudwatch, target, OUT_MINUTES)
-        inwards = _per_minute(cloudwatch, target, IN_MINUTES)
+        try:
+            out = _per_minute(cloudwatch, target, OUT_MINUTES)
+            inwards = _per_minute(cloudwatch, target, IN_MINUTES)
+        except (BotoCoreError, ClientError):
+            continue
         wanted = decide(target, policy, fleet.desired, (out, inwards), time.monotonic() - changed)
         if wanted != fleet.desired and not policy.stopped.is_set():
             _scale(here, target, policy, fleet.desired, wanted)

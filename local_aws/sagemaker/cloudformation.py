@@ -81,10 +81,11 @@ def _update_endpoint(
     endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, name)
     config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
     if config != endpoint.config:
-        endpoint.wait()  # for scaling, which CloudFormation tries again after
         members = {member: new[member] for member in UPDATE if member in new}
         request = {"EndpointName": name, "EndpointConfigName": config} | members
-        endpoint_api.update(here, _request("UpdateEndpoint", request))
+        with here.lock:  # which waiting gives away: so no scaling comes in between
+            endpoint.wait()
+            endpoint_api.update(here, _request("UpdateEndpoint", request))
         endpoint.wait()
         if endpoint.failure and not faults.strike("endpoint.silent-rollback"):
             raise ValueError(f"Endpoint {name} was not updated: {endpoint.failure}")

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from local_aws import ministack_internals, pace
+from local_aws.sagemaker import events
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Capture
 from local_aws.sagemaker.deployment import Plan
@@ -21,6 +20,7 @@ from local_aws.sagemaker.metrics import Metrics
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
+SEE_ALARM = "cloudwatch:DescribeAlarms"  # of the execution role, on each alarm
 ALARM_SECONDS = 0.2  # between two looks at the alarms while an update bakes
 
 
@@ -86,16 +86,17 @@ class Endpoint:
         threading.Thread(target=run, name=f"endpoint {self.name}", daemon=True).start()
 
     def _deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
+        config = described["EndpointConfigName"]
         old, new = self.fleets, {}
         for variant in described["ProductionVariants"]:
-            new[variant["VariantName"]] = Fleet(self.account, self.name, variant)
+            new[variant["VariantName"]] = Fleet(self.account, self.name, config, variant)
         try:
             self._roll_out(old, new, plan)
         except Exception:
             self._roll_back(old, new)
             raise
         with self.account.lock:
-            self.fleets, self.config = new, described["EndpointConfigName"]
+            self.fleets, self.config = new, config
             previous, self.capture = self.capture, self._capture(described)
         time.sleep(pace.here(plan.termination))
         self._retire([i for fleet in old.values() for i in fleet.release(0)])
@@ -108,11 +109,15 @@ class Endpoint:
 
     def _roll_out(self, old: dict[str, Fleet], new: dict[str, Fleet], plan: Plan) -> None:
         for share in plan.shares if old else (1.0,):
+            self._at_step(new, "Creating", "Creating inference resources.")
             for fleet in new.values():
                 fleet.grow(math.ceil(fleet.desired * share) if plan.rolling else fleet.desired)
+            self._at_step(new, "ActivatingTraffic", f"Turning on traffic of {share:.0%}.")
             self.traffic.route(_shares(old, 1 - share) | _shares(new, share))
             if not old:
                 return
+            seconds = f"Baking for {plan.baking} seconds with traffic of {share:.0%}."
+            self._at_step(new, "Baking", seconds)
             self._bake(plan, next(iter(new.values())).instances[0].role)
             if plan.rolling:
                 released = [
@@ -135,12 +140,15 @@ class Endpoint:
             self._check_alarms(plan.alarms, role)
 
     def _check_alarms(self, names: Sequence[str], role: str) -> None:
-        try:
-            described = self.account.client("cloudwatch", role).describe_alarms(
-                AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise RollbackError(f"The update's alarms could not be read: {error}") from None
+        scope = self.account.scope
+        key = ministack_internals.role_credentials(role, scope)["aws_access_key_id"]
+        for name in names:
+            alarm = scope.arn(f"alarm:{name}", "cloudwatch")
+            if denied := ministack_internals.denied(key, SEE_ALARM, alarm, scope):
+                raise RollbackError(f"The update's alarm {name} could not be read: {denied}")
+        described = self.account.service_client("cloudwatch").describe_alarms(
+            AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
         states = {
             alarm["AlarmName"]: alarm["StateValue"]
             for alarm in described["MetricAlarms"] + described["CompositeAlarms"]
@@ -181,12 +189,24 @@ class Endpoint:
             self.status, self.failure, self.modified = status, failure, time.time()
             self._pending = None
             self._changed.notify_all()
-        ministack_internals.emit_event(
-            self.account.scope,
-            "SageMaker Endpoint State Change",
-            {"EndpointName": self.name, "EndpointArn": self.arn, "EndpointStatus": status.upper()},
-            self.arn,
-        )
+        self._tell("SageMaker Endpoint State Change")
+
+    def _tell(self, detail_type: str) -> None:
+        detail = self.describe()
+        detail |= {
+            "EndpointStatus": detail["EndpointStatus"].upper(),
+            "Tags": self.account.tags.get(self.arn, {}),
+        }
+        events.emit(self.account.scope, detail_type, detail, self.arn)
+
+    def _at_step(self, new: Mapping[str, Fleet], status: str, message: str) -> None:
+        """Say where the update is: in DescribeEndpoint, and by an event."""
+        step = {"Status": status, "StatusMessage": message, "StartTime": time.time()}
+        with self.account.lock:
+            variants = [_summary(fleet) | {"VariantStatus": [step]} for fleet in new.values()]
+            if self._pending is not None:
+                self._pending = self._pending | {"ProductionVariants": variants}
+        self._tell("SageMaker Endpoint Deployment State Change")
 
     def wait(self) -> None:
         """Return when no change is under way."""

@@ -38,13 +38,17 @@ class Instance:
 
     Attributes:
         variant: The variant's name.
+        config: The name of the endpoint configuration that it runs.
         role: The execution role of the variant's model.
         concurrency: How many invocations it takes at a time; None is without limit.
         log: The instance's log stream.
     """
 
-    def __init__(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
+    def __init__(
+        self, account: Account, endpoint: str, config: str, variant: Mapping[str, Any]
+    ) -> None:
         self.variant: str = variant["VariantName"]
+        self.config = config
         self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
         self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
         self._container: container.Container | None = None
@@ -135,7 +139,9 @@ class Fleet:
         instances: Those that are in service.
     """
 
-    def __init__(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
+    def __init__(
+        self, account: Account, endpoint: str, config: str, variant: Mapping[str, Any]
+    ) -> None:
         self.variant = dict(variant)
         self.name: str = variant["VariantName"]
         self.weight: float = variant.get("InitialVariantWeight", 1.0)
@@ -143,6 +149,7 @@ class Fleet:
         self.instances: list[Instance] = []
         self._account = account
         self._endpoint = endpoint
+        self._config = config
 
     @property
     def serverless(self) -> bool:
@@ -160,7 +167,7 @@ class Fleet:
             return
         with ThreadPoolExecutor(missing) as starting:
             futures = [
-                starting.submit(Instance, self._account, self._endpoint, self.variant)
+                starting.submit(Instance, self._account, self._endpoint, self._config, self.variant)
                 for _ in range(missing)
             ]
         errors = [error for future in futures if (error := future.exception()) is not None]

@@ -38,7 +38,7 @@ def invoke(account: Account, name: str, body: bytes, headers: Mapping[str, str])
     except NobodyError:
         raise _nowhere(account, name) from None
     except BusyError as error:
-        _measure(endpoint, error.variant, HTTPStatus.TOO_MANY_REQUESTS, arrived, None)
+        _measure(endpoint, error.instance, HTTPStatus.TOO_MANY_REQUESTS, arrived, None)
         raise ApiError(
             "ThrottlingException", "Rate exceeded: the variant's MaxConcurrency is in use."
         ) from None
@@ -54,7 +54,7 @@ def _ask(
     endpoint: Endpoint, instance: Instance, body: bytes, headers: Mapping[str, str], arrived: float
 ) -> Response:
     if refusal := _refusal(instance, body):
-        _measure(endpoint, instance.variant, refusal.status, arrived, None)
+        _measure(endpoint, instance, refusal.status, arrived, None)
         raise refusal
     asked = time.perf_counter()
     passed = {PASSED[name]: value for name, value in headers.items() if name in PASSED}
@@ -63,7 +63,7 @@ def _ask(
         status, content_type, answer = instance.invoke(body, passed)
     except NoAnswerError as error:
         status, content_type, answer = 500, "text/plain", str(error).encode()
-    _measure(endpoint, instance.variant, status, arrived, time.perf_counter() - asked)
+    _measure(endpoint, instance, status, arrived, time.perf_counter() - asked)
     if status != HTTPStatus.OK:
         raise _model_error(endpoint, status, answer)
     if (capture := endpoint.capture) is not None:
@@ -87,12 +87,19 @@ def _refusal(instance: Instance, body: bytes) -> ApiError | None:
 
 
 def _measure(
-    endpoint: Endpoint, variant: str, status: int, arrived: float, model_seconds: float | None
+    endpoint: Endpoint,
+    instance: Instance,
+    status: int,
+    arrived: float,
+    model_seconds: float | None,
 ) -> None:
+    variant = instance.variant
     fleet = endpoint.fleets.get(variant)
     instances = 0 if fleet is None or fleet.serverless else len(fleet.instances)
     seconds = time.perf_counter() - arrived
-    endpoint.metrics.record(Invocation(variant, status, seconds, model_seconds, instances))
+    endpoint.metrics.record(
+        Invocation(variant, instance.config, status, seconds, model_seconds, instances)
+    )
 
 
 def _model_error(endpoint: Endpoint, status: int, answer: bytes) -> ApiError:

@@ -27,6 +27,7 @@ class Invocation:
 
     Attributes:
         variant: The variant's name.
+        config: The name of the endpoint configuration that the instance runs.
         status: The HTTP status of the container, or of SageMaker where it refused.
         seconds: From the request's arrival until its answer left.
         model_seconds: What the container took of them; None where it was not asked.
@@ -34,6 +35,7 @@ class Invocation:
     """
 
     variant: str
+    config: str
     status: int
     seconds: float
     model_seconds: float | None
@@ -51,24 +53,22 @@ class Metrics:
         self.flush = self._batch.flush
 
     def _deliver(self, invocations: list[Invocation]) -> None:
-        counted: dict[tuple[str, str, str], Counter[float]] = defaultdict(Counter)
+        counted: dict[Any, Counter[float]] = defaultdict(Counter)
         for invocation in invocations:
             for name, value, unit in measures(invocation):
-                counted[invocation.variant, name, unit][value] += 1
+                for dimensions in self._dimensions(invocation):
+                    counted[dimensions, name, unit][value] += 1
         now = time.time()
         data = [
             {
                 "MetricName": name,
-                "Dimensions": [
-                    {"Name": "EndpointName", "Value": self._endpoint},
-                    {"Name": "VariantName", "Value": variant},
-                ],
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
                 "Timestamp": now,
                 "Values": [value for value, _ in part],
                 "Counts": [count for _, count in part],
                 "Unit": unit,
             }
-            for (variant, name, unit), values in counted.items()
+            for (dimensions, name, unit), values in counted.items()
             for part in _parts(list(values.items()), VALUES)
         ]
         client = self._account.service_client("cloudwatch")
@@ -77,6 +77,12 @@ class Metrics:
                 client.put_metric_data(Namespace=NAMESPACE, MetricData=part)
         except (ClientError, BotoCoreError):
             return  # the server ends
+
+    def _dimensions(self, invocation: Invocation) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Of both fleets while an update goes on, and of each by its configuration."""
+        both = (("EndpointName", self._endpoint), ("VariantName", invocation.variant))
+        yield both
+        yield (*both, ("EndpointConfigName", invocation.config))
 
 
 def measures(invocation: Invocation) -> Iterator[tuple[str, float, str]]:

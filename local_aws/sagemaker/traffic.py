@@ -13,11 +13,11 @@ class NobodyError(Exception):
 
 
 class BusyError(Exception):
-    """All of `variant` that may be invoked at a time are."""
+    """All that may be invoked of `instance` at a time are."""
 
-    def __init__(self, variant: str) -> None:
-        super().__init__(variant)
-        self.variant = variant
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance.variant)
+        self.instance = instance
 
 
 class Traffic:
@@ -53,7 +53,7 @@ class Traffic:
         with self._changed:
             instance = self._next(variant)
             if instance.concurrency is not None and self._busy[instance] >= instance.concurrency:
-                raise BusyError(variant=instance.variant)
+                raise BusyError(instance)
             self._busy[instance] += 1
         try:
             yield instance

@@ -17,9 +17,8 @@ from urllib.parse import urlparse
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws import ministack_internals
 from local_aws.api.errors import invalid
-from local_aws.sagemaker import container, faults, logs
+from local_aws.sagemaker import container, events, faults, logs
 from local_aws.sagemaker.account import Account
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -270,9 +269,7 @@ class TrainingJob:
                 self.transitions[-1]["EndTime"] = now
         detail = self.describe() | {"Tags": self.account.tags.get(self.arn, {})}
         for _ in range(_deliveries(status)):
-            ministack_internals.emit_event(
-                self.account.scope, EVENT, _in_milliseconds(detail), self.arn
-            )
+            events.emit(self.account.scope, EVENT, detail, self.arn)
 
 
 def _deliveries(status: str) -> int:
@@ -321,15 +318,6 @@ def _quality_metrics(lines: Iterable[str]) -> list[tuple[str, float]]:
             name, _, value = line.split(METRIC, 1)[1].partition("<loss>=")
             found.append((":".join(name.split()), float(value)))
     return found
-
-
-def _in_milliseconds(value: Any, name: str = "") -> Any:
-    """Times in events are whole milliseconds, where the API has seconds."""
-    if isinstance(value, Mapping):
-        return {key: _in_milliseconds(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_in_milliseconds(item) for item in value]
-    return int(value * 1000) if name.endswith("Time") else value
 
 
 def clean_up(account: Account) -> None:

@@ -45,7 +45,8 @@ def test_an_update_under_load_loses_no_request_and_a_broken_one_neither_and_says
     assert load.seen(after=the_end) == {3}
 
     fault = ("fault", "add", "endpoint.no-ping")
-    run(sys.executable, "-m", "local_aws", *fault, environment=cloud.environment)
+    armed = run(sys.executable, "-m", "local_aws", *fault, environment=cloud.environment)
+    assert armed.returncode == 0, armed.stdout
     with constant(ask, per_second=50) as load:
         done = cloud.deploy(*options, "-c", "num_topics=4")
     assert done.returncode == 1

@@ -1,5 +1,6 @@
 """How an endpoint comes from one configuration to the next, and back when that goes wrong."""
 
+import json
 import threading
 from collections import Counter
 from pathlib import Path
@@ -26,12 +27,17 @@ def guarded(cloud: Cloud) -> str:
         "Guarded",
         allow("s3:GetObject", resource="arn:aws:s3:::data/*"),
         allow("logs:*"),
-        allow("cloudwatch:DescribeAlarms"),
+        allow(
+            "cloudwatch:DescribeAlarms",
+            resource="arn:aws:cloudwatch:us-east-1:000000000000:alarm:of-*",
+        ),
     )
 
 
-def put_alarm(cloud: Cloud, name: str, endpoint: str, *actions: str) -> None:
-    """An alarm on five or more server errors in a minute."""
+def put_alarm(
+    cloud: Cloud, name: str, endpoint: str, *actions: str, config: str | None = None
+) -> None:
+    """An alarm on five or more server errors in a minute; of one configuration, if given."""
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         Namespace="AWS/SageMaker",
@@ -39,6 +45,7 @@ def put_alarm(cloud: Cloud, name: str, endpoint: str, *actions: str) -> None:
         Dimensions=[
             {"Name": "EndpointName", "Value": endpoint},
             {"Name": "VariantName", "Value": "AllTraffic"},
+            *([{"Name": "EndpointConfigName", "Value": config}] if config else []),
         ],
         Statistic="Sum",
         Period=60,
@@ -48,6 +55,52 @@ def put_alarm(cloud: Cloud, name: str, endpoint: str, *actions: str) -> None:
         TreatMissingData="notBreaching",
         AlarmActions=list(actions),
     )
+
+
+def steps_of(cloud: Cloud, endpoint: str) -> str:
+    """A queue that gets the events of an endpoint's updates; its URL."""
+    sqs, events = cloud.client("sqs"), cloud.client("events")
+    queue = sqs.create_queue(QueueName=f"steps-of-{endpoint}")["QueueUrl"]
+    described = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn = described["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Endpoint Deployment State Change"],
+        "detail": {"EndpointName": [endpoint]},
+    }
+    events.put_rule(Name=f"steps-of-{endpoint}", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=f"steps-of-{endpoint}", Targets=[{"Id": "queue", "Arn": arn}])
+    return str(queue)
+
+
+def received(cloud: Cloud, queue: str, number: int) -> list[dict[str, Any]]:
+    """The first so many messages of a queue."""
+    sqs, found = cloud.client("sqs"), list[dict[str, Any]]()
+
+    def enough() -> bool:
+        answer = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        found.extend(json.loads(message["Body"]) for message in answer.get("Messages", []))
+        return len(found) >= number
+
+    wait_for(enough)
+    return found[:number]
+
+
+def step(event: dict[str, Any]) -> tuple[str, str, str]:
+    """The endpoint's status, where it goes, and what the new variant is at."""
+    detail = event["detail"]
+    pending = detail["PendingDeploymentSummary"]
+    (variant,) = pending["ProductionVariants"]
+    status = variant["VariantStatus"][0]["Status"]
+    return detail["EndpointStatus"], pending["EndpointConfigName"], status
 
 
 def counts(described: dict[str, Any]) -> tuple[int, int]:
@@ -68,8 +121,9 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
         for topics in (3, 2)
     )
     endpoint = in_service(cloud, old)
-    put_alarm(cloud, f"of-{endpoint}", endpoint)
+    put_alarm(cloud, f"of-{endpoint}", endpoint, config=new)
     ask = topics_of(cloud, endpoint)
+    queue = steps_of(cloud, endpoint)
     quarter = {"Type": "INSTANCE_COUNT", "Value": 1}
     hour = shifting(Type="CANARY", CanarySize=quarter, WaitIntervalInSeconds=3600)
     sagemaker = cloud.client("sagemaker")
@@ -83,11 +137,19 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
     during = sagemaker.describe_endpoint(EndpointName=endpoint)
     assert (during["EndpointStatus"], during["EndpointConfigName"]) == ("Updating", old)
     assert during["PendingDeploymentSummary"]["EndpointConfigName"] == new
+    (pending,) = during["PendingDeploymentSummary"]["ProductionVariants"]
+    assert pending["VariantStatus"][0]["Status"] == "Baking"
+    assert {step(event) for event in received(cloud, queue, 3)} == {
+        ("UPDATING", new, "Creating"),
+        ("UPDATING", new, "ActivatingTraffic"),
+        ("UPDATING", new, "Baking"),
+    }
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
 
-    arm("invoke.model-error", times=5)
-    for _ in range(5):
+    # Of 20 errors a quarter is the new configuration's, which alone the alarm looks at.
+    arm("invoke.model-error", times=20)
+    for _ in range(20):
         with pytest.raises(ClientError, match="injected"):
             ask()
     after = settled(cloud, endpoint)
@@ -152,10 +214,10 @@ def test_an_alarm_that_the_role_may_not_read_or_that_is_not_there_rolls_back(
     endpoint = in_service(cloud, configuration(cloud, model(cloud, role, bucket, 3)))
     for executing, reason in (
         (role, "not authorized to perform: cloudwatch:DescribeAlarms"),
-        (guarded, "alarm nothing does not exist"),
+        (guarded, "alarm of-nothing does not exist"),
     ):
         new = configuration(cloud, model(cloud, executing, bucket, 2))
-        after = updated(cloud, endpoint, new, DeploymentConfig=watching("nothing"))
+        after = updated(cloud, endpoint, new, DeploymentConfig=watching("of-nothing"))
         assert reason in after["FailureReason"]
         assert after["EndpointConfigName"] != new
     assert topics_of(cloud, endpoint)() == 3

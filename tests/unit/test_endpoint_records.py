@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 
 
 def measured(status: int, model_seconds: float | None, instances: int = 2) -> dict[str, float]:
-    invocation = Invocation("AllTraffic", status, 0.25, model_seconds, instances)
+    invocation = Invocation("AllTraffic", "config", status, 0.25, model_seconds, instances)
     return {name: value for name, value, _ in measures(invocation)}
 
 
@@ -22,7 +22,7 @@ def test_latencies_are_microseconds_and_add_up_to_the_whole() -> None:
     found = measured(200, 0.2)
     assert found["ModelLatency"] == 200_000
     assert found["OverheadLatency"] == 50_000
-    units = {unit for _, _, unit in measures(Invocation("v", 200, 0.25, 0.2, 1))}
+    units = {unit for _, _, unit in measures(Invocation("v", "c", 200, 0.25, 0.2, 1))}
     assert units == {"None", "Microseconds"}
 
 

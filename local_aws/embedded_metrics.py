@@ -1,0 +1,40 @@
+"""Metrics that functions write into their logs, in CloudWatch's embedded metric format.
+
+Source: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class Metric(NamedTuple):
+    """One value of one metric."""
+
+    namespace: str
+    name: str
+    value: float
+    unit: str
+    dimensions: dict[str, str]
+
+
+def found_in(log: str) -> Iterator[Metric]:
+    """The metrics in the lines of a log; lines that hold none are passed over."""
+    for line in log.splitlines():
+        if '"CloudWatchMetrics"' not in line:
+            continue
+        try:
+            yield from _of_line(json.loads(line[line.index("{") :]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # as CloudWatch does with what only looks like one
+
+
+def _of_line(content: dict[str, Any]) -> Iterator[Metric]:
+    for directive in content["_aws"]["CloudWatchMetrics"]:
+        for names in directive.get("Dimensions") or [[]]:
+            dimensions = {name: str(content[name]) for name in names}
+            for metric in directive["Metrics"]:
+                name, unit = metric["Name"], metric.get("Unit", "None")
+                values = content[name]
+                for value in values if isinstance(values, list) else [values]:
+                    yield Metric(directive["Namespace"], name, float(value), unit, dimensions)

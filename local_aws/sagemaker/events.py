@@ -1,0 +1,22 @@
+"""What SageMaker tells EventBridge."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.ministack_internals import Scope
+
+
+def emit(scope: Scope, detail_type: str, described: Mapping[str, Any], arn: str) -> None:
+    """Send a change of state of the resource at `arn`, with what Describe answers of it."""
+    detail: Any = _in_milliseconds(described)
+    ministack_internals.emit_event(scope, detail_type, detail, arn)
+
+
+def _in_milliseconds(value: Any, name: str = "") -> Any:
+    """Times in events are whole milliseconds, where the API has seconds."""
+    if isinstance(value, Mapping):
+        return {key: _in_milliseconds(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_milliseconds(item) for item in value]
+    return int(value * 1000) if name.endswith("Time") else value
