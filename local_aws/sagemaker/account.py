@@ -62,17 +62,20 @@ class Account:
         return self._client(service, ministack_internals.service_credentials(self.scope))
 
     def _client(self, service: str, credentials: dict[str, str]) -> Any:
-        session = boto3.session.Session()  # the default one is not for several threads
-        # The class stubs know each service by a literal; this name is one of ours.
-        return session.client(  # type: ignore[call-overload]
-            service,
-            region_name=self.scope.region,
-            endpoint_url=os.environ["AWS_ENDPOINT_URL"],
-            config=Config(retries={"mode": "standard", "max_attempts": 2}),
-            **credentials,
-        )
+        # One session, for it reads a service's model once; making clients is not for many threads.
+        with _session_lock:
+            # The class stubs know each service by a literal; this name is one of ours.
+            return _session.client(  # type: ignore[call-overload]
+                service,
+                region_name=self.scope.region,
+                endpoint_url=os.environ["AWS_ENDPOINT_URL"],
+                config=Config(retries={"mode": "standard", "max_attempts": 2}),
+                **credentials,
+            )
 
 
+_session = boto3.session.Session()
+_session_lock = threading.Lock()
 _accounts: dict[Scope, Account] = {}
 _accounts_lock = threading.Lock()
 

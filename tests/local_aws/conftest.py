@@ -30,6 +30,9 @@ def training_data() -> bytes:
     return b"".join(recordio.encode(csr_array(counts)))
 
 
+SESSION = boto3.session.Session()  # reads a service's model once, which is slow
+
+
 @dataclass
 class Cloud:
     """Clients as the account's root, or as a role."""
@@ -41,7 +44,7 @@ class Cloud:
             "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
         }
-        return boto3.session.Session().client(  # type: ignore[call-overload]  # a variable name
+        return SESSION.client(  # type: ignore[call-overload]  # a variable name
             service,
             region_name=self.environment["AWS_REGION"],
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],

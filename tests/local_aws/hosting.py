@@ -3,17 +3,16 @@
 import itertools
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 from botocore.config import Config
 
 from topics import artifact
 
-from .conftest import WORDS, Cloud
+from .conftest import SESSION, WORDS, Cloud
 from .test_hosting import DOCUMENT, make_model, settled
 
 _numbers = itertools.count()
@@ -39,7 +38,7 @@ def broken_model(cloud: Cloud, role: str, bucket: str) -> str:
 
 
 def configuration(
-    cloud: Cloud, model_name: str, config: dict[str, Any] | None = None, **variant: Any
+    cloud: Cloud, model_name: str, config: Mapping[str, Any] | None = None, **variant: Any
 ) -> str:
     """A new endpoint configuration of one variant; its name."""
     name = f"config-{next(_numbers)}"
@@ -76,7 +75,7 @@ def deleted(cloud: Cloud, *endpoints: str) -> None:
 def topics_of(cloud: Cloud, endpoint: str) -> Callable[[], int]:
     """A function that invokes the endpoint once, without retries: how many topics answered."""
     environment = cloud.environment
-    runtime = boto3.session.Session().client(
+    runtime = SESSION.client(
         "sagemaker-runtime",
         region_name=environment["AWS_REGION"],
         endpoint_url=environment["AWS_ENDPOINT_URL"],

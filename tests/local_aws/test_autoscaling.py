@@ -26,6 +26,10 @@ def key(endpoint: str) -> dict[str, str]:
     return KEY | {"ResourceId": f"endpoint/{endpoint}/variant/AllTraffic"}
 
 
+def selected(endpoint: str) -> dict[str, Any]:
+    return {"ServiceNamespace": "sagemaker", "ResourceIds": [key(endpoint)["ResourceId"]]}
+
+
 def tracking(target: float, **more: Any) -> dict[str, Any]:
     metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
     return {
@@ -39,12 +43,21 @@ def tracking(target: float, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def endpoint(cloud: Cloud, role: str, bucket: str) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def shared(cloud: Cloud, role: str, bucket: str) -> Iterator[str]:
     name = in_service(cloud, configuration(cloud, model(cloud, role, bucket, 3)))
     yield name
-    wait_for(lambda: settled(cloud, name))
     deleted(cloud, name)
+
+
+@pytest.fixture
+def endpoint(cloud: Cloud, shared: str) -> Iterator[str]:
+    """An endpoint with one instance, which nothing scales before and after the test."""
+    yield shared
+    scaling = cloud.client("application-autoscaling")
+    if scaling.describe_scalable_targets(**selected(shared))["ScalableTargets"]:
+        scaling.deregister_scalable_target(**key(shared))
+    settled(cloud, shared)
 
 
 def instances(cloud: Cloud, endpoint: str) -> tuple[int, int]:
@@ -57,7 +70,7 @@ def test_the_instances_follow_the_invocations_out_and_in_again(cloud: Cloud, end
     scaling.put_scaling_policy(**key(endpoint), **tracking(30, ScaleInCooldown=0))
     with constant(topics_of(cloud, endpoint), per_second=10) as load:
         wait_for(lambda: instances(cloud, endpoint) == (2, 2))
-    assert load.seen() == {3}
+    assert len(load.seen()) == 1, "scaling has cost an answer"
     wait_for(lambda: instances(cloud, endpoint) == (1, 1))
     activities = scaling.describe_scaling_activities(**key(endpoint))["ScalingActivities"]
     assert [(a["StatusCode"], a["Description"]) for a in activities] == [
@@ -75,9 +88,7 @@ def test_a_policy_is_described_and_goes_with_its_target(cloud: Cloud, endpoint: 
     (policy,) = scaling.describe_scaling_policies(**key(endpoint))["ScalingPolicies"]
     assert (policy["PolicyARN"], policy["PolicyName"]) == (arn, "follow")
     scaling.register_scalable_target(**key(endpoint), MaxCapacity=3)
-    (target,) = scaling.describe_scalable_targets(
-        ServiceNamespace="sagemaker", ResourceIds=[key(endpoint)["ResourceId"]]
-    )["ScalableTargets"]
+    (target,) = scaling.describe_scalable_targets(**selected(endpoint))["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
     scaling.deregister_scalable_target(**key(endpoint))
     assert scaling.describe_scaling_policies(**key(endpoint))["ScalingPolicies"] == []
@@ -148,9 +159,7 @@ def test_who_deletes_what_is_scaled_must_be_allowed_to_deregister_it(
     with pytest.raises(ClientError, match="does not have application-autoscaling:Deregister"):
         half.delete_endpoint(EndpointName=endpoint)
     whole.delete_endpoint(EndpointName=endpoint)
-    left = scaling.describe_scalable_targets(
-        ServiceNamespace="sagemaker", ResourceIds=[key(endpoint)["ResourceId"]]
-    )
+    left = scaling.describe_scalable_targets(**selected(endpoint))
     assert left["ScalableTargets"] == []
 
 
@@ -178,9 +187,7 @@ def test_a_stack_registers_changes_and_deregisters(cloud: Cloud, endpoint: str) 
     scaling = cloud.client("application-autoscaling")
 
     def described() -> tuple[int, float]:
-        (target,) = scaling.describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[key(endpoint)["ResourceId"]]
-        )["ScalableTargets"]
+        (target,) = scaling.describe_scalable_targets(**selected(endpoint))["ScalableTargets"]
         (policy,) = scaling.describe_scaling_policies(**key(endpoint))["ScalingPolicies"]
         config = policy["TargetTrackingScalingPolicyConfiguration"]
         return target["MaxCapacity"], config["TargetValue"]
@@ -204,5 +211,5 @@ def test_a_stack_registers_changes_and_deregisters(cloud: Cloud, endpoint: str) 
     cloudformation.get_waiter("stack_delete_complete").wait(
         StackName=STACK, WaiterConfig={"Delay": 1}
     )
-    left = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource])
+    left = scaling.describe_scalable_targets(**selected(endpoint))
     assert left["ScalableTargets"] == []

@@ -1,7 +1,7 @@
 """Endpoints through CloudFormation."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -71,21 +71,6 @@ def failures(cloud: Cloud) -> list[str]:
     ]
 
 
-@pytest.fixture
-def stack(cloud: Cloud, role: str, bucket: str) -> Iterator[str]:
-    """A stack whose endpoint answers with three topics."""
-    artifact = artifact_of(cloud, model(cloud, role, bucket, 3))
-    cloudformation = cloud.client("cloudformation")
-    cloudformation.create_stack(StackName=STACK, TemplateBody=template(role, artifact))
-    assert ended(cloud) == "CREATE_COMPLETE", failures(cloud)
-    yield STACK
-    cloudformation.delete_stack(StackName=STACK)
-    waiter = cloudformation.get_waiter("stack_delete_complete")
-    waiter.wait(StackName=STACK, WaiterConfig={"Delay": 1})
-    with pytest.raises(ClientError, match="Could not find endpoint"):
-        cloud.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
-
-
 def updated(cloud: Cloud, body: str) -> str:
     cloud.client("cloudformation").update_stack(StackName=STACK, TemplateBody=body)
     return ended(cloud)
@@ -102,45 +87,38 @@ CANARY = {
 }
 
 
-def test_a_stack_updates_its_endpoint_in_place_by_its_deployment_configuration(
-    cloud: Cloud, role: str, bucket: str, stack: str
+def test_a_stack_moves_its_endpoint_or_fails_with_the_reason(
+    cloud: Cloud, role: str, bucket: str, arm: Callable[..., None]
 ) -> None:
-    new = artifact_of(cloud, model(cloud, role, bucket, 2))
-    body = template(role, new, DeploymentConfig=CANARY, RetainAllVariantProperties="true")
-    assert updated(cloud, body) == "UPDATE_COMPLETE", failures(cloud)
-    described = cloud.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
-    routing = described["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]
-    assert routing["TrafficRoutingConfiguration"]["CanarySize"]["Value"] == 1
-    assert topics_of(cloud, ENDPOINT)() == 2
-
-
-def test_an_endpoint_that_went_back_fails_the_stack_with_its_reason(
-    cloud: Cloud, role: str, bucket: str, stack: str
-) -> None:
+    three, two = (artifact_of(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
     broken = artifact_of(cloud, broken_model(cloud, role, bucket))
+    cloudformation, sagemaker = cloud.client("cloudformation"), cloud.client("sagemaker")
+    ask = topics_of(cloud, ENDPOINT)
+    cloudformation.create_stack(StackName=STACK, TemplateBody=template(role, three))
+    assert ended(cloud) == "CREATE_COMPLETE", failures(cloud)
+
     assert updated(cloud, template(role, broken)) == "UPDATE_ROLLBACK_COMPLETE"
     assert any("Failed to download model data" in reason for reason in failures(cloud))
-    assert topics_of(cloud, ENDPOINT)() == 3
-
-
-def test_a_silent_rollback_is_for_others_to_notice(
-    cloud: Cloud, role: str, bucket: str, stack: str, arm: Callable[..., None]
-) -> None:
-    """The fault by which a gate can be tried: the stack is done, and the endpoint has not moved."""
-    sagemaker = cloud.client("sagemaker")
-    before = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
-    broken = artifact_of(cloud, broken_model(cloud, role, bucket))
-    arm("endpoint.silent-rollback")
-    assert updated(cloud, template(role, broken)) == "UPDATE_COMPLETE"
-    described = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
-    assert described["EndpointConfigName"] == before
-    assert topics_of(cloud, ENDPOINT)() == 3
-
-
-def test_a_template_that_the_api_would_refuse_is_refused(
-    cloud: Cloud, role: str, bucket: str, stack: str
-) -> None:
-    new = artifact_of(cloud, model(cloud, role, bucket, 2))
-    body = template(role, new, DeploymentConfig={"BlueGreenUpdatePolicy": {}})
-    assert updated(cloud, body) == "UPDATE_ROLLBACK_COMPLETE"
+    refused = template(role, two, DeploymentConfig={"BlueGreenUpdatePolicy": {}})
+    assert updated(cloud, refused) == "UPDATE_ROLLBACK_COMPLETE"
     assert any("trafficRoutingConfiguration" in reason for reason in failures(cloud))
+    assert ask() == 3
+
+    body = template(role, two, DeploymentConfig=CANARY, RetainAllVariantProperties="true")
+    assert updated(cloud, body) == "UPDATE_COMPLETE", failures(cloud)
+    described = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+    routing = described["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert routing["TrafficRoutingConfiguration"]["CanarySize"]["Value"] == 1
+    assert ask() == 2
+
+    arm("endpoint.silent-rollback")  # by which a gate can be tried
+    assert updated(cloud, template(role, broken)) == "UPDATE_COMPLETE"
+    silent = sagemaker.describe_endpoint(EndpointName=ENDPOINT)
+    assert silent["EndpointConfigName"] == described["EndpointConfigName"]
+    assert ask() == 2
+
+    cloudformation.delete_stack(StackName=STACK)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=STACK, WaiterConfig={"Delay": 1})
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.describe_endpoint(EndpointName=ENDPOINT)

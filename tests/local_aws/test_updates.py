@@ -117,15 +117,15 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
     cloud: Cloud, guarded: str, bucket: str, arm: Any
 ) -> None:
     old, new = (
-        configuration(cloud, model(cloud, guarded, bucket, topics), InitialInstanceCount=4)
+        configuration(cloud, model(cloud, guarded, bucket, topics), InitialInstanceCount=2)
         for topics in (3, 2)
     )
     endpoint = in_service(cloud, old)
     put_alarm(cloud, f"of-{endpoint}", endpoint, config=new)
     ask = topics_of(cloud, endpoint)
     queue = steps_of(cloud, endpoint)
-    quarter = {"Type": "INSTANCE_COUNT", "Value": 1}
-    hour = shifting(Type="CANARY", CanarySize=quarter, WaitIntervalInSeconds=3600)
+    one = {"Type": "INSTANCE_COUNT", "Value": 1}
+    hour = shifting(Type="CANARY", CanarySize=one, WaitIntervalInSeconds=3600)
     sagemaker = cloud.client("sagemaker")
     sagemaker.update_endpoint(
         EndpointName=endpoint,
@@ -133,7 +133,7 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
         DeploymentConfig=hour | watching(f"of-{endpoint}"),
     )
     wait_for(lambda: ask() == 2)
-    assert Counter(ask() for _ in range(16)) == {3: 12, 2: 4}
+    assert Counter(ask() for _ in range(8)) == {3: 4, 2: 4}
     during = sagemaker.describe_endpoint(EndpointName=endpoint)
     assert (during["EndpointStatus"], during["EndpointConfigName"]) == ("Updating", old)
     assert during["PendingDeploymentSummary"]["EndpointConfigName"] == new
@@ -147,9 +147,9 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
 
-    # Of 20 errors a quarter is the new configuration's, which alone the alarm looks at.
-    arm("invoke.model-error", times=20)
-    for _ in range(20):
+    # Of 10 errors half are the new configuration's, which alone the alarm looks at.
+    arm("invoke.model-error", times=10)
+    for _ in range(10):
         with pytest.raises(ClientError, match="injected"):
             ask()
     after = settled(cloud, endpoint)
@@ -158,9 +158,9 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
         f"The update was rolled back: alarm of-{endpoint} is in ALARM."
     )
     routing = after["LastDeploymentConfig"]["BlueGreenUpdatePolicy"]
-    assert routing["TrafficRoutingConfiguration"]["CanarySize"] == quarter
+    assert routing["TrafficRoutingConfiguration"]["CanarySize"] == one
     assert Counter(ask() for _ in range(8)) == {3: 8}
-    assert counts(after) == (4, 4)
+    assert counts(after) == (2, 2)
     deleted(cloud, endpoint)
 
 
@@ -173,7 +173,7 @@ def test_a_rolling_update_that_fails_halfway_makes_the_old_fleet_whole_again(
     )
     endpoint = in_service(cloud, old)
     ask = topics_of(cloud, endpoint)
-    rolling = {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 600}
+    rolling = {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 480}
     cloud.client("sagemaker").update_endpoint(
         EndpointName=endpoint,
         EndpointConfigName=new,
@@ -259,11 +259,11 @@ def test_what_scaling_has_set_is_kept_when_asked_for(cloud: Cloud, role: str, bu
     sagemaker = cloud.client("sagemaker")
     sagemaker.update_endpoint_weights_and_capacities(
         EndpointName=endpoint,
-        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 3}],
+        DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
     )
-    assert counts(settled(cloud, endpoint)) == (3, 3)
+    assert counts(settled(cloud, endpoint)) == (2, 2)
     kept = updated(cloud, endpoint, second, RetainAllVariantProperties=True)
-    assert (kept["EndpointConfigName"], counts(kept)) == (second, (3, 3))
+    assert (kept["EndpointConfigName"], counts(kept)) == (second, (2, 2))
     excluded = [{"VariantPropertyType": "DesiredInstanceCount"}]
     reset = updated(
         cloud,
