@@ -1,9 +1,11 @@
 """What the endpoint's settings do, on an embedded AWS with the real CDK CLI."""
 
 import json
+import re
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +175,7 @@ ALL = {
     "endpoint.gate_tolerance": "0.001",
     "updates.strategy": "canary",
     "updates.step_percent": "50",
-    "updates.wait_seconds": "60",
+    "updates.wait_seconds": "120",
     "scaling.min_instances": "2",
     "scaling.max_instances": "3",
     "scaling.instance_type": "ml.m4.xlarge",
@@ -186,8 +188,26 @@ def arm(cloud: Cloud, fault: str, *options: str) -> None:
     assert run(*command, environment=cloud.environment).returncode == 0
 
 
+@contextmanager
+def asking(cloud: Cloud, endpoint: str) -> Iterator[None]:
+    """Ask the endpoint again and again, whatever it answers."""
+    runtime = cloud.client("sagemaker-runtime")
+    end = threading.Event()
+
+    def repeat() -> None:
+        while not end.wait(0.02):
+            with suppress(ClientError):
+                ask(runtime, endpoint)
+
+    asker = threading.Thread(target=repeat)
+    asker.start()
+    yield
+    end.set()
+    asker.join()
+
+
 @pytest.mark.serving
-def test_instances_scale_requests_are_kept_and_a_silent_rollback_fails(
+def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     cloud: Cloud, corpus: Path
 ) -> None:
     options = ["-c", f"corpus={corpus}", "-c", "project=full"]
@@ -199,6 +219,17 @@ def test_instances_scale_requests_are_kept_and_a_silent_rollback_fails(
     )["ScalableTargets"]
     assert target["ResourceId"] == "endpoint/full-dev/variant/AllTraffic"
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 3)
+
+    arm(cloud, "invoke.model-error", "--times", "100000")
+    with asking(cloud, "full-dev"):
+        done = cloud.deploy(*options, "-c", "num_topics=3")
+    clear = [sys.executable, "-m", "local_aws", "fault", "clear"]
+    assert run(*clear, environment=cloud.environment).returncode == 0
+    assert done.returncode == 1
+    assert re.search(r"alarm full-dev-serving-NewServerErrors\S* is in ALARM", done.stdout), (
+        done.stdout
+    )
+    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 5
 
     arm(cloud, "endpoint.no-ping")
     arm(cloud, "endpoint.silent-rollback")
