@@ -27,7 +27,8 @@ def _key(properties: dict[str, Any]) -> dict[str, Any]:
 def _create_target(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     if properties.get("ScheduledActions"):
         raise ValueError("ScheduledActions of a scalable target are not offered here")
-    _call("RegisterScalableTarget", properties)
+    tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
+    _call("RegisterScalableTarget", properties | {"Tags": tags})
     key = _key(properties)
     physical_id = f"{key['ResourceId']}|{key['ScalableDimension']}|{key['ServiceNamespace']}"
     return physical_id, {"Id": physical_id}
@@ -62,7 +63,7 @@ def _delete_policy(physical_id: str, properties: dict[str, Any]) -> None:
 
 RESOURCE_TYPES = {
     "AWS::ApplicationAutoScaling::ScalableTarget": ResourceType(
-        _create_target, _update_target, _delete_target, replaced_by=KEYS, tagged=False
+        _create_target, _update_target, _delete_target, replaced_by=KEYS
     ),
     "AWS::ApplicationAutoScaling::ScalingPolicy": ResourceType(
         _create_policy,

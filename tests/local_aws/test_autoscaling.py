@@ -170,7 +170,12 @@ def template(endpoint: str, maximum: str, target: int) -> str:
             "Resources": {
                 "Target": {
                     "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-                    "Properties": key(endpoint) | {"MinCapacity": "1", "MaxCapacity": maximum},
+                    "Properties": key(endpoint)
+                    | {
+                        "MinCapacity": "1",
+                        "MaxCapacity": maximum,
+                        "Tags": [{"Key": "project", "Value": "topics"}],
+                    },
                 },
                 "Policy": {
                     "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
