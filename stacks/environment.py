@@ -3,9 +3,18 @@
 They are split by lifetime: what loses data, what is paid for once, what is paid for by the hour.
 """
 
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
-from aws_cdk import Annotations, Environment, Stack, Tags
+from aws_cdk import (
+    Annotations,
+    DefaultStackSynthesizer,
+    Environment,
+    PermissionsBoundary,
+    Stack,
+    Tags,
+)
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -24,19 +33,20 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     Without a prepared corpus the stacks are there, so that `cdk ls` and `cdk destroy` work, but
     carry an error, so that `cdk deploy` refuses.
     """
+    common = partial(_stack_properties, settings, env)  # each stack has a synthesizer of its own
     made: list[Stack] = []
     bucket: s3.IBucket | str
     key: kms.IKey | str | None = settings.encryption_key
     if settings.bucket:
         bucket = settings.bucket
     else:
-        storage = StorageStack(scope, f"{settings.name}-storage", settings=settings, env=env)
+        storage = StorageStack(scope, f"{settings.name}-storage", settings=settings, **common())
         bucket, key = storage.bucket, storage.key
         made.append(storage)
     training = TrainingStack(
-        scope, f"{settings.name}-training", settings=settings, bucket=bucket, key=key, env=env
+        scope, f"{settings.name}-training", settings=settings, bucket=bucket, key=key, **common()
     )
-    serving = ServingStack(scope, f"{settings.name}-serving", settings=settings, env=env)
+    serving = ServingStack(scope, f"{settings.name}-serving", settings=settings, **common())
     made += [training, serving]
     for earlier, later in pairwise(made):
         later.add_stack_dependency(earlier)
@@ -60,5 +70,24 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     for stack in made:
         if training.key is not None:
             encrypt_logs(stack, training.key)
-        Tags.of(stack).add("project", settings.project)
-        Tags.of(stack).add("environment", settings.env)
+        for tag, value in settings.all_tags.items():
+            Tags.of(stack).add(tag, value)
+
+
+def _stack_properties(settings: Settings, env: Environment) -> dict[str, Any]:
+    """What all stacks of an environment have in common."""
+    boundary = settings.permissions_boundary
+    by_arn = boundary is not None and boundary.startswith("arn:")
+    return {
+        "env": env,
+        "tags": settings.all_tags,
+        "termination_protection": settings.termination_protection,
+        "synthesizer": DefaultStackSynthesizer(qualifier=settings.bootstrap_qualifier),
+        "permissions_boundary": (
+            None
+            if boundary is None
+            else PermissionsBoundary.from_arn(boundary)
+            if by_arn
+            else PermissionsBoundary.from_name(boundary)
+        ),
+    }

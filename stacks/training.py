@@ -175,4 +175,4 @@ class TrainingStack(Stack):
     def _tags(self) -> dict[str, str]:
         settings = self._settings
         commit = {} if settings.commit is None else {"commit": settings.commit}
-        return {"project": settings.project, "environment": settings.env, **commit}
+        return settings.all_tags | commit

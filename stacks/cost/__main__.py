@@ -13,9 +13,9 @@ from data_prep.arguments import Parser, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from stacks.cost.prices import CURRENCY, PriceList, find_prices
 from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
-from stacks.settings import SettingsError, load
+from stacks.settings import SettingsError, load, read_context
+from stacks.settings.arguments import add_environment_options
 
-CDK = Path("cdk.json")
 CACHE = Path("build")
 CENT = Decimal("0.01")
 
@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what an environment bills; 0 when it is done, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
     try:
-        settings = load(_context(options.env, options.context))
-    except (SettingsError, OSError, ValueError) as error:
+        settings = load(read_context(options.env, options.context))
+    except SettingsError as error:
         print(f"stacks.cost: {error}", file=sys.stderr)
         return 2
     region = settings.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
@@ -72,15 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--env", metavar="NAME", help="the environment (default: dev)")
-    parser.add_argument(
-        "-c",
-        "--context",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="another value of a setting, as cdk takes it",
-    )
+    add_environment_options(parser)
     parser.add_argument(
         "--requests",
         type=whole_from(0),
@@ -97,22 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     return parser
-
-
-def _context(env: str | None, overrides: Iterable[str]) -> dict[str, Any]:
-    """The CDK's context as `cdk -c` would make it.
-
-    Raises:
-        ValueError: `cdk.json` or an override has not the form it must have.
-        OSError: There is no `cdk.json` here.
-    """
-    context: dict[str, Any] = json.loads(CDK.read_text(encoding="utf-8")).get("context", {})
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise ValueError(f"-c {override}: must have the form KEY=VALUE")
-        context[key] = value
-    return context if env is None else context | {"env": env}
 
 
 def _cost(item: Item, price_list: PriceList) -> Decimal | None:

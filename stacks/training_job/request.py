@@ -16,9 +16,12 @@ MARGIN = Duration.minutes(20)
 LONGEST_WAIT = Duration.hours(12)
 NAME = re.compile(r"(?!.{42})[a-zA-Z0-9](-*[a-zA-Z0-9])*")  # and 22 more make a job's 63
 # A tag is metadata of an object too, which knows fewer characters.
-TAG_KEY = re.compile(r"[a-z][a-z0-9-]{0,39}")
+TAG_KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,39}")
 TAG_VALUE = re.compile(r"[\w.:/=+@ -]{0,128}", re.ASCII)
-OWN_TAGS = re.compile("fingerprint|image|stack-id|awaited-by|job|metrics|data-.*")
+OWN_TAGS = re.compile(
+    "fingerprint|image|stack-id|awaited-by|job|metrics|data-.*",
+    re.IGNORECASE,  # as metadata is
+)
 METADATA_BYTES = 2048  # what S3 takes of keys and values
 LATER_BYTES = 600  # of it for the job's name and its metrics
 UNKNOWN_BYTES = 256  # of a value that is known at deployment only, at most
@@ -112,8 +115,8 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
     for key, value in tags.items():
         if not TAG_KEY.fullmatch(key):
             raise TrainingJobError(
-                f"environment_tags has the key {key!r}; allowed are up to 40 lower-case letters, "
-                "digits and hyphens, a letter first"
+                f"environment_tags has the key {key!r}; allowed are up to 40 letters, digits and "
+                "hyphens, a letter first"
             )
         if OWN_TAGS.fullmatch(key):
             raise TrainingJobError(

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from stacks.contradictions import WITH_DISKS
 from stacks.settings import Settings, SettingsError, load
+from stacks.settings.contradictions import WITH_DISKS
 
 DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "num_topics": 30}}}
 

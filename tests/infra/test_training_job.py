@@ -136,9 +136,10 @@ def test_jobs_are_tagged_with_what_they_are_made_of_and_models_too(stack: Stack)
 @pytest.mark.parametrize(
     ("tags", "problem"),
     [
-        ({"Team": "a"}, "environment_tags has the key 'Team'"),
+        ({"te am": "a"}, "environment_tags has the key 'te am'"),
         ({"team": "é"}, "environment_tags has 'é' for 'team'"),
         ({"team": "a, b"}, "environment_tags has 'a, b' for 'team'"),  # SageMaker takes no comma
+        ({"Image": "a"}, "has the key 'Image', which every job has of its own"),
         ({"fingerprint": "a"}, "has the key 'fingerprint', which every job has of its own"),
         ({"data-train": "a"}, "has the key 'data-train', which every job has of its own"),
         ({f"tag-{n}": "a" * 128 for n in range(10)}, "make 2[0-9]* bytes .*; S3 takes 2048"),

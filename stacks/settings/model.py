@@ -1,28 +1,11 @@
-"""The settings of an environment: from `cdk.json` and the command line, checked before use.
+"""Everything that may differ between two environments, with what is allowed and the default."""
 
-`cdk.json` holds them under `context.environments.<name>`; `-c env=<name>` chooses one, and
-`-c num_topics=20` or `-c endpoint.instance_type=ml.m5.large` overrides a single value.
-"""
-
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from stacks.contradictions import contradictions
-
-DEFAULT_ENVIRONMENT = "dev"
-RESERVED = {"env", "environments"}
-SETTING = re.compile(r"\w+(\.\w+)*")
 DEFAULT_WAIT_SECONDS = 300
-
-
-class SettingsError(ValueError):
-    """A setting is wrong; the message has a line for each: the key, the value, what is allowed."""
-
-
 RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})$"  # what EC2's ids end with
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
@@ -32,6 +15,9 @@ def _split(value: object) -> object:
     return value.split(",") if isinstance(value, str) else value
 
 
+# What all services take, and S3 as metadata of a model.
+TagKey = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-]{0,39}$")]
+TagValue = Annotated[str, Field(pattern=r"^[a-zA-Z0-9 +=._:/@-]{1,128}$")]
 Subnets = Annotated[
     tuple[Annotated[str, Field(pattern=r"^subnet" + RESOURCE_ID)], ...], BeforeValidator(_split)
 ]
@@ -112,6 +98,9 @@ class Settings(_Strict):
 
     env: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")
     project: str = Field("topic-model", pattern=r"^[a-z][a-z0-9-]{0,19}$")
+    owner: TagValue | None = None
+    cost_center: TagValue | None = None
+    tags: dict[TagKey, TagValue] = {}  # more of them
     account: str | None = Field(None, pattern=r"^\d{12}$")
     region: str | None = Field(None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     corpus: Path = Path("build/corpus")  # the folder that data_prep wrote
@@ -119,6 +108,12 @@ class Settings(_Strict):
     role: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")
     prefix: str = Field("sagemaker/lda-model", pattern=r"^[\w!.*'()-]+(/[\w!.*'()-]+)*$")
     retain_data: bool = False
+    termination_protection: bool = False  # no stack is deleted until it is off
+    # A managed policy, by name or ARN, that bounds every role.
+    permissions_boundary: str | None = Field(
+        None, pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:policy/)?[\w+=,.@/-]+$"
+    )
+    bootstrap_qualifier: str | None = Field(None, pattern=r"^[a-z0-9]{1,10}$")  # None: the CDK's
     num_topics: int = Field(10, ge=1)
     alpha0: float = Field(1.0, gt=0, allow_inf_nan=False)
     max_restarts: int = Field(10, ge=1)
@@ -145,6 +140,17 @@ class Settings(_Strict):
         return f"{self.project}-{self.env}"
 
     @property
+    def all_tags(self) -> dict[str, str]:
+        """The tags of everything that takes tags."""
+        known = {
+            "project": self.project,
+            "environment": self.env,
+            "owner": self.owner,
+            "cost-center": self.cost_center,
+        }
+        return {key: value for key, value in known.items() if value is not None} | self.tags
+
+    @property
     def scaled(self) -> bool:
         """Whether the number of instances follows the requests."""
         return self.scaling.max_instances is not None
@@ -165,49 +171,3 @@ class Settings(_Strict):
         if self.updates.wait_seconds is not None:
             return self.updates.wait_seconds
         return 0 if self.updates.strategy == "all_at_once" else DEFAULT_WAIT_SECONDS
-
-
-def load(context: Mapping[str, Any]) -> Settings:
-    """The settings of the environment that the CDK `context` chooses.
-
-    Raises:
-        SettingsError: The environment is not declared, a key or value is not allowed, or values
-            contradict each other.
-    """
-    environments = context.get("environments", {})
-    env = context.get("env", DEFAULT_ENVIRONMENT)
-    if not isinstance(environments, Mapping) or env not in environments:
-        declared = ", ".join(sorted(environments)) or "none"
-        raise SettingsError(f"env is {env!r}; cdk.json's context.environments declares: {declared}")
-    if not isinstance(environments[env], Mapping):
-        raise SettingsError(f"environments.{env} is {environments[env]!r}; an object is needed")
-    values: dict[str, Any] = {**environments[env], "env": env}
-    for key, value in sorted(_overrides(context).items()):  # a group before what is in it
-        group, _, name = key.rpartition(".")
-        target = values
-        if group:
-            declared_group = values.get(group)
-            target = dict(declared_group) if isinstance(declared_group, Mapping) else {}
-            values[group] = target
-        target[name] = value
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
-    if found := list(contradictions(settings)):
-        raise SettingsError("\n".join(found))
-    return settings
-
-
-def _overrides(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What `-c` said of settings: the CDK's own keys all have a `:`, a `/` or a `-` in them."""
-    return {k: v for k, v in context.items() if k not in RESERVED and SETTING.fullmatch(k)}
-
-
-def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        group = Settings.model_fields.get(str(problem["loc"][0]))
-        model: Any = group.annotation if group and len(problem["loc"]) > 1 else Settings
-        return f"{key} is not a setting; these are: {', '.join(model.model_fields)}"
-    return f"{key} is {problem['input']!r}; {problem['msg'].removeprefix('Input ')}"

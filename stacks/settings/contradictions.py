@@ -10,18 +10,27 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stacks.settings import Settings
+    from stacks.settings.model import Settings
 
 GRADUAL = {"canary": 1, "linear": 10, "rolling": 5}  # by the smallest step, a percentage
 BURSTABLE = re.compile(r"ml\.t\d")
 # Their own disks are encrypted by the hardware, with no key of anybody's.
 WITH_DISKS = re.compile(r"ml\.[a-z]+\d+[a-z]*d[a-z]*\.")
+# Tags that settings of their own set.
+OWN_TAGS = {
+    "project": "the setting project",
+    "environment": "the environment's name",
+    "owner": "the setting owner",
+    "cost-center": "the setting cost_center",
+    "commit": "the setting commit",
+}
 RESERVED_BY_SSM = ("aws", "ssm")
 
 
 def contradictions(settings: "Settings") -> Iterator[str]:
     """A line for each pair of settings that exclude each other: what was got, what is allowed."""
     yield from _of_names(settings)
+    yield from _of_tags(settings)
     yield from _of_network(settings)
     yield from _of_key(settings)
     if settings.is_serverless:
@@ -37,6 +46,15 @@ def _of_names(settings: "Settings") -> Iterator[str]:
             f"project is {settings.project!r}; names of parameters may not begin with "
             f"{' or '.join(RESERVED_BY_SSM)}"
         )
+
+
+def _of_tags(settings: "Settings") -> Iterator[str]:
+    lowered = [key.lower() for key in settings.tags]  # as keys of S3's metadata are
+    for key in settings.tags:
+        if key.lower() in OWN_TAGS:
+            yield f"tags has {key!r}, which {OWN_TAGS[key.lower()]} sets"
+        elif lowered.count(key.lower()) > 1 or key.lower().startswith("aws"):
+            yield f"tags has {key!r}; keys differ by more than case and do not begin with aws"
 
 
 def _of_network(settings: "Settings") -> Iterator[str]:

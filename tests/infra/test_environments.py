@@ -1,0 +1,263 @@
+"""Environments: what they inherit, what they are called, and how they are told apart."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, CfnResource, Environment, TagManager
+
+from stacks.environment import add_environment
+from stacks.settings import SettingsError, load
+from stacks.settings.__main__ import main
+from stacks.settings.load import effective
+from stacks.settings.schema import schema
+
+from .conftest import PROJECT, Synthesize, Templates, flags
+
+ALL = {
+    "notices": "me@example.com",
+    "endpoint.instance_count": "2",
+    "updates.strategy": "canary",
+    "scaling.max_instances": "3",
+    "scaling.min_instances": "2",
+    "scaling.instance_type": "ml.m4.xlarge",
+    "encryption_key": "create",
+    "endpoint.gate_tolerance": "0.1",
+    "network.vpc": "vpc-00000001",
+    "network.subnets": "subnet-00000001",
+}
+# Properties by which a resource gets a name that somebody else could have taken.
+NAMES = re.compile(r"Name$")
+NOT_OWN_NAMES = {"MetricName", "PolicyName"}  # inside of what has a name of its own
+
+
+def context(**environments: Any) -> dict[str, Any]:
+    return {"environments": {"dev": {}, **environments}}
+
+
+def test_an_environment_inherits_the_defaults_and_wins_over_them() -> None:
+    defaults = {
+        "num_topics": 5,
+        "owner": "Search",
+        "tags": {"team": "a", "Stage": "x"},
+        "endpoint": {"instance_type": "ml.m5.large", "capture_percent": 5},
+    }
+    own = {"num_topics": 7, "tags": {"team": "b"}, "endpoint": {"capture_percent": 9}}
+    settings = load({"defaults": defaults, "environments": {"dev": own}, "endpoint.enabled": "no"})
+    assert settings.num_topics == 7
+    assert settings.owner == "Search"
+    assert settings.tags == {"team": "b", "Stage": "x"}
+    assert settings.endpoint.instance_type == "ml.m5.large"
+    assert settings.endpoint.capture_percent == 9
+    assert not settings.endpoint.enabled
+
+
+def test_an_environment_takes_back_a_default_with_null() -> None:
+    assert load({"defaults": {"bucket": "mine"}, **context(dev={"bucket": None})}).bucket is None
+
+
+def test_defaults_that_are_no_object_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^defaults is 3; an object is needed$"):
+        load({"defaults": 3, **context()})
+
+
+def test_each_effective_setting_says_where_it_comes_from() -> None:
+    given = {
+        "defaults": {"owner": "Search", "endpoint": {"capture_percent": 5}, "num_topics": 5},
+        "environments": {"prod": {"num_topics": 7, "endpoint": {"enabled": False}}},
+        "env": "prod",
+        "endpoint.capture_percent": "9",
+    }
+    found = {one.key: (one.value, one.origin) for one in effective(given)}
+    assert found["env"] == ("prod", "command line")
+    assert found["owner"] == ("Search", "defaults")
+    assert found["num_topics"] == (7, "environments.prod")
+    assert found["endpoint.enabled"] == (False, "environments.prod")
+    assert found["endpoint.capture_percent"] == (9, "command line")
+    assert found["endpoint.instance_type"] == ("ml.m4.xlarge", "built in")
+
+
+def test_two_environments_of_one_name_are_refused() -> None:
+    both = {"x": {"project": "a-b"}, "b-x": {"project": "a"}}
+    with pytest.raises(SettingsError, match=r"together they are the name 'a-b-x', which environ"):
+        load({"environments": both, "env": "x"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "problem"),
+    [
+        ({"Owner": "x"}, "tags has 'Owner', which the setting owner sets"),
+        ({"awsome": "x"}, "do not begin with aws"),
+        ({"Team": "x", "team": "y"}, "keys differ by more than case"),
+        ({"a b": "x"}, "tags.a b"),
+        ({"team": "ü"}, r"tags.team is 'ü'"),
+    ],
+)
+def test_tags_that_not_everything_takes_are_refused(tags: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(context(dev={"tags": tags}))
+    assert problem in str(caught.value)
+
+
+def resources(scope: App) -> Iterator[CfnResource]:
+    return (child for child in scope.node.find_all() if isinstance(child, CfnResource))
+
+
+def test_everything_taggable_is_tagged(corpus: Path, tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path), context=flags())
+    tags = {"owner": "Search", "cost_center": "4711", "tags": {"Team": "Topics"}}
+    settings = load({**context(dev=tags), **ALL, "corpus": str(corpus)})
+    add_environment(app, settings, Environment(account="111122223333", region="us-east-1"))
+    expected = {
+        "project": "topic-model",
+        "environment": "dev",
+        "owner": "Search",
+        "cost-center": "4711",
+        "Team": "Topics",
+    }
+    stacks = app.synth().stacks  # tags are set at the very end
+    tagged = 0
+    for resource in resources(app):
+        if TagManager.is_taggable(resource):
+            manager: Any = resource
+            assert expected.items() <= manager.tags.tag_values().items(), resource.node.path
+            tagged += 1
+    assert tagged > 20
+    artifact: Any
+    for artifact in stacks:
+        assert artifact.tags == expected
+
+
+def test_the_job_and_its_model_are_tagged_as_the_stacks_are(synthesize: Synthesize) -> None:
+    template = synthesize(owner="Search", **{"tags.Team": "Topics"})["training"].to_json()
+    text = json.dumps(template)
+    for key, value in {"owner": "Search", "Team": "Topics"}.items():
+        assert json.dumps(json.dumps({"Key": key, "Value": value}))[2:-2].replace(" ", "") in text
+
+
+def roles(templates: Templates) -> list[dict[str, Any]]:
+    found = [t.find_resources("AWS::IAM::Role").values() for t in templates.values()]
+    return [dict(role["Properties"]) for values in found for role in values]
+
+
+@pytest.mark.parametrize("boundary", ["Bound", "arn:aws:iam::111122223333:policy/Bound"])
+def test_a_permissions_boundary_bounds_every_role(synthesize: Synthesize, boundary: str) -> None:
+    for role in roles(synthesize(permissions_boundary=boundary)):
+        assert json.dumps(role["PermissionsBoundary"]).rstrip(']}"').endswith("policy/Bound")
+
+
+def test_the_bootstrap_of_the_qualifier_is_used(
+    synthesize: Synthesize, corpus: Path, tmp_path: Path
+) -> None:
+    app = App(outdir=str(tmp_path), context=flags())
+    given = context(dev={"bootstrap_qualifier": "platform1", "termination_protection": True})
+    settings = load({**given, "corpus": str(corpus)})
+    add_environment(app, settings, Environment(account="111122223333", region="us-east-1"))
+    artifact: Any
+    for artifact in app.synth().stacks:
+        assert "cdk-platform1-deploy-role" in artifact.assume_role_arn
+        assert "hnb659fds" not in Path(artifact.template_full_path).read_text()
+        assert artifact.termination_protection
+
+
+def physical_names(templates: Templates) -> set[str]:
+    """What a template calls things, where a second one of that name would collide."""
+    names = set()
+    for template in templates.values():
+        for resource in template.to_json()["Resources"].values():
+            for key, value in resource.get("Properties", {}).items():
+                if NAMES.search(key) and key not in NOT_OWN_NAMES and isinstance(value, str):
+                    names.add(f"{resource['Type']} {value}")
+        exports = template.find_outputs("*").values()
+        names |= {json.dumps(o["Export"]) for o in exports if "Export" in o}
+    return names
+
+
+def test_two_environments_have_no_name_in_common(synthesize: Synthesize) -> None:
+    one, other = (physical_names(synthesize(env=env, **ALL)) for env in ("dev", "dev-2"))
+    assert "AWS::SageMaker::Endpoint topic-model-dev" in one
+    assert not one & other
+
+
+def test_no_name_of_one_region_is_known_to_the_whole_account(synthesize: Synthesize) -> None:
+    """What is global (buckets, roles, policies) has a name of CloudFormation's, or the Region's."""
+    for region in ("us-east-1", "eu-west-1"):
+        templates = synthesize(region=region, **ALL)
+        for template in templates.values():
+            for kind, name in (
+                ("AWS::S3::Bucket", "BucketName"),
+                ("AWS::IAM::Role", "RoleName"),
+                ("AWS::IAM::ManagedPolicy", "ManagedPolicyName"),
+            ):
+                for resource in template.find_resources(kind).values():
+                    assert name not in resource.get("Properties", {})
+            for board in template.find_resources("AWS::CloudWatch::Dashboard").values():
+                assert board["Properties"]["DashboardName"] == f"topic-model-dev-{region}"
+
+
+class TestCommandLine:
+    @pytest.fixture(autouse=True)
+    def in_a_folder_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        given = {"defaults": {"owner": "Search"}, "environments": {"dev": {}, "prod": {}}}
+        Path("cdk.json").write_text(json.dumps({"context": given}))
+
+    def test_prints_a_line_for_each_setting(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["--env", "prod", "-c", "num_topics=20"]) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert ["env", "prod", "command", "line"] in lines
+        assert ["owner", "Search", "defaults"] in lines
+        assert ["num_topics", "20", "command", "line"] in lines
+        assert ["bucket", "-", "built", "in"] in lines
+
+    def test_prints_json_for_scripts(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {"key": "owner", "value": "Search", "origin": "defaults"} in found
+
+    @pytest.mark.parametrize(
+        ("arguments", "problem"),
+        [
+            (["--env", "test"], "env is 'test'"),
+            (["-c", "num_topics"], "must have the form KEY=VALUE"),
+            (["-c", "num_topics=0"], "num_topics is '0'"),
+        ],
+    )
+    def test_bad_input_is_told_in_a_line(
+        self, arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(arguments) == 2
+        assert problem in capsys.readouterr().err
+
+    @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
+    def test_a_folder_without_a_cdk_json_of_ours_is_told(
+        self, content: str | None, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("cdk.json").unlink()
+        if content is not None:
+            Path("cdk.json").write_text(content)
+        assert main([]) == 2
+        assert capsys.readouterr().err.startswith("stacks.settings: cdk.json: ")
+
+
+def test_the_schema_that_editors_use_is_the_settings() -> None:
+    """`python -m stacks.settings --schema > stacks/settings/cdk.schema.json` mends it."""
+    named = json.loads((PROJECT / "cdk.json").read_text())["$schema"]
+    assert json.loads((PROJECT / named).read_text()) == schema()
+
+
+def test_the_schema_knows_every_setting_and_no_other() -> None:
+    environment = schema()["$defs"]["Environment"]
+    known = {key.partition(".")[0] for key in (one.key for one in effective(context()))}
+    assert environment["properties"].keys() | {"env"} == known | {"tags"}
+    assert environment["additionalProperties"] is False
+    assert "required" not in environment
+
+
+def test_every_environment_of_cdk_json_is_right() -> None:
+    given = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    for env in given["environments"]:
+        assert load(given | {"env": env}).env == env
