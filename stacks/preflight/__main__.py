@@ -1,0 +1,122 @@
+"""The command line: `python -m stacks.preflight`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import cache
+from itertools import chain
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from data_prep.arguments import Parser
+from stacks.preflight import offline, online
+from stacks.preflight.findings import Finding, Status, Target, failed, warned
+from stacks.settings import Settings, SettingsError, load, read_context
+from stacks.settings.arguments import add_environment_options
+
+OFFLINE = (offline.image, offline.instance_types, offline.data)
+ONLINE = (
+    online.bootstrap,
+    online.stacks,
+    online.bucket,
+    online.role,
+    online.endpoint,
+    online.quotas,
+)
+DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+
+_EXAMPLES = """\
+examples:
+  python -m stacks.preflight
+  python -m stacks.preflight --env prod && cdk deploy --all -c env=prod
+  python -m stacks.preflight --env prod --json
+
+Each line passes, warns or fails; a line that does not pass says what to do. The exit code is 0
+when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, nothing is spent.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what the checks find; 0 when none fails, 1 when one does, 2 when the input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load(read_context(options.env, options.context))
+        target = _target(settings)
+    except (SettingsError, BotoCoreError) as error:
+        print(f"stacks.preflight: {error}", file=sys.stderr)
+        return 2
+    found = _shown(run(target)) if not options.json else list(run(target))
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
+    return int(any(finding.status is Status.FAIL for finding in found))
+
+
+def run(target: Target) -> Iterator[Finding]:
+    """What the checks find, in their order; in a wrong account AWS is asked no further."""
+    for check in OFFLINE:
+        yield from check(target)
+    try:
+        first = list(online.identity(target))
+    except (ClientError, BotoCoreError) as error:
+        yield failed("identity", f"AWS does not know the caller: {error}", "sign in, and try again")
+        return
+    yield from first
+    if any(finding.status is Status.FAIL for finding in first):
+        return
+    yield from chain.from_iterable(_asked(check.__name__, check(target)) for check in ONLINE)
+
+
+def _asked(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIED:
+            yield failed(name, f"not known: {error}", "try again")
+        else:
+            yield warned(name, f"not known: {error}", "have the caller be allowed to look")
+    except BotoCoreError as error:
+        yield failed(name, f"not known: {error}", "try again")
+
+
+def _target(settings: Settings) -> Target:
+    session = boto3.Session(region_name=settings.region)
+    if session.region_name is None:
+        raise SettingsError("no Region: set AWS_REGION, or `region` in cdk.json")
+    config = Config(retries={"mode": "standard", "max_attempts": 3})
+
+    @cache
+    def client(service: str) -> object:
+        return session.client(service, config=config)  # type: ignore[call-overload]
+
+    return Target(settings, session.region_name, client)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m stacks.preflight",
+        description="Check what would stop a deployment, before it spends anything.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_environment_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
+    return parser
+
+
+def _shown(findings: Iterable[Finding]) -> list[Finding]:
+    """Print each as soon as it is there."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        print(f"{finding.status}  {finding.check}: {finding.text}", flush=True)
+        if finding.advice:
+            print(f"      -> {finding.advice}", flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

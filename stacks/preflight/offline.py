@@ -1,0 +1,79 @@
+"""The checks that ask nobody: Region, instance types, data."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from aws_cdk import Duration
+
+from data_prep.manifest import Manifest, ManifestError
+from stacks import lda
+from stacks.preflight.findings import Finding, Target, failed, passed
+from stacks.settings import Settings
+
+
+def image(target: Target) -> Iterator[Finding]:
+    """The Region has SageMaker's LDA."""
+    if target.region in lda.REGISTRY_ACCOUNTS:
+        registry = lda.REGISTRY_ACCOUNTS[target.region]
+        yield passed("image", f"SageMaker's LDA is in {target.region}, of account {registry}")
+    else:
+        yield failed(
+            "image",
+            f"SageMaker's LDA is not in {target.region}",
+            f"take one of the Regions {', '.join(sorted(lda.REGISTRY_ACCOUNTS))}",
+        )
+
+
+def instance_types(target: Target) -> Iterator[Finding]:
+    """LDA trains and is hosted on the types of the settings."""
+    settings = target.settings
+    try:
+        lda.check_training(
+            settings.training.instance_type,
+            Duration.minutes(settings.training.max_runtime_minutes),
+            spot=settings.training.spot,
+        )
+        if _has_instances(settings):
+            lda.check_hosting(settings.endpoint.instance_type)
+    except lda.LdaError as error:
+        yield failed("instance types", str(error), "change the setting")
+    else:
+        hosting = settings.endpoint.instance_type if _has_instances(settings) else "no instances"
+        yield passed(
+            "instance types", f"trains on {settings.training.instance_type}, hosted on {hosting}"
+        )
+
+
+def _has_instances(settings: Settings) -> bool:
+    return settings.endpoint.enabled and not settings.is_serverless
+
+
+def data(target: Target) -> Iterator[Finding]:
+    """The prepared corpus is there and what its manifest says."""
+    folder = target.settings.corpus
+    try:
+        corpus = Manifest.load(folder)
+    except ManifestError as error:
+        advice = f"`python -m data_prep convert --corpus FILE --vocab FILE --out {folder}`"
+        yield failed("data", str(error), advice)
+        return
+    named = (corpus.vocabulary, corpus.train, corpus.test, corpus.golden)
+    digests = {part.file: part.sha256 for part in named if part is not None}
+    damaged = [file for file, digest in digests.items() if _digest(folder / file) != digest]
+    if damaged:
+        yield failed(
+            "data",
+            f"not what {folder}/manifest.json says: {', '.join(sorted(damaged))}",
+            "prepare the corpus again with `python -m data_prep convert`",
+        )
+    else:
+        yield passed("data", f"{corpus.train.documents:,} documents to train on, digests intact")
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,216 @@
+"""The checks that ask AWS, with the caller's credentials; none changes anything."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from stacks.preflight.findings import Finding, Target, failed, passed, warned
+
+BOOTSTRAP_VERSION = 6  # the first whose asset bucket the CDK's deployments can use
+DEFAULT_QUALIFIER = "hnb659fds"
+# A stack in one of these takes no update; it is deleted first.
+DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
+STUCK = {"UPDATE_ROLLBACK_FAILED"}
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def identity(target: Target) -> Iterator[Finding]:
+    """The caller is in the account of the settings."""
+    caller = target.client("sts").get_caller_identity()
+    account, arn = caller["Account"], caller["Arn"]
+    wanted = target.settings.account
+    if wanted is not None and account != wanted:
+        yield failed(
+            "identity",
+            f"the caller {arn} is in account {account}; the environment's is {wanted}",
+            "take other credentials: set AWS_PROFILE, or assume a role there",
+        )
+    else:
+        yield passed("identity", f"{arn}, in {target.region}")
+
+
+def bootstrap(target: Target) -> Iterator[Finding]:
+    """The CDK's bootstrap stack is there and new enough."""
+    qualifier = target.settings.bootstrap_qualifier or DEFAULT_QUALIFIER
+    own = f" --qualifier {qualifier}" if target.settings.bootstrap_qualifier else ""
+    advice = f"`cdk bootstrap aws://{_account(target)}/{target.region}{own}`"
+    name = f"/cdk-bootstrap/{qualifier}/version"
+    try:
+        version = int(target.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    except ClientError as error:
+        if _code(error) != "ParameterNotFound":
+            raise
+        yield failed("bootstrap", f"no bootstrap {qualifier!r} in {target.region}", advice)
+        return
+    if version < BOOTSTRAP_VERSION:
+        text = f"bootstrap {qualifier!r} has version {version}; {BOOTSTRAP_VERSION} is needed"
+        yield failed("bootstrap", text, advice)
+    else:
+        yield passed("bootstrap", f"{qualifier!r}, version {version}")
+
+
+def _account(target: Target) -> str:
+    return str(target.client("sts").get_caller_identity()["Account"])
+
+
+def stacks(target: Target) -> Iterator[Finding]:
+    """No stack of the environment is in a state that takes no deployment."""
+    settings = target.settings
+    cloudformation = target.client("cloudformation")
+    ready = True
+    for part in ("storage", "training", "serving"):
+        name = f"{settings.name}-{part}"
+        state = _stack_state(cloudformation, name)
+        if state is None:
+            continue
+        if state in DEAD:
+            ready = False
+            yield failed("stacks", f"{name} is {state}", f"delete it: `cdk destroy {name}`")
+        elif state in STUCK:
+            ready = False
+            yield failed("stacks", f"{name} is {state}", f"mend it: `cdk rollback {name}`")
+        elif state.endswith("_IN_PROGRESS"):
+            ready = False
+            yield failed("stacks", f"{name} is {state}", "wait until it is done")
+    if ready:
+        yield passed("stacks", "all are ready to be deployed")
+
+
+def _stack_state(cloudformation: Any, name: str) -> str | None:
+    try:
+        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+
+
+def bucket(target: Target) -> Iterator[Finding]:
+    """The bucket of the settings is the account's and in the Region."""
+    name = target.settings.bucket
+    if name is None:
+        yield passed("bucket", "CloudFormation gives it a name that is free")
+        return
+    try:
+        answer = target.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=_account(target))
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            advice = "make it, or leave the setting `bucket` out and have one made"
+            yield failed("bucket", f"there is no bucket {name}", advice)
+        elif status == 403:
+            advice = "take a bucket of this account that you may look at"
+            yield failed("bucket", f"{name} is another account's, or out of your reach", advice)
+        else:
+            raise
+        return
+    region = answer.get("BucketRegion", target.region)
+    if region != target.region:
+        advice = "take one in the endpoint's Region: SageMaker reads from no other"
+        yield failed("bucket", f"{name} is in {region}, not in {target.region}", advice)
+    else:
+        yield passed("bucket", f"{name} is there")
+
+
+def role(target: Target) -> Iterator[Finding]:
+    """The role of the settings is there."""
+    arn = target.settings.role
+    if arn is None:
+        yield passed("role", "the stack makes one")
+        return
+    name = arn.rpartition("/")[2]
+    try:
+        found = target.client("iam").get_role(RoleName=name)["Role"]["Arn"]
+    except ClientError as error:
+        if _code(error) != "NoSuchEntity":
+            raise
+        found = None
+    if found == arn:
+        yield passed("role", f"{arn} is there")
+    else:
+        advice = "make it, or leave the setting `role` out and have one made"
+        yield failed("role", f"there is no role {arn}", advice)
+
+
+def endpoint(target: Target) -> Iterator[Finding]:
+    """No endpoint of that name is somebody else's."""
+    name = target.settings.name
+    try:
+        found = target.client("sagemaker").describe_endpoint(EndpointName=name)
+    except ClientError as error:
+        if _code(error) != "ValidationException":
+            raise
+        yield passed("endpoint", f"the name {name} is free")
+        return
+    status = found["EndpointStatus"]
+    if not _is_ours(target, name):
+        yield failed(
+            "endpoint",
+            f"there is an endpoint {name}, and it is not the stack's {name}-serving",
+            "delete it, or give this environment another name or `project`",
+        )
+    elif status not in {"InService", "Failed"}:
+        advice = "wait until it is in service: SageMaker takes no update before"
+        yield failed("endpoint", f"{name} is {status}", advice)
+    else:
+        yield passed("endpoint", f"{name} is this environment's, and {status}")
+
+
+def _is_ours(target: Target, name: str) -> bool:
+    try:
+        answer = target.client("cloudformation").describe_stack_resources(
+            StackName=f"{name}-serving"
+        )
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return False
+        raise
+    ids = {r["PhysicalResourceId"].rpartition("/")[2] for r in answer["StackResources"]}
+    return name in ids
+
+
+def quotas(target: Target) -> Iterator[Finding]:
+    """There are enough instances for training, and for the endpoint and its updates."""
+    needs = list(_needed(target))
+    allowed = _allowed(target.client("service-quotas"), {name for name, _, _ in needs})
+    for name, needed, in_updates in needs:
+        ask = f"ask for {in_updates} under Service Quotas, Amazon SageMaker, {name!r}"
+        if name not in allowed:
+            advice = "take an instance type that SageMaker offers for this in the Region"
+            yield failed("quotas", f"{name}: no such quota in {target.region}", advice)
+        elif allowed[name] < needed:
+            text = f"{name}: {allowed[name]:g}, and {needed} are asked for"
+            yield failed("quotas", text, ask)
+        elif allowed[name] < in_updates:
+            text = f"{name}: {allowed[name]:g}, and an update takes {in_updates} for a while"
+            yield warned("quotas", text, ask)
+        else:
+            text = f"{name}: {allowed[name]:g}, of which {in_updates} are needed"
+            yield passed("quotas", text)
+
+
+def _needed(target: Target) -> Iterator[tuple[str, int, int]]:
+    """Quotas by name, with the instances that stay and those that an update takes."""
+    training, endpoint = target.settings.training, target.settings.endpoint
+    spot = "spot " if training.spot else ""
+    yield f"{training.instance_type} for {spot}training job usage", 1, 1
+    if endpoint.enabled and not target.settings.is_serverless:
+        count = max(endpoint.instance_count, target.settings.scaling.max_instances or 0)
+        # Blue and green, side by side.
+        yield f"{endpoint.instance_type} for endpoint usage", count, 2 * count
+
+
+def _allowed(service_quotas: Any, names: set[str]) -> dict[str, float]:
+    """Quotas by name: the account's own value, or AWS's default where it has none."""
+    found: dict[str, float] = {}
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        if names <= found.keys():
+            break
+        for page in service_quotas.get_paginator(operation).paginate(ServiceCode="sagemaker"):
+            own = {quota["QuotaName"]: float(quota["Value"]) for quota in page["Quotas"]}
+            found = own | found
+    return found

@@ -1,0 +1,255 @@
+"""Preflight against the embedded AWS: what is planted is found, and a clean account passes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, WaiterError
+
+from local_aws import instance
+from stacks.preflight.__main__ import main, run
+from stacks.preflight.findings import Finding, Status, Target
+from stacks.settings import load
+from tests.infra.conftest import write_corpus
+
+from .conftest import IMAGE, Cloud, allow
+
+Check = Callable[..., list[Finding]]
+VERSION = "/cdk-bootstrap/hnb659fds/version"
+TEMPLATE = {
+    "Resources": {
+        "Config": {
+            "Type": "AWS::SageMaker::EndpointConfig",
+            "Properties": {
+                "ProductionVariants": [
+                    {
+                        "VariantName": "a",
+                        "ModelName": "nowhere",
+                        "InstanceType": "ml.m4.xlarge",
+                        "InitialInstanceCount": 1,
+                        "InitialVariantWeight": 1,
+                    }
+                ]
+            },
+        }
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(autouse=True)
+def bootstrapped(cloud: Cloud) -> Iterator[None]:
+    ssm = cloud.client("ssm")
+    ssm.put_parameter(Name=VERSION, Value="21", Type="String", Overwrite=True)
+    yield
+    ssm.delete_parameter(Name=VERSION)
+
+
+@pytest.fixture
+def check(cloud: Cloud, corpus: Path) -> Check:
+    """The findings for settings as `-c` takes them."""
+
+    def look(
+        *, region: str = instance.REGION, client: Callable[[str], Any] | None = None, **given: str
+    ) -> list[Finding]:
+        context = {"environments": {"dev": {}}, "project": "fly", "corpus": str(corpus), **given}
+        return list(run(Target(load(context), region, cache(client or cloud.client))))
+
+    return look
+
+
+def problems(found: list[Finding]) -> list[tuple[str, Status]]:
+    assert all(finding.advice for finding in found if finding.status is not Status.PASS)
+    return [(f.check, f.status) for f in found if f.status is not Status.PASS]
+
+
+def test_a_clean_account_passes(check: Check) -> None:
+    found = check(account=instance.ACCOUNT)
+    assert problems(found) == []
+    assert [finding.check for finding in found] == [
+        *("image", "instance types", "data", "identity", "bootstrap", "stacks", "bucket", "role"),
+        *("endpoint", "quotas", "quotas"),
+    ]
+
+
+def fault(cloud: Cloud, *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "local_aws", "fault", *arguments],
+        env=cloud.environment,
+        check=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "quota", ["ml.c4.2xlarge for training job usage", "ml.m4.xlarge for endpoint usage"]
+)
+def test_a_quota_of_0_is_found(check: Check, cloud: Cloud, quota: str) -> None:
+    fault(cloud, "add", "quota.zero", "--reason", quota)
+    try:
+        found = check()
+    finally:
+        fault(cloud, "clear")
+    assert problems(found) == [("quotas", Status.FAIL)]
+    assert f"{quota}: 0, and 1 are asked for" in [finding.text for finding in found]
+
+
+def test_spot_instances_have_a_quota_of_their_own(check: Check) -> None:
+    texts = [finding.text for finding in check(**{"training.spot": "true"})]
+    assert "ml.c4.2xlarge for spot training job usage: 20, of which 1 are needed" in texts
+
+
+def test_a_quota_that_an_update_exceeds_is_a_warning(check: Check) -> None:
+    found = check(**{"endpoint.instance_count": "11"})
+    assert problems(found) == [("quotas", Status.WARN)]
+
+
+def test_a_quota_that_scaling_exceeds_is_found(check: Check) -> None:
+    scaled = {"scaling.max_instances": "21", "scaling.instance_type": "ml.m4.xlarge"}
+    assert problems(check(**scaled)) == [("quotas", Status.FAIL)]
+
+
+def test_no_instances_are_asked_for_where_there_are_none(check: Check) -> None:
+    for without in ({"endpoint.enabled": "false"}, {"serverless.memory_mb": "1024"}):
+        found = check(**without)
+        assert problems(found) == []
+        assert len([finding for finding in found if finding.check == "quotas"]) == 1
+
+
+def test_a_type_that_sagemaker_has_not_is_found(check: Check) -> None:
+    found = check(**{"training.instance_type": "ml.c9.huge"})
+    assert problems(found) == [("quotas", Status.FAIL)]
+
+
+def test_a_type_that_is_not_for_this_use_is_found(check: Check) -> None:
+    found = check(**{"training.instance_type": "ml.t2.medium"})
+    assert ("instance types", Status.FAIL) in problems(found)
+
+
+def test_a_region_without_lda_is_found(check: Check) -> None:
+    assert ("image", Status.FAIL) in problems(check(region="eu-north-1"))
+
+
+def test_the_wrong_account_is_found_and_asked_no_further(check: Check) -> None:
+    found = check(account="111122223333")
+    assert problems(found) == [("identity", Status.FAIL)]
+    assert found[-1].check == "identity"
+
+
+def test_a_missing_bootstrap_is_found(check: Check) -> None:
+    found = check(bootstrap_qualifier="platform1")
+    assert problems(found) == [("bootstrap", Status.FAIL)]
+    (advice,) = [finding.advice for finding in found if finding.advice]
+    assert advice == "`cdk bootstrap aws://000000000000/us-east-1 --qualifier platform1`"
+
+
+def test_an_old_bootstrap_is_found(check: Check, cloud: Cloud) -> None:
+    cloud.client("ssm").put_parameter(Name=VERSION, Value="5", Type="String", Overwrite=True)
+    assert problems(check()) == [("bootstrap", Status.FAIL)]
+
+
+def test_a_foreign_endpoint_of_that_name_is_found(check: Check, cloud: Cloud, bucket: str) -> None:
+    sagemaker = cloud.client("sagemaker")
+    role = cloud.make_role("Foreign", allow("s3:*"))
+    cloud.client("s3").put_object(Bucket=bucket, Key="foreign.tar.gz", Body=b"no model")
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/foreign.tar.gz"}
+    sagemaker.create_model(ModelName="foreign", ExecutionRoleArn=role, PrimaryContainer=container)
+    (variant,) = TEMPLATE["Resources"]["Config"]["Properties"]["ProductionVariants"]  # type: ignore[index]
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="foreign", ProductionVariants=[{**variant, "ModelName": "foreign"}]
+    )
+    sagemaker.create_endpoint(EndpointName="fly-dev", EndpointConfigName="foreign")
+    try:
+        assert problems(check()) == [("endpoint", Status.FAIL)]
+    finally:
+        waiter = sagemaker.get_waiter("endpoint_in_service")
+        with pytest.raises(WaiterError, match="terminal failure state"):
+            waiter.wait(EndpointName="fly-dev", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        sagemaker.delete_endpoint(EndpointName="fly-dev")
+
+
+def test_data_that_is_missing_is_found(check: Check, tmp_path: Path) -> None:
+    assert problems(check(corpus=str(tmp_path))) == [("data", Status.FAIL)]
+
+
+@pytest.mark.parametrize("name", ["train.recordio", "test.recordio", "vocab.txt", "golden.json"])
+def test_data_that_is_damaged_is_found(check: Check, tmp_path: Path, name: str) -> None:
+    folder = write_corpus(tmp_path)
+    damaged = (folder / name).read_bytes()[:-1] + b"?"
+    (folder / name).write_bytes(damaged)
+    found = check(corpus=str(folder))
+    assert problems(found) == [("data", Status.FAIL)]
+    assert any(finding.text.endswith(f": {name}") for finding in found)
+
+
+def test_a_bucket_that_is_not_there_is_found(check: Check) -> None:
+    assert problems(check(bucket="nowhere-at-all")) == [("bucket", Status.FAIL)]
+
+
+def test_a_bucket_that_is_there_passes(check: Check, cloud: Cloud) -> None:
+    cloud.client("s3").create_bucket(Bucket="flight")
+    assert problems(check(bucket="flight")) == []
+
+
+def test_a_role_that_is_not_there_is_found(check: Check) -> None:
+    role = f"arn:aws:iam::{instance.ACCOUNT}:role/Nobody"
+    assert problems(check(role=role)) == [("role", Status.FAIL)]
+
+
+def test_a_stack_that_takes_no_deployment_is_found(check: Check, cloud: Cloud) -> None:
+    cloudformation = cloud.client("cloudformation")
+    name = {"StackName": "fly-dev-serving"}
+    cloudformation.create_stack(**name, TemplateBody=json.dumps(TEMPLATE))
+    waiter = cloudformation.get_waiter("stack_create_complete")
+    with pytest.raises(WaiterError, match="terminal failure state"):
+        waiter.wait(**name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    try:
+        assert problems(check()) == [("stacks", Status.FAIL)]
+    finally:
+        cloudformation.delete_stack(**name)
+
+
+def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) -> None:
+    role = cloud.make_role("Blind", allow("s3:*"))
+    credentials = cloud.assume(role)
+    found = check(client=lambda service: cloud.client(service, credentials))
+    asked = ["bootstrap", "stacks", "endpoint", "quotas"]
+    assert problems(found) == [(name, Status.WARN) for name in asked]
+
+
+def test_a_caller_that_aws_does_not_know_is_asked_to_sign_in(check: Check) -> None:
+    def refuse(service: str) -> Any:
+        raise ClientError({"Error": {"Code": "InvalidClientTokenId"}}, "GetCallerIdentity")
+
+    found = check(client=refuse)
+    assert problems(found) == [("identity", Status.FAIL)]
+
+
+def test_the_command_line_prints_json_and_its_exit_code_says_it(
+    cloud: Cloud,
+    corpus: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    options = ["--json", "-c", f"corpus={corpus}", "-c", "project=fly"]
+    assert main(options) == 0
+    assert {one["status"] for one in json.loads(capsys.readouterr().out)} == {"pass"}
+    assert main([*options[1:], "-c", "account=111122223333"]) == 1
+    told = capsys.readouterr().out
+    assert "fail  identity: " in told
+    assert "      -> take other credentials" in told
+
+
+def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-c", "num_topics=0"]) == 2
+    assert capsys.readouterr().err.startswith("stacks.preflight: num_topics is '0'")
