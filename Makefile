@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving check conformance fuzz bench-data deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving check conformance fuzz bench-data preflight deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,11 +64,15 @@ fuzz: .venv/ready ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
 bench-data: .venv/ready .venv-sagemaker/ready ## Measure data_prep beside the SageMaker SDK; takes half an hour
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python python -m benchmarks.data_prep
 
+preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
+	python -m stacks.preflight --env $(ENV)
+
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	cdk deploy --all -c env=$(ENV)
 
 destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 	cdk destroy --all -c env=$(ENV)
+	python -m stacks.leftovers --env $(ENV)
 
 prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
 ifneq ($(CORPUS),)

@@ -105,7 +105,7 @@ def play(demo: Demo, corpus: str | None, vocab: str | None) -> None:
         with demo.step("Destroy"):
             demo.run("cdk", "destroy", "--all", "--force", "--app", assembly)
         with demo.step("Check that nothing is left"):
-            demo.run("python", "-m", "local_aws.leftovers")
+            demo.run("python", "-m", "stacks.leftovers")
 
 
 def _outputs(file: Path) -> dict[str, str]:

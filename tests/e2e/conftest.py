@@ -14,10 +14,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local_aws import instance, leftovers
+from local_aws import instance
+from stacks import leftovers
 
 PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
+# SageMaker makes this group for an account's first training job, and it is never a stack's.
+ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
 
 
 def run(*argv: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -43,7 +46,7 @@ class Cloud:
     out: Path
 
     def __post_init__(self) -> None:
-        self._before = set(leftovers.find(self.client))  # of a test that failed
+        self._before = self.there()  # of a test that failed
 
     def client(self, service: str, config: Config | None = None) -> Any:
         session = boto3.session.Session()
@@ -80,9 +83,13 @@ class Cloud:
         assert done.returncode == 0, done.stdout
         assert self.left() == []
 
-    def left(self) -> list[str]:
+    def there(self) -> set[leftovers.Thing]:
+        """All there is, whoever's it is."""
+        return set(leftovers.everything(self.client)) - {ACCOUNTS_OWN}
+
+    def left(self) -> list[leftovers.Thing]:
         """What is there now and was not before the test."""
-        return [line for line in leftovers.find(self.client) if line not in self._before]
+        return sorted(self.there() - self._before)
 
     def calls(self) -> list[str]:
         """The operations that SageMaker was asked for, from the server's log."""

@@ -8,8 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from local_aws import leftovers
-
 from .conftest import COMMAND_SECONDS, Lab
 
 pytestmark = pytest.mark.faults
@@ -81,14 +79,14 @@ def test_a_failed_stack_that_was_not_rolled_back_can_be_mended(lab: Lab, table: 
 
 def test_a_stack_that_is_deleted_while_its_job_runs_leaves_nothing(lab: Lab, table: Table) -> None:
     """By CloudFormation itself: nobody has waited for the deployment's end."""
-    stack, before = "deleted-dev-training", leftovers.find(lab.client)
+    stack, before = "deleted-dev-training", lab.there()
     assembly = lab.assembly("deleted")
     lab.arm("training.hang")
     deployment = lab.deploying(assembly)
     wait_for(lab.running)
     lab.client("cloudformation").delete_stack(StackName=stack)
     deployment.communicate(timeout=COMMAND_SECONDS)
-    wait_for(lambda: leftovers.find(lab.client) == before)
+    wait_for(lambda: lab.there() == before)
     done = lab.training("deploy", assembly)
     assert done.returncode == 0, done.stdout
     table.append(

@@ -1,0 +1,199 @@
+"""The command line `python -m stacks.leftovers`: what is left of an environment after `destroy`.
+
+Things are found by the environment's tags, and by name where a service knows no tags or AWS no way
+to search by them. Ended training jobs stay in AWS's lists for ever, and are not counted.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from data_prep.arguments import Parser
+from stacks.settings import Settings, SettingsError, load, read_context
+from stacks.settings.arguments import add_environment_options
+
+Client = Callable[[str], Any]
+PARTS = ("storage", "training", "serving")
+OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
+OF_A_BOARD = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
+RUNNING = ("InProgress", "Stopping")
+
+_EXAMPLES = """\
+examples:
+  python -m stacks.leftovers
+  cdk destroy --all -c env=prod && python -m stacks.leftovers --env prod
+
+The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use. What the environment
+keeps on purpose (`retain_data`) is printed and not counted.
+"""
+# Lists of an account and Region: kind, service, operation, member of the answer, its name.
+LISTS = (
+    ("stack", "cloudformation", "describe_stacks", "Stacks", "StackName"),
+    ("endpoint", "sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
+    (
+        "configuration",
+        "sagemaker",
+        "list_endpoint_configs",
+        "EndpointConfigs",
+        "EndpointConfigName",
+    ),
+    ("model", "sagemaker", "list_models", "Models", "ModelName"),
+    ("bucket", "s3", "list_buckets", "Buckets", "Name"),
+    ("function", "lambda", "list_functions", "Functions", "FunctionName"),
+    ("role", "iam", "list_roles", "Roles", "RoleName"),
+    ("rule", "events", "list_rules", "Rules", "Name"),
+    ("alarm", "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    ("dashboard", "cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    ("topic", "sns", "list_topics", "Topics", "TopicArn"),
+    ("parameter", "ssm", "describe_parameters", "Parameters", "Name"),
+    ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+)
+
+
+@dataclass(frozen=True, order=True)
+class Thing:
+    """A resource: what it is, and its name or ARN."""
+
+    kind: str
+    name: str
+
+
+def everything(client: Client) -> Iterator[Thing]:
+    """All there is in the account and Region of what our stacks and jobs make, whoever's it is."""
+    for kind, service, operation, member, name in LISTS:
+        for entry in _pages(client(service), operation, member):
+            yield Thing(kind, entry[name])
+    for policy in _pages(client("iam"), "list_policies", "Policies", Scope="Local"):
+        yield Thing("policy", policy["PolicyName"])
+    for state in RUNNING:
+        jobs = _pages(
+            client("sagemaker"), "list_training_jobs", "TrainingJobSummaries", StatusEquals=state
+        )
+        for job in jobs:
+            yield Thing("running job", job["TrainingJobName"])
+
+
+def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    if not client.can_paginate(operation):
+        yield from getattr(client, operation)(**arguments)[member]
+        return
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[member]
+
+
+def left_of(settings: Settings, client: Client) -> list[Thing]:
+    """What is left of the environment; by its tags only what its name does not tell."""
+    named = [thing for thing in everything(client) if _is_named_after(thing, settings)]
+    known = {_last(thing.name) for thing in named}
+    tagged = [thing for thing in _tagged(settings, client) if _last(thing.name) not in known]
+    return [*named, *tagged, *_interfaces(settings, client)]
+
+
+def _last(name: str) -> str:
+    """A name without its path, of an ARN the resource's own."""
+    return re.split("[/:]", name)[-1]
+
+
+def _is_named_after(thing: Thing, settings: Settings) -> bool:
+    """By CloudFormation, after a stack; or by us, after the environment."""
+    name = _last(thing.name)
+    made_by = tuple(f"{settings.name}-{part}-" for part in PARTS)
+    return (
+        name == settings.name
+        or (thing.kind == "dashboard" and OF_A_BOARD.sub("", name) == settings.name)
+        or (thing.kind == "running job" and OF_A_JOB.sub("", name) == settings.name)
+        or thing.name.startswith(f"/{settings.project}/{settings.env}/")
+        or any(f"{piece}-".startswith(made_by) for piece in re.split("[/:]", thing.name))
+    )
+
+
+def _tagged(settings: Settings, client: Client) -> Iterator[Thing]:
+    tags = {"project": settings.project, "environment": settings.env}
+    filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
+    tagging = client("resourcegroupstaggingapi")
+    for resource in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
+        arn = resource["ResourceARN"]
+        service, resource_id = arn.split(":", 5)[2], arn.split(":", 5)[5]
+        if service == "sagemaker" and resource_id.startswith("training-job/"):
+            continue
+        if service == "kms" and _is_going(client("kms"), arn):
+            continue
+        yield Thing("tagged", arn)
+
+
+def _is_going(kms: Any, arn: str) -> bool:
+    """A key that a stack has deleted waits for its end, and bills nothing."""
+    return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
+
+
+def _interfaces(settings: Settings, client: Client) -> Iterator[Thing]:
+    """Network interfaces by which SageMaker was attached to the environment's subnets."""
+    network = settings.network
+    if network.vpc is None:
+        return
+    filters = [{"Name": "subnet-id", "Values": list(network.subnets)}]
+    if network.security_groups:
+        filters.append({"Name": "group-id", "Values": list(network.security_groups)})
+    interfaces = _pages(
+        client("ec2"), "describe_network_interfaces", "NetworkInterfaces", Filters=filters
+    )
+    for interface in interfaces:
+        if "sagemaker" in interface.get("Description", "").lower():
+            yield Thing("network interface", interface["NetworkInterfaceId"])
+
+
+def is_kept(thing: Thing, settings: Settings) -> bool:
+    """Whether the environment keeps it on purpose: its bucket and the key of that."""
+    kept = thing.kind == "bucket" or thing.name.split(":")[2:3] in (["s3"], ["kms"])
+    return settings.retain_data and kept
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what is left; 0 when nothing is, 1 when something is, 2 when the input is bad."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load(read_context(options.env, options.context))
+        session = boto3.Session(region_name=settings.region)
+        found = left_of(settings, cache(session.client))
+    except (SettingsError, BotoCoreError, ClientError) as error:
+        print(f"stacks.leftovers: {error}", file=sys.stderr)
+        return 2
+    left = [thing for thing in found if not is_kept(thing, settings)]
+    kept = [thing for thing in found if is_kept(thing, settings)]
+    if options.json:
+        print(json.dumps({"left": _listed(left), "kept": _listed(kept)}, indent=2))
+        return int(bool(left))
+    for word, things in (("kept", kept), ("left", left)):
+        for thing in things:
+            print(f"{word}: {thing.kind} {thing.name}")
+    if not left:
+        print(f"{settings.name}: nothing is left")
+    return int(bool(left))
+
+
+def _listed(things: list[Thing]) -> list[dict[str, str]]:
+    return [asdict(thing) for thing in things]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m stacks.leftovers",
+        description="Print what is left of an environment after it was destroyed.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_environment_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Leftovers against the embedded AWS: what is planted is found, and a neighbour's is not."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from stacks.leftovers import Thing, everything, is_kept, left_of, main
+from stacks.settings import Settings
+
+from .conftest import IMAGE, Cloud, allow
+
+SETTINGS = Settings(env="dev", project="crumb")
+TAGS = {"project": "crumb", "environment": "dev"}
+
+
+def listed(tags: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+@pytest.fixture(autouse=True)
+def nothing_before(cloud: Cloud) -> None:
+    assert left_of(SETTINGS, cloud.client) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/aws/sagemaker/Endpoints/crumb-dev",
+        "crumb-dev-training-TrainingJobStartLogs1A2B-xyz",
+        "/aws/lambda/crumb-dev-serving-GateCheck1A2B-xyz",
+    ],
+)
+def test_a_log_group_is_found(cloud: Cloud, name: str) -> None:
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName=name)
+    try:
+        assert left_of(SETTINGS, cloud.client) == [Thing("log group", name)]
+    finally:
+        logs.delete_log_group(logGroupName=name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/aws/sagemaker/Endpoints/crumb-dev-2",
+        "/aws/sagemaker/Endpoints/other-dev",
+        "crumb-dev-2-training-TrainingJobStartLogs1A2B-xyz",
+        "crumb-dev-trainings",
+    ],
+)
+def test_a_neighbours_log_group_is_not(cloud: Cloud, name: str) -> None:
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName=name)
+    try:
+        assert left_of(SETTINGS, cloud.client) == []
+        assert Thing("log group", name) in everything(cloud.client)
+    finally:
+        logs.delete_log_group(logGroupName=name)
+
+
+@pytest.fixture
+def tagged_bucket(cloud: Cloud) -> Iterator[str]:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="somebodys")
+    s3.put_bucket_tagging(Bucket="somebodys", Tagging={"TagSet": listed(TAGS)})
+    yield "somebodys"
+    s3.delete_bucket(Bucket="somebodys")
+
+
+def test_whatever_has_the_tags_is_found(cloud: Cloud, tagged_bucket: str) -> None:
+    assert left_of(SETTINGS, cloud.client) == [Thing("tagged", f"arn:aws:s3:::{tagged_bucket}")]
+    assert left_of(Settings(env="prod", project="crumb"), cloud.client) == []
+
+
+def test_what_is_kept_on_purpose_does_not_count(
+    cloud: Cloud, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    options = ["-c", "project=crumb"]
+    assert main(options) == 1
+    assert capsys.readouterr().out == f"left: tagged arn:aws:s3:::{tagged_bucket}\n"
+    assert main([*options, "-c", "retain_data=true"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told == [f"kept: tagged arn:aws:s3:::{tagged_bucket}", "crumb-dev: nothing is left"]
+    assert main([*options, "-c", "retain_data=true", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "left": [],
+        "kept": [{"kind": "tagged", "name": f"arn:aws:s3:::{tagged_bucket}"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("thing", "kept"),
+    [
+        (Thing("bucket", "crumb-dev-storage-bucket"), True),
+        (Thing("tagged", "arn:aws:kms:us-east-1:111122223333:key/1"), True),
+        (Thing("tagged", "arn:aws:sagemaker:us-east-1:111122223333:endpoint/crumb-dev"), False),
+        (Thing("role", "crumb-dev-storage-Role"), False),
+    ],
+)
+def test_data_and_its_key_alone_are_kept(thing: Thing, kept: bool) -> None:
+    assert is_kept(thing, Settings(env="dev", project="crumb", retain_data=True)) is kept
+    assert not is_kept(thing, SETTINGS)
+
+
+def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
+    key = kms.create_key(Tags=tags)["KeyMetadata"]
+    assert left_of(SETTINGS, cloud.client) == [Thing("tagged", key["Arn"])]
+    kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+    assert left_of(SETTINGS, cloud.client) == []
+
+
+def test_roles_and_parameters_are_found_by_name(cloud: Cloud) -> None:
+    cloud.make_role("crumb-dev-training-ExecutionRole1A2B-xyz", allow("s3:*"))
+    ssm, iam = cloud.client("ssm"), cloud.client("iam")
+    for env in ("dev", "dev-2"):
+        ssm.put_parameter(Name=f"/crumb/{env}/fingerprint", Value="a", Type="String")
+    assert left_of(SETTINGS, cloud.client) == [
+        Thing("role", "crumb-dev-training-ExecutionRole1A2B-xyz"),
+        Thing("parameter", "/crumb/dev/fingerprint"),
+    ]
+    for env in ("dev", "dev-2"):
+        ssm.delete_parameter(Name=f"/crumb/{env}/fingerprint")
+    role = {"RoleName": "crumb-dev-training-ExecutionRole1A2B-xyz"}
+    iam.delete_role_policy(**role, PolicyName="Policy")
+    iam.delete_role(**role)
+
+
+def test_a_job_is_found_while_it_runs(cloud: Cloud, bucket: str, role: str) -> None:
+    sagemaker = cloud.client("sagemaker")
+    name = "crumb-dev-0123456789ab-abcd1234"
+    sagemaker.create_training_job(
+        TrainingJobName=name,
+        Tags=listed(TAGS),
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        RoleArn=role,
+        OutputDataConfig={"S3OutputPath": f"s3://{bucket}/out"},
+        ResourceConfig={
+            "InstanceType": "ml.c4.2xlarge",
+            "InstanceCount": 1,
+            "VolumeSizeInGB": 1,
+        },
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        HyperParameters={"num_topics": "2", "feature_dim": "30", "mini_batch_size": "300"},
+        InputDataConfig=[
+            {
+                "ChannelName": "train",
+                "ContentType": "application/x-recordio-protobuf",
+                "DataSource": {
+                    "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/train/"}
+                },
+            }
+        ],
+    )
+    assert left_of(SETTINGS, cloud.client) == [Thing("running job", name)]
+    waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
+    waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert left_of(SETTINGS, cloud.client) == []
+
+
+def test_sagemakers_network_interfaces_are_found(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    made = [
+        ec2.create_network_interface(SubnetId=subnet, Description=description)
+        for description in ("[DO NOT DELETE] ENI managed by SageMaker", "a database's")
+    ]
+    ids = [answer["NetworkInterface"]["NetworkInterfaceId"] for answer in made]
+    settings = Settings(
+        env="dev",
+        project="crumb",
+        network={"vpc": vpc, "subnets": [subnet]},
+    )
+    assert left_of(settings, cloud.client) == [Thing("network interface", ids[0])]
+    for interface in ids:
+        ec2.delete_network_interface(NetworkInterfaceId=interface)
+    assert left_of(settings, cloud.client) == []
+
+
+def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--env", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("stacks.leftovers: env is 'nowhere'")
