@@ -14,7 +14,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from local_aws import fault_route, ministack_internals
+from local_aws import fault_route, ministack_internals, service_quotas
 from local_aws.autoscaling import service as autoscaling
 from local_aws.sagemaker import account
 from local_aws.sagemaker import service as sagemaker
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
     parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
     arguments = parser.parse_args()
-    ministack_internals.install(sagemaker, autoscaling)
+    ministack_internals.install(sagemaker, autoscaling, service_quotas)
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 

@@ -73,6 +73,13 @@ def everything(client: Client) -> Iterator[Thing]:
             yield Thing(kind, entry[name])
     for policy in _pages(client("iam"), "list_policies", "Policies", Scope="Local"):
         yield Thing("policy", policy["PolicyName"])
+    for target in _pages(
+        client("application-autoscaling"),
+        "describe_scalable_targets",
+        "ScalableTargets",
+        ServiceNamespace="sagemaker",
+    ):
+        yield Thing("scalable target", target["ResourceId"])
     for state in RUNNING:
         jobs = _pages(
             client("sagemaker"), "list_training_jobs", "TrainingJobSummaries", StatusEquals=state
@@ -108,6 +115,7 @@ def _is_named_after(thing: Thing, settings: Settings) -> bool:
     made_by = tuple(f"{settings.name}-{part}-" for part in PARTS)
     return (
         name == settings.name
+        or thing.name.startswith(f"endpoint/{settings.name}/")  # a scalable target
         or (thing.kind == "dashboard" and OF_A_BOARD.sub("", name) == settings.name)
         or (thing.kind == "running job" and OF_A_JOB.sub("", name) == settings.name)
         or thing.name.startswith(f"/{settings.project}/{settings.env}/")

@@ -17,6 +17,7 @@ FAULTS = {
     "training.no-data": "the training data is gone when the job looks for it",
     "training.capacity": "there is no instance for the job",
     "create.quota": "CreateTrainingJob: the account's quota is 0",
+    "quota.zero": "Service Quotas: the quota that the reason names is 0",
     "create.role-race": "CreateTrainingJob: the role is not known yet",
     "create.throttle": "CreateTrainingJob: Rate exceeded",
     "describe.throttle": "DescribeTrainingJob: Rate exceeded",

@@ -23,12 +23,14 @@ COMMAND_SECONDS = 240
 ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
 
 
-def run(*argv: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command in the project's folder; its standard output and error together."""
+def run(
+    *argv: str, environment: dict[str, str], folder: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
+    """Run a command, in the project's folder if in no other; its standard output and error together."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         argv,
-        cwd=PROJECT,
+        cwd=folder,
         env=instance.without_aws(dict(os.environ)) | environment | {"PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -44,6 +46,7 @@ class Cloud:
 
     environment: dict[str, str]
     out: Path
+    folder: Path = PROJECT
 
     def __post_init__(self) -> None:
         self._before = self.there()  # of a test that failed
@@ -63,7 +66,7 @@ class Cloud:
     def cdk(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
         output = [] if "--app" in options else ["--output", str(self.out / "cdk.out")]
         arguments = [command, "--all", *output, *options]
-        return run("cdk", *arguments, environment=self.environment)
+        return run("cdk", *arguments, environment=self.environment, folder=self.folder)
 
     def deploy(self, *options: str) -> subprocess.CompletedProcess[str]:
         outputs = str(self.out / "outputs.json")

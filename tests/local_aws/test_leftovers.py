@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 
-from stacks.leftovers import Thing, everything, is_kept, left_of, main
+from stacks.leftovers import Client, Thing, everything, is_kept, left_of, main
 from stacks.settings import Settings
 
 from .conftest import IMAGE, Cloud, allow
@@ -19,9 +20,14 @@ def listed(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+@pytest.fixture(scope="module")
+def client(cloud: Cloud) -> Client:
+    return cache(cloud.client)
+
+
 @pytest.fixture(autouse=True)
-def nothing_before(cloud: Cloud) -> None:
-    assert left_of(SETTINGS, cloud.client) == []
+def nothing_before(client: Client) -> None:
+    assert left_of(SETTINGS, client) == []
 
 
 @pytest.mark.parametrize(
@@ -32,11 +38,11 @@ def nothing_before(cloud: Cloud) -> None:
         "/aws/lambda/crumb-dev-serving-GateCheck1A2B-xyz",
     ],
 )
-def test_a_log_group_is_found(cloud: Cloud, name: str) -> None:
+def test_a_log_group_is_found(cloud: Cloud, client: Client, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
-        assert left_of(SETTINGS, cloud.client) == [Thing("log group", name)]
+        assert left_of(SETTINGS, client) == [Thing("log group", name)]
     finally:
         logs.delete_log_group(logGroupName=name)
 
@@ -50,12 +56,12 @@ def test_a_log_group_is_found(cloud: Cloud, name: str) -> None:
         "crumb-dev-trainings",
     ],
 )
-def test_a_neighbours_log_group_is_not(cloud: Cloud, name: str) -> None:
+def test_a_neighbours_log_group_is_not(cloud: Cloud, client: Client, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
-        assert left_of(SETTINGS, cloud.client) == []
-        assert Thing("log group", name) in everything(cloud.client)
+        assert left_of(SETTINGS, client) == []
+        assert Thing("log group", name) in everything(client)
     finally:
         logs.delete_log_group(logGroupName=name)
 
@@ -69,13 +75,13 @@ def tagged_bucket(cloud: Cloud) -> Iterator[str]:
     s3.delete_bucket(Bucket="somebodys")
 
 
-def test_whatever_has_the_tags_is_found(cloud: Cloud, tagged_bucket: str) -> None:
-    assert left_of(SETTINGS, cloud.client) == [Thing("tagged", f"arn:aws:s3:::{tagged_bucket}")]
-    assert left_of(Settings(env="prod", project="crumb"), cloud.client) == []
+def test_whatever_has_the_tags_is_found(cloud: Cloud, client: Client, tagged_bucket: str) -> None:
+    assert left_of(SETTINGS, client) == [Thing("tagged", f"arn:aws:s3:::{tagged_bucket}")]
+    assert left_of(Settings(env="prod", project="crumb"), client) == []
 
 
 def test_what_is_kept_on_purpose_does_not_count(
-    cloud: Cloud, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    cloud: Cloud, client: Client, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
@@ -106,21 +112,21 @@ def test_data_and_its_key_alone_are_kept(thing: Thing, kept: bool) -> None:
     assert not is_kept(thing, SETTINGS)
 
 
-def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud) -> None:
+def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) -> None:
     kms = cloud.client("kms")
     tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
     key = kms.create_key(Tags=tags)["KeyMetadata"]
-    assert left_of(SETTINGS, cloud.client) == [Thing("tagged", key["Arn"])]
+    assert left_of(SETTINGS, client) == [Thing("tagged", key["Arn"])]
     kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
-    assert left_of(SETTINGS, cloud.client) == []
+    assert left_of(SETTINGS, client) == []
 
 
-def test_roles_and_parameters_are_found_by_name(cloud: Cloud) -> None:
+def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) -> None:
     cloud.make_role("crumb-dev-training-ExecutionRole1A2B-xyz", allow("s3:*"))
     ssm, iam = cloud.client("ssm"), cloud.client("iam")
     for env in ("dev", "dev-2"):
         ssm.put_parameter(Name=f"/crumb/{env}/fingerprint", Value="a", Type="String")
-    assert left_of(SETTINGS, cloud.client) == [
+    assert left_of(SETTINGS, client) == [
         Thing("role", "crumb-dev-training-ExecutionRole1A2B-xyz"),
         Thing("parameter", "/crumb/dev/fingerprint"),
     ]
@@ -131,7 +137,7 @@ def test_roles_and_parameters_are_found_by_name(cloud: Cloud) -> None:
     iam.delete_role(**role)
 
 
-def test_a_job_is_found_while_it_runs(cloud: Cloud, bucket: str, role: str) -> None:
+def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str, role: str) -> None:
     sagemaker = cloud.client("sagemaker")
     name = "crumb-dev-0123456789ab-abcd1234"
     sagemaker.create_training_job(
@@ -157,13 +163,13 @@ def test_a_job_is_found_while_it_runs(cloud: Cloud, bucket: str, role: str) -> N
             }
         ],
     )
-    assert left_of(SETTINGS, cloud.client) == [Thing("running job", name)]
+    assert left_of(SETTINGS, client) == [Thing("running job", name)]
     waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    assert left_of(SETTINGS, cloud.client) == []
+    assert left_of(SETTINGS, client) == []
 
 
-def test_sagemakers_network_interfaces_are_found(cloud: Cloud) -> None:
+def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -> None:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
@@ -177,10 +183,10 @@ def test_sagemakers_network_interfaces_are_found(cloud: Cloud) -> None:
         project="crumb",
         network={"vpc": vpc, "subnets": [subnet]},
     )
-    assert left_of(settings, cloud.client) == [Thing("network interface", ids[0])]
+    assert left_of(settings, client) == [Thing("network interface", ids[0])]
     for interface in ids:
         ec2.delete_network_interface(NetworkInterfaceId=interface)
-    assert left_of(settings, cloud.client) == []
+    assert left_of(settings, client) == []
 
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

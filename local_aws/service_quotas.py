@@ -1,0 +1,80 @@
+"""The Service Quotas API, as far as SageMaker's instances are concerned: what there may be of each.
+
+Every type has the same quota for every use; the fault `quota.zero` takes one away.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local_aws import ministack_internals
+from local_aws.api import validation
+from local_aws.api.errors import ApiError
+from local_aws.ministack_internals import ResourceType, Response, Scope
+from local_aws.sagemaker import faults
+
+NAME = "servicequotas"
+TARGET_PREFIX = "ServiceQuotasV20190624."
+MODELS = ["service-quotas"]
+RESOURCE_TYPES: dict[str, ResourceType] = {}
+INSTANCES = 20
+PAGE = 100
+# The uses of an instance type, with the shape of SageMaker's model that lists the types.
+USES = {
+    "training job usage": "TrainingInstanceType",
+    "spot training job usage": "TrainingInstanceType",
+    "endpoint usage": "ProductionVariantInstanceType",
+}
+
+
+def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str:
+    """Lists know no resource."""
+    return "*"
+
+
+async def handle_request(
+    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+) -> Response:
+    """Answer a request that IAM has let through."""
+    try:
+        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+        return ministack_internals.success(_list(operation, json.loads(body or b"{}")))
+    except json.JSONDecodeError as error:
+        return ministack_internals.failure("SerializationException", str(error), 400)
+    except ApiError as error:
+        return ministack_internals.failure(error.code, error.message, error.status, error.extra)
+
+
+def _list(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The account's quotas, or AWS's defaults, page by page."""
+    if operation not in {"ListServiceQuotas", "ListAWSDefaultServiceQuotas"}:
+        raise ApiError("UnknownOperationException", f"{operation} is not offered here.")
+    validation.check(MODELS[0], operation, request)
+    if request["ServiceCode"] != "sagemaker":
+        raise ApiError("NoSuchResourceException", f"{request['ServiceCode']} is not offered here.")
+    zero: set[str] = set()
+    if operation == "ListServiceQuotas":
+        zero = {fault["reason"] for fault in faults.armed() if fault["name"] == "quota.zero"}
+    quotas = [_quota(name, 0 if name in zero else INSTANCES) for name in _names()]
+    start = int(request.get("NextToken", "0"))
+    end = start + request.get("MaxResults", PAGE)
+    further = {"NextToken": str(end)} if end < len(quotas) else {}
+    return {"Quotas": quotas[start:end], **further}
+
+
+def _names() -> Iterator[str]:
+    for use, shape in USES.items():
+        types: list[str] = getattr(validation.model("sagemaker").shape_for(shape), "enum", [])
+        for instance_type in types:
+            yield f"{instance_type} for {use}"
+
+
+def _quota(name: str, value: int) -> dict[str, Any]:
+    return {
+        "ServiceCode": "sagemaker",
+        "ServiceName": "Amazon SageMaker",
+        "QuotaName": name,
+        "Value": value,
+        "Unit": "None",
+        "Adjustable": True,
+    }
