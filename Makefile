@@ -3,6 +3,7 @@
 ENV ?= dev
 CORPUS ?=
 VOCAB ?=
+CDK_OPTIONS ?=
 PYTHON ?= python3
 PREPARED := build/corpus
 
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving check conformance fuzz bench-data preflight deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving check audit conformance fuzz bench-data preflight diff deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +59,9 @@ conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our 
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
 	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
 
+audit: .venv-audit/ready ## Ask PyPI for known vulnerabilities of what we install
+	.venv-audit/bin/pip-audit --disable-pip --no-deps -r <(sed '/^-/d' requirements.txt requirements-dev.txt constraints.txt)
+
 fuzz: .venv/ready ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
 	pytest tests/fuzz/fuzz_*.py
 
@@ -67,8 +71,11 @@ bench-data: .venv/ready .venv-sagemaker/ready ## Measure data_prep beside the Sa
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
 	python -m stacks.preflight --env $(ENV)
 
+diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
+	cdk diff --all -c env=$(ENV) --method template
+
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
-	cdk deploy --all -c env=$(ENV)
+	cdk deploy --all -c env=$(ENV) $(CDK_OPTIONS)
 
 destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 	cdk destroy --all -c env=$(ENV)

@@ -121,6 +121,7 @@ class Settings(_Strict):
     tol: float = Field(1e-8, gt=0, allow_inf_nan=False)
     revision: str = Field("", max_length=100)  # any new text trains again
     commit: str | None = Field(None, pattern=r"^[0-9a-f]{7,40}$")  # noted with the model
+    repository: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$")  # on GitHub, OWNER/NAME
     notices: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")  # mail of a job's end
     # Of bucket, volumes, logs and notices: `create`, or the ARN of one; None: AWS's own keys.
     encryption_key: str | None = Field(

@@ -26,7 +26,7 @@ ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
 def run(
     *argv: str, environment: dict[str, str], folder: Path = PROJECT
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command, in the project's folder if in no other; its standard output and error together."""
+    """Run a command in `folder`; its standard output and error together."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         argv,
