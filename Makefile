@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving check audit conformance fuzz bench-data preflight diff deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving check scan audit conformance fuzz bench-data preflight diff deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,10 +44,18 @@ test-faults: .venv/ready ## Make a deployment fail in every way we know, and wri
 test-serving: .venv/ready ## Try the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
 
-check: .venv/ready ## Format, lint, types
+check: scan ## Format, lint, types, templates, secrets
 	ruff format --check
 	ruff check
 	mypy .
+
+# Digests and fingerprints look like secrets of high entropy, so only known forms are looked for.
+scan: prepare .venv-audit/ready ## Lint every environment's templates, and look for secrets
+	for env in $$(python -c 'import json; print(*json.load(open("cdk.json"))["context"]["environments"])'); do \
+	cdk synth --all --quiet -c env=$$env -o build/scan/$$env; done
+	.venv-audit/bin/cfn-lint build/scan/*/*.template.json
+	git ls-files -z | xargs -0 .venv-audit/bin/detect-secrets-hook --disable-plugin Base64HighEntropyString \
+	--disable-plugin HexHighEntropyString
 
 # Each oracle lives in an environment of its own: they are large, old, or do not go together.
 .venv-%/ready: tests/conformance/requirements-%.txt

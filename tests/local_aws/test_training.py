@@ -182,7 +182,7 @@ class TestPermissions:
     def test_a_caller_with_a_wrong_secret_is_refused(self, cloud: Cloud) -> None:
         """Signatures are checked for everybody but the account's root."""
         wrong = cloud.assume(cloud.make_role("Signer", allow("sagemaker:*")))
-        wrong["aws_secret_access_key"] = "wrong"
+        wrong["aws_secret_access_key"] = "wrong"  # pragma: allowlist secret
         with pytest.raises(ClientError, match="signature"):
             cloud.client("sagemaker", wrong).list_training_jobs()
 

@@ -41,7 +41,7 @@ class RuntimeServer(ThreadingHTTPServer):
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": address,
             "AWS_ENDPOINT_URL_SAGEMAKER": address,
             "AWS_ACCESS_KEY_ID": "key",
-            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SECRET_ACCESS_KEY": "secret",  # pragma: allowlist secret
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             monkeypatch.setenv(name, value)

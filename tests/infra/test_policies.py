@@ -1,0 +1,173 @@
+"""cdk-nag's AwsSolutions and NIST 800-53 r5 on every environment: what is found is accepted here.
+
+An acceptance has a reason that a reviewer can dispute. One that accepts nothing any more fails.
+"""
+
+import contextlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Validations
+from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
+
+from stacks.environment import add_environment
+from stacks.settings import load
+
+from .conftest import PROJECT
+from .test_environments import ALL
+
+NIST = "NIST.800.53.R5-"
+OWN_KEYS = (
+    "AWS encrypts it with a key of its own; `encryption_key` brings one that you hold, for a "
+    "dollar a month, and then this is not found"
+)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Findings by patterns of the rule's name and of the path below the stack."""
+
+    rule: str
+    where: str
+    reason: str
+
+
+ACCEPTED = (
+    Accepted(
+        "AwsSolutions-L1",
+        ".*/(Check|DuringUpdate|Crashed|Finish|Start)/Resource",
+        "Python 3.13 is supported until 2029; a newer runtime is an update like any other",
+    ),
+    Accepted(
+        "AwsSolutions-S1|NIST.*S3BucketLoggingEnabled",
+        "Bucket/Resource",
+        "Access logs need a second bucket to keep and pay; CloudTrail's data events record the "
+        "same and are the account's to switch on",
+    ),
+    Accepted(
+        f"{NIST}S3BucketReplicationEnabled",
+        "Bucket/Resource",
+        "Data comes from files that somebody has, and a model is a function of it: both can be "
+        "made again in any Region",
+    ),
+    Accepted(f"{NIST}S3DefaultEncryptionKMS", "Bucket/Resource", OWN_KEYS),
+    Accepted(f"{NIST}CloudWatchLogGroupEncrypted", ".*Logs/Resource", OWN_KEYS),
+    Accepted(
+        f"{NIST}SNSEncryptedKMS",
+        "Alarms/Resource",
+        "A notice has an alarm's name and its numbers; `encryption_key` encrypts it",
+    ),
+    Accepted(f"{NIST}SageMakerEndpointConfigurationKMSKeyConfigured", "EndpointConfig.*", OWN_KEYS),
+    Accepted(
+        f"{NIST}IAMNoInlinePolicy",
+        ".*Role/(DefaultPolicy/)?Resource",
+        "A policy that one role has and nobody shares goes with it, and is there before the role "
+        "is used; a managed one could be attached elsewhere",
+    ),
+    Accepted(
+        f"{NIST}LambdaConcurrency",
+        ".*",
+        "Deployments and ends of jobs call these functions, a few times a day; concurrency that is "
+        "reserved for them is taken from the account's",
+    ),
+    Accepted(
+        f"{NIST}LambdaDLQ",
+        ".*",
+        "A custom resource's failure is the deployment's. Finish, which is called by an event, "
+        "hands its failures to Crashed; a queue would be read by nobody",
+    ),
+    Accepted(
+        f"{NIST}LambdaInsideVPC",
+        ".*",
+        "They call AWS's public APIs and no address of a network; in a VPC they need ways out",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        ".*",
+        "Actions that know no resource; docs/permissions.md lists each, and a test holds the list",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::<\w+\.Arn>:\*\]",
+        "(Gate|TrainingJob)/(ProviderRole|FinishRole)/DefaultPolicy/Resource",
+        "The versions of one function, as the CDK grants to invoke it",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Action::kms:(GenerateDataKey|ReEncrypt)\*\]",
+        ".*Role/DefaultPolicy/Resource",
+        "The forms of one action, on one key, as the CDK grants encryption",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*/(data|models|jobs|jobs/[0-9a-f]{64}|capture)/\*\]",
+        "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
+        "Objects below a prefix of one bucket; their names come with data, jobs and requests",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws/sagemaker/(\*|TrainingJobs:.*)\]",
+        "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
+        "SageMaker names the groups and streams of jobs and endpoints itself",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*:alarm:[\w-]+-serving-\*\]",
+        "ExecutionRole/Resource",
+        "CloudFormation names the alarms of the serving stack, which comes after the role",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*:network-interface/\*\]",
+        "ExecutionRole/DefaultPolicy/Resource",
+        "SageMaker makes the interfaces; that they are in the environment's subnets is said beside",
+    ),
+)
+
+
+def findings(folder: Path, **given: Any) -> set[tuple[str, str]]:
+    """Rules, with the paths below the stack of what breaks them."""
+    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    app = App(context={key: v for key, v in context.items() if "/" in key}, outdir=str(folder))
+    add_environment(
+        app, load(context | given), Environment(account="111122223333", region="us-east-1")
+    )
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
+    with contextlib.suppress(RuntimeError):  # that there are findings, which the report lists
+        app.synth()
+    report = json.loads((folder / "validation-report.json").read_text())
+    return {
+        (violation["ruleName"], construct["constructPath"].partition("/")[2])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    }
+
+
+@pytest.fixture(scope="module")
+def found(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
+    """The findings of every environment, and of one with everything that settings can add."""
+    context = json.loads((PROJECT / "cdk.json").read_text())["context"]
+    everything = {"env": "dev", **ALL, "endpoint.capture_percent": "10"}
+    all_found: set[tuple[str, str]] = set()
+    for given in [*({"env": env} for env in context["environments"]), everything]:
+        all_found |= findings(tmp_path_factory.mktemp("nag"), corpus=str(corpus), **given)
+    return all_found
+
+
+def accepts(one: Accepted, rule: str, path: str) -> bool:
+    return bool(re.fullmatch(one.rule, rule) and re.fullmatch(one.where, path))
+
+
+def test_nothing_is_found_but_what_is_accepted(found: set[tuple[str, str]]) -> None:
+    assert found
+    assert [f for f in sorted(found) if not any(accepts(one, *f) for one in ACCEPTED)] == []
+
+
+@pytest.mark.parametrize("one", ACCEPTED, ids=lambda one: one.rule)
+def test_every_acceptance_accepts_something(one: Accepted, found: set[tuple[str, str]]) -> None:
+    assert any(accepts(one, *finding) for finding in found)
+
+
+def test_with_a_key_of_ones_own_nothing_is_left_of_encryption(corpus: Path, tmp_path: Path) -> None:
+    unencrypted = {one.rule for one in ACCEPTED if "encryption_key" in one.reason}
+    rules = {rule for rule, _ in findings(tmp_path, corpus=str(corpus), encryption_key="create")}
+    assert not rules & unencrypted
