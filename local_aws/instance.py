@@ -67,8 +67,8 @@ def client_environment(folder: Path, port: int) -> dict[str, str]:
     certificate = str(folder / "certificate.pem")
     return {
         "AWS_ACCESS_KEY_ID": ACCOUNT,  # MiniStack reads the account from a 12-digit key
-        # It takes any for the root, and only for the root. pragma: allowlist nextline secret
-        "AWS_SECRET_ACCESS_KEY": "local",
+        # It takes any for the root, and only for the root.
+        "AWS_SECRET_ACCESS_KEY": "local",  # pragma: allowlist secret
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from ministack.services import (
     lambda_svc,
     s3,
     sts,
+    tagging,
 )
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
@@ -112,6 +113,16 @@ def install(*services: Service) -> None:
     _keep_deleted_log_groups_away()
     _mind_alarms()
     _read_metrics_in_logs()
+
+
+def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, str]]]) -> None:
+    """Let the Resource Groups Tagging API find a service's resources: tags by ARN."""
+
+    def collect() -> Iterator[tuple[str, list[dict[str, str]]]]:
+        for arn, pairs in tags(current_scope()).items():
+            yield arn, [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+    tagging._COLLECTORS[service] = collect
 
 
 def _name_resources(services: Mapping[str, Service]) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
     arguments = parser.parse_args()
     ministack_internals.install(sagemaker, autoscaling, service_quotas)
+    ministack_internals.tell_tags(sagemaker.NAME, account.tags)
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 

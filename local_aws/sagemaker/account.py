@@ -86,6 +86,13 @@ def of(scope: Scope) -> Account:
         return _accounts.setdefault(scope, Account(scope))
 
 
+def tags(scope: Scope) -> dict[str, dict[str, str]]:
+    """The tags of all resources there, by ARN."""
+    here = of(scope)
+    with here.lock:
+        return {arn: dict(pairs) for arn, pairs in here.tags.items()}
+
+
 def everyone() -> list[Account]:
     """All accounts that were asked for."""
     with _accounts_lock:

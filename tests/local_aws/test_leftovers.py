@@ -112,6 +112,23 @@ def test_data_and_its_key_alone_are_kept(thing: Thing, kept: bool) -> None:
     assert not is_kept(thing, SETTINGS)
 
 
+def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
+    cloud: Cloud, client: Client, bucket: str, role: str
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    cloud.client("s3").put_object(Bucket=bucket, Key="crumb.tar.gz", Body=b"no model")
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/crumb.tar.gz"}
+    arn = sagemaker.create_model(
+        ModelName="Model-1a2b",
+        ExecutionRoleArn=role,
+        PrimaryContainer=container,
+        Tags=listed(TAGS),
+    )["ModelArn"]
+    assert left_of(SETTINGS, client) == [Thing("tagged", arn)]
+    sagemaker.delete_model(ModelName="Model-1a2b")
+    assert left_of(SETTINGS, client) == []
+
+
 def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) -> None:
     kms = cloud.client("kms")
     tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
