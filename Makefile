@@ -80,7 +80,7 @@ preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VO
 	python -m stacks.preflight --env $(ENV)
 
 diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
-	cdk diff --all -c env=$(ENV) --method template
+	cdk diff -c env=$(ENV) --method template
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	cdk deploy --all -c env=$(ENV) $(CDK_OPTIONS)
