@@ -19,14 +19,17 @@ from scipy.optimize import brentq, minimize_scalar
 _LOG_RANGE = (-12.0, 12.0)  # where the minimum is looked for; it lies near 0
 
 
-def noise_edge(lengths: NDArray[np.float64], words: NDArray[np.float64]) -> float:
+def noise_edge(
+    lengths: NDArray[np.float64], times: NDArray[np.int64], words: NDArray[np.float64]
+) -> float:
     """Return the largest eigenvalue that the pair moment of one-topic documents has by chance.
 
     Args:
-        lengths: (D,) words of each document, at least 2.
+        lengths: (L,) the numbers of words that documents have, at least 2.
+        times: (L,) how many documents have each.
         words: (V,) probability of each word, some of them 0.
     """
-    shares, times = np.unique(1 / (len(lengths) * (lengths - 1)), return_counts=True)
+    shares = 1 / (times.sum() * (lengths - 1))
     present = words[words > 0]
 
     # An eigenvalue z outside the noise has a resolvent g with z = y S(g), g S(g) = h(y) for some

@@ -10,31 +10,42 @@ With `s = alpha0` and `p, E2, E3` the averages of one, two and three words of a 
     M3 = E3 - s/(s+2) sym(E2 x p) + 2s²/((s+1)(s+2)) p x p x p
                                                            = sum_i  2w_i/(s+2)  mu_i x mu_i x mu_i
 
-where `w_i = alpha_i / (s (s+1))`. No V x V array is made: M2 is only ever applied to vectors, and
-M3 is summed up in whitened coordinates.
+where `w_i = alpha_i / (s (s+1))`. No V x V array is made: M2 is only ever applied to a few
+vectors, and M3 is summed up in whitened coordinates. Each sum over documents is one over the
+blocks of a corpus.
+
+The moments see of a topic only what lies in the leading directions of M2. So the topics are
+brought closer to the documents by one step of variational inference, which is most of what is to
+be gained after a good start.
 
 Sources: Anandkumar, Ge, Hsu, Kakade, Telgarsky: "Tensor decompositions for learning latent
 variable models", JMLR 15 (2014), theorem 3.5 and section 4; "How LDA Works" in the Amazon
-SageMaker developer guide (25 % more topics are computed than asked for, the largest are kept).
+SageMaker developer guide (25 % more topics are computed than asked for, the largest are kept);
+Zhang, Chen, Zhou, Jordan: "Spectral methods meet EM", JMLR 17 (2016), for the step at the end.
 """
 
 import math
+from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from topics.artifact import Model
+from topics.corpus import Corpus, in_memory
+from topics.eigen import Array32, top_eigenpairs
 from topics.noise import noise_edge
+from topics.refinement import refine
 from topics.tensor import Decomposition, decompose, max_terms
 
 Array = NDArray[np.float64]
 
 _MIN_WORDS = 3  # of a document: the triple moment needs three
 _EXTRA = 1.25
-_EIGEN_TOLERANCE = 1e-10
-_BLOCK_ELEMENTS = 1 << 22  # of one temporary array while M3 is summed up
+_ROWS = 1 << 11  # of which M3 is summed up at once
+_LAST_STEPS = 8  # of the inference at the end; more take longer and gain little
 
 
 class SpectralError(ValueError):
@@ -42,7 +53,7 @@ class SpectralError(ValueError):
 
 
 def fit(
-    counts: sparse.csr_array,
+    documents: sparse.csr_array | Corpus,
     num_topics: int,
     *,
     alpha0: float = 1.0,
@@ -54,7 +65,8 @@ def fit(
     """Fit a topic model.
 
     Args:
-        counts: (D, V) word counts. Documents with fewer than 3 words are left out.
+        documents: (D, V) word counts, or a corpus of them. Documents with fewer than 3 words have
+            no triples, and are left out of the moments.
         num_topics: Topics K of the model.
         alpha0: Sum of alpha. It is given, not fitted: larger means more topics in a document.
         max_restarts: Starts of the decomposition, at most.
@@ -73,109 +85,177 @@ def fit(
         raise SpectralError(
             f"num_topics is {num_topics}, must be at least 1; alpha0 is {alpha0}, must be positive"
         )
+    corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
     rng = np.random.default_rng(seed)
-    documents = _Documents(counts)
-    eigenvalues, eigenvectors = _top_eigenpairs(documents, alpha0, num_topics, rng)
-    whiten = eigenvectors / np.sqrt(eigenvalues)
-    unwhiten = eigenvectors * np.sqrt(eigenvalues)
-    terms = decompose(
-        _whitened_triples(documents, whiten, alpha0),
-        max(num_topics, len(eigenvalues)),
-        max_restarts=max_restarts,
-        max_iterations=max_iterations,
-        tol=tol,
-        rng=rng,
-    )
-    return _recover(terms, unwhiten, alpha0, num_topics)
+    # The blocks of the corpus keep all cores busy: more threads would be in their way.
+    with threadpool_limits(1, "blas"):
+        averages = _average(corpus)
+        eigenvalues, eigenvectors = _directions(corpus, averages, alpha0, num_topics, rng)
+        scales = np.sqrt(eigenvalues).astype(np.float32)
+        terms = decompose(
+            _whitened_triples(corpus, averages, eigenvectors / scales, alpha0),
+            max(num_topics, len(eigenvalues)),
+            max_restarts=max_restarts,
+            max_iterations=max_iterations,
+            tol=tol,
+            rng=rng,
+        )
+        model = _recover(terms, eigenvectors * scales, alpha0, num_topics)
+    return refine(corpus, model, 1, max_steps=_LAST_STEPS)
 
 
-class _Documents:
-    """The documents that have a triple moment, and the weights that average over them.
+class _Usable(NamedTuple):
+    """The documents of a block that have a triple moment.
 
     Attributes:
-        counts: (D, V) float64.
-        by_word: The same, transposed, in a layout that makes products with it fast.
+        shares: (D, V) float32, each word's share of its document: rows sum to 1. So numbers have
+            one scale whatever the lengths of documents, as float32 needs it.
         lengths: (D,) words of each document.
-        pairs, triples: (D,) weight of each ordered pair or triple of different words' positions.
-        words: (V,) average share of each word in a document: the first moment.
+        pairs, triples: (D,) float32, n/(n-1) and n²/(n-1)(n-2): what makes up for the pairs and
+            triples of positions that are not all different.
     """
 
-    def __init__(self, counts: sparse.csr_array) -> None:
-        lengths = counts.sum(axis=1, dtype=np.float64)
-        usable = lengths >= _MIN_WORDS
-        if not usable.any():
-            raise SpectralError(
-                f"none of the {len(lengths)} documents has {_MIN_WORDS} words or more,"
-                " so the data supports no topic"
-            )
-        self.counts = counts[usable].astype(np.float64)
-        self.by_word: sparse.csr_array = self.counts.T.tocsr()
-        self.lengths: Array = lengths[usable]
-        self.pairs: Array = 1 / (len(self.lengths) * self.lengths * (self.lengths - 1))
-        self.triples: Array = self.pairs / (self.lengths - 2)
-        self.words: Array = self.by_word @ (1 / (len(self.lengths) * self.lengths))
+    shares: sparse.csr_array
+    lengths: Array
+    pairs: Array32
+    triples: Array32
 
 
-def _top_eigenpairs(
-    documents: _Documents, alpha0: float, num_topics: int, rng: np.random.Generator
-) -> tuple[Array, Array]:
+def _usable(counts: sparse.csr_array) -> _Usable:
+    lengths = counts.sum(axis=1, dtype=np.float64)
+    enough = lengths >= _MIN_WORDS
+    if not enough.all():
+        counts, lengths = counts[enough], lengths[enough]
+    data = counts.data / np.repeat(lengths, np.diff(counts.indptr)).astype(np.float32)
+    shares = sparse.csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
+    pairs = lengths / (lengths - 1)
+    triples = pairs * lengths / (lengths - 2)
+    return _Usable(shares, lengths, pairs.astype(np.float32), triples.astype(np.float32))
+
+
+class _Averages(NamedTuple):
+    """What the first pass over the documents finds out.
+
+    Attributes:
+        documents: How many there are with a triple moment.
+        lengths, times: (L,) the numbers of words that these have, and how many have each.
+        words: (V,) average share of each word in a document: the first moment.
+        twice, thrice: (V,) how much of the pair and of the triple moment are pairs or triples of a
+            word's position with itself.
+    """
+
+    documents: int
+    lengths: Array
+    times: NDArray[np.int64]
+    words: Array
+    twice: Array
+    thrice: Array
+
+
+def _average(corpus: Corpus) -> _Averages:
+    total = 0
+    times: Counter[float] = Counter()
+    sums: Array | None = None
+    for documents, lengths, words in corpus.map(_sum_words):
+        total += documents
+        times.update(lengths)
+        sums = words if sums is None else sums + words
+    used = times.total()
+    if sums is None or not used:
+        raise SpectralError(
+            f"none of the {total} documents has {_MIN_WORDS} words or more,"
+            " so the data supports no topic"
+        )
+    return _Averages(
+        used, np.array([*times], np.float64), np.array([*times.values()]), *(sums.T / used)
+    )
+
+
+def _sum_words(counts: sparse.csr_array) -> tuple[int, dict[float, int], Array]:
+    usable = _usable(counts)
+    lengths, times = np.unique(usable.lengths, return_counts=True)
+    weights = np.stack(
+        [
+            np.ones_like(usable.lengths),
+            usable.pairs / usable.lengths,
+            usable.triples / usable.lengths**2,
+        ],
+        axis=1,
+    )
+    by_length = dict(zip(lengths.tolist(), times.tolist(), strict=True))
+    return counts.shape[0], by_length, usable.shares.T @ weights
+
+
+def _directions(
+    corpus: Corpus, averages: _Averages, alpha0: float, num_topics: int, rng: np.random.Generator
+) -> tuple[Array, Array32]:
     """Return eigenvalues (k,), largest first, and eigenvectors (V, k) of the pair moment.
 
     There are 25 % more than `num_topics`, but none that chance alone could have made.
     """
-    size = documents.counts.shape[1]
-    # A word does not pair with itself at the same position: count² - count pairs, not count².
-    same = documents.by_word @ documents.pairs
+    words = averages.words
     mean = alpha0 / (alpha0 + 1)
 
-    def apply(vector: Array) -> Array:
-        vector = vector.ravel()
-        paired: Array = documents.by_word @ (documents.pairs * (documents.counts @ vector))
-        return paired - same * vector - mean * (documents.words @ vector) * documents.words
+    def apply(vectors: Array32) -> Array:
+        def sum_pairs(counts: sparse.csr_array) -> Array32:
+            usable = _usable(counts)
+            weighted = usable.pairs[:, np.newaxis] * (usable.shares @ vectors)
+            paired: Array32 = usable.shares.T @ weighted
+            return paired
 
-    moment = LinearOperator((size, size), matvec=apply, dtype=np.float64)
-    wanted = min(math.ceil(_EXTRA * num_topics), size)
-    if wanted < size:
-        try:
-            values, vectors = eigsh(
-                moment,
-                k=wanted,
-                which="LA",
-                v0=rng.standard_normal(size),
-                tol=_EIGEN_TOLERANCE,
-            )
-        except ArpackNoConvergence as error:
-            raise SpectralError(f"the word pairs have no stable eigenvectors: {error}") from None
-    else:  # fewer words than components: the array is no larger than K x K
-        values, vectors = linalg.eigh(moment @ np.eye(size))
-    directions = int((values > noise_edge(documents.lengths, documents.words)).sum())
+        total = np.zeros(vectors.shape)
+        for paired in corpus.map(sum_pairs):
+            total += paired
+        total /= averages.documents
+        # A word does not pair with itself at the same position.
+        total -= averages.twice[:, np.newaxis] * vectors
+        total -= np.outer(mean * words, words @ vectors)
+        return total
+
+    values, vectors = top_eigenpairs(
+        apply,
+        len(words),
+        min(math.ceil(_EXTRA * num_topics), len(words)),
+        noise_edge(averages.lengths, averages.times, words),
+        rng,
+    )
     # Topics may depend on each other linearly, so there can be more of them than directions.
-    if max_terms(directions) < num_topics:
+    if max_terms(len(values)) < num_topics:
         raise SpectralError(
-            f"{num_topics} topics asked for, but the data supports {max_terms(directions)}:"
-            f" {len(documents.lengths)} documents with {_MIN_WORDS} words or more have"
-            f" {directions} directions that can't be chance"
+            f"{num_topics} topics asked for, but the data supports {max_terms(len(values))}:"
+            f" {averages.documents} documents with {_MIN_WORDS} words or more have"
+            f" {len(values)} directions that can't be chance"
         )
-    return values[::-1][:directions], vectors[:, ::-1][:, :directions]
+    return values, vectors
 
 
-def _whitened_triples(documents: _Documents, whiten: Array, alpha0: float) -> Array:
+def _whitened_triples(corpus: Corpus, averages: _Averages, whiten: Array32, alpha0: float) -> Array:
     """Return the triple moment (k, k, k) in whitened coordinates."""
-    projected = documents.counts @ whiten
-    weighted = documents.triples[:, np.newaxis] * projected
+
+    def sum_triples(counts: sparse.csr_array) -> tuple[Array, Array32]:
+        usable = _usable(counts)
+        projected = usable.shares @ whiten
+        weighted = usable.triples[:, np.newaxis] * projected
+        lengths = usable.lengths.astype(np.float32)[:, np.newaxis]
+        return _outer_sum(projected, weighted), usable.shares.T @ (weighted / lengths)
+
+    size = whiten.shape[1]
+    triples, repeated = np.zeros((size, size, size)), np.zeros(whiten.shape)
+    for all_triples, with_repeated in corpus.map(sum_triples):
+        triples += all_triples
+        repeated += with_repeated
     # Triples of different positions: all, less those where two of the three positions are the
     # same, plus twice those where all three are. The last are symmetric, so that a third of
     # them goes into each of the three exchanges of the middle term.
-    repeated = documents.by_word @ weighted
-    once = (documents.by_word @ documents.triples)[:, np.newaxis] * whiten
-    triples = _outer_sum(projected, weighted) - _symmetric(
-        _outer_sum(whiten, repeated - 2 / 3 * once)
-    )
+    repeated /= averages.documents
+    repeated -= 2 / 3 * averages.thrice[:, np.newaxis] * whiten
+    triples /= averages.documents
+    triples -= _symmetric(_outer_sum(whiten, repeated.astype(np.float32)))
 
-    mean = whiten.T @ documents.words
+    mean = averages.words @ whiten
     mean_pair = np.outer(mean, mean)
     # Whitening makes M2 the identity, which gives E2 without another pass over the data.
-    pairs = np.eye(len(mean)) + alpha0 / (alpha0 + 1) * mean_pair
+    pairs = np.eye(size) + alpha0 / (alpha0 + 1) * mean_pair
     return (
         triples
         - alpha0 / (alpha0 + 2) * _symmetric(np.multiply.outer(pairs, mean))
@@ -183,16 +263,17 @@ def _whitened_triples(documents: _Documents, whiten: Array, alpha0: float) -> Ar
     )
 
 
-def _outer_sum(twice: Array, once: Array) -> Array:
-    """Return (k, k, k), the sum over rows of `twice x twice x once`, in blocks of rows."""
+def _outer_sum(twice: Array32, once: Array32) -> Array:
+    """Return (k, k, k), the sum over rows of `twice x twice x once`."""
     size = twice.shape[1]
-    total = np.zeros((size * size, size))
-    rows = max(1, _BLOCK_ELEMENTS // (size * size))
-    for start in range(0, len(twice), rows):
-        block = twice[start : start + rows]
-        pairs = (block[:, :, np.newaxis] * block[:, np.newaxis, :]).reshape(len(block), -1)
-        total += pairs.T @ once[start : start + rows]
-    return total.reshape(size, size, size)
+    total = np.zeros((size, size, size))
+    for start in range(0, len(twice), _ROWS):
+        rows, last = twice[start : start + _ROWS], once[start : start + _ROWS]
+        for first in range(size):
+            total[first, first:] += (rows[:, first:] * rows[:, [first]]).T @ last
+    for first in range(size):
+        total[first:, first] = total[first, first:]
+    return total
 
 
 def _symmetric(tensor: Array) -> Array:
@@ -200,7 +281,7 @@ def _symmetric(tensor: Array) -> Array:
     return tensor + tensor.transpose(0, 2, 1) + tensor.transpose(2, 1, 0)
 
 
-def _recover(terms: Decomposition, unwhiten: Array, alpha0: float, num_topics: int) -> Model:
+def _recover(terms: Decomposition, unwhiten: Array32, alpha0: float, num_topics: int) -> Model:
     """Turn terms into topics.
 
     In whitened coordinates a topic is the unit vector `v = sqrt(w) whiten mu`, and its term has

@@ -1,16 +1,18 @@
 """Decomposition of a symmetric k x k x k tensor into n >= k rank-one terms.
 
-Alternating least squares (ALS) finds the terms `sum of weight_i v_i x v_i x v_i`; its first start
-is the answer of the tensor power method, which from noisy moments leads to better fits than the
-random orthonormal factors of the further starts. Beyond the k terms that can be orthogonal, a
-few more are found as well, up to Kruskal's bound on what a tensor determines.
+Alternating least squares (ALS) finds the terms `sum of weight_i v_i x v_i x v_i`. Each start takes
+random orthonormal factors to the answer of the tensor power method, which iterates all of them at
+once and keeps them apart by making them orthogonal; ALS from there gives up orthogonality, which
+noisy moments do not have. Without the power method ALS misses terms. Beyond the k terms that can
+be orthogonal, a few more are found as well, up to Kruskal's bound on what a tensor determines.
 
 Sources: Anandkumar, Ge, Hsu, Kakade, Telgarsky: "Tensor decompositions for learning latent
-variable models", JMLR 15 (2014), algorithm 1; Kolda, Bader: "Tensor decompositions and
-applications", SIAM Review 51 (2009), sections 3.2 (Kruskal's bound) and 3.4 (ALS).
+variable models", JMLR 15 (2014), section 4.2; Sharan, Valiant: "Orthogonalized ALS", ICML 2017,
+for all components at once; Kolda, Bader: "Tensor decompositions and applications", SIAM Review 51
+(2009), sections 3.2 (Kruskal's bound) and 3.4 (ALS).
 """
 
-from collections.abc import Iterator
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +20,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_POWER_STARTS = 20  # for each component, all iterated together
-_TRIAL_ITERATIONS = 20  # of every start
-_POWER_ITERATIONS = 100  # of the best one after that
-_POWER_TOLERANCE = 1e-10
+_POWER_ITERATIONS = 100
+_POWER_TOLERANCE = 1e-4
 _SAME_FIT = 1e-4  # of the tensor's norm: two starts that agree so far have found the same answer
 _TINY = np.finfo(np.float64).tiny
 
@@ -67,9 +67,9 @@ def decompose(
         tol: Change of the relative error in one iteration that ends a start.
         rng: Source of the starts.
     """
-    starts = _starts(tensor, terms, max_restarts, rng)
-    best = _als(tensor, next(starts), max_iterations, tol, to_beat=np.inf)
-    for start in starts:
+    best = _als(tensor, _start(tensor, terms, rng), max_iterations, tol, to_beat=np.inf)
+    for _ in range(max_restarts - 1):
+        start = _start(tensor, terms, rng)
         candidate = _als(tensor, start, max_iterations, tol, to_beat=best.error)
         confirmed = abs(candidate.error - best.error) < _SAME_FIT
         if candidate.error < best.error:
@@ -79,37 +79,23 @@ def decompose(
     return best
 
 
-def _starts(tensor: Array, terms: int, count: int, rng: np.random.Generator) -> Iterator[Array]:
+def _start(tensor: Array, terms: int, rng: np.random.Generator) -> Array:
+    """Return factors (k, n): those of the power method, and random ones beyond k."""
     size = len(tensor)
-    further = _normalized(rng.standard_normal((size, terms - size)))
-    yield np.hstack([_power_method(tensor, rng), further])
-    for _ in range(count - 1):
-        orthonormal, _ = np.linalg.qr(rng.standard_normal((terms, size)))
-        yield _normalized(orthonormal.T)
-
-
-def _power_method(tensor: Array, rng: np.random.Generator) -> Array:
-    """Find one vector after the other, subtracting its term from the tensor each time."""
-    size = len(tensor)
-    rest = tensor.reshape(size, -1).copy()
-    vectors = np.empty((size, size))
-    for component in range(size):
-        trials = _iterate(rest, rng.standard_normal((size, _POWER_STARTS)), _TRIAL_ITERATIONS)
-        best = _term_weights(rest, trials).argmax()
-        vector = _iterate(rest, trials[:, [best]], _POWER_ITERATIONS)
-        vectors[:, [component]] = vector
-        rest -= _term_weights(rest, vector) * vector @ _khatri_rao(vector, vector).T
-    return vectors
-
-
-def _iterate(unfolded: Array, vectors: Array, iterations: int) -> Array:
-    """Apply the power map v -> T(., v, v) / |T(., v, v)| to each column."""
-    vectors = _normalized(vectors)
-    for _ in range(iterations):
-        previous, vectors = vectors, _normalized(unfolded @ _khatri_rao(vectors, vectors))
+    unfolded = tensor.reshape(size, -1)
+    vectors = _orthonormal(rng.standard_normal((size, size)))
+    for _ in range(_POWER_ITERATIONS):
+        image = unfolded @ _khatri_rao(vectors, vectors)
+        previous, vectors = vectors, _orthonormal(image)
         if np.abs(vectors - previous).max() < _POWER_TOLERANCE:
             break
-    return vectors
+    return np.hstack([vectors, _normalized(rng.standard_normal((size, terms - size)))])
+
+
+def _orthonormal(columns: Array) -> Array:
+    """Make columns orthonormal, one after the other, without turning any around."""
+    vectors, triangle = np.linalg.qr(columns)
+    return vectors * np.where(np.diag(triangle) < 0, -1.0, 1.0)
 
 
 def _als(
@@ -117,18 +103,17 @@ def _als(
 ) -> Decomposition:
     # The tensor is symmetric, so one unfolding serves the updates of all three factors.
     unfolded = tensor.reshape(len(tensor), -1)
-    norm = max(np.linalg.norm(unfolded), _TINY)
+    norm = max(float(np.linalg.norm(unfolded)), float(_TINY))
     first = second = third = start
     weights = np.ones(start.shape[1])
     error = np.inf
     for left in reversed(range(max_iterations)):
-        first = _normalized(_least_squares(unfolded, second, third))
-        second = _normalized(_least_squares(unfolded, first, third))
-        scaled = _least_squares(unfolded, first, second)
+        first = _normalized(_least_squares(unfolded, second, third)[0])
+        second = _normalized(_least_squares(unfolded, first, third)[0])
+        scaled, rest = _least_squares(unfolded, first, second)
         third = _normalized(scaled)
         weights = np.linalg.norm(scaled, axis=0)
-        previous = error
-        error = float(np.linalg.norm(unfolded - scaled @ _khatri_rao(first, second).T) / norm)
+        previous, error = error, math.sqrt(max(norm * norm + rest, 0)) / norm
         gain = previous - error
         # Give up, too, where not even the present pace would bring the error down to `to_beat`.
         if abs(gain) < tol or error - gain * left > to_beat + _SAME_FIT:
@@ -137,10 +122,17 @@ def _als(
     return Decomposition(weights, first * signs, error)
 
 
-def _least_squares(unfolded: Array, one: Array, other: Array) -> Array:
-    """Solve for the factor of the unfolded axis, the other two being given."""
+def _least_squares(unfolded: Array, one: Array, other: Array) -> tuple[Array, float]:
+    """Solve for the factor of the unfolded axis, the other two being given.
+
+    Returns:
+        The factor, and how much less than the tensor's own is the squared norm of what the terms
+        leave of it: `|terms|² - 2 <tensor, terms>`.
+    """
     gram = (one.T @ one) * (other.T @ other)
-    return unfolded @ _khatri_rao(one, other) @ np.linalg.pinv(gram, hermitian=True)
+    product = unfolded @ _khatri_rao(one, other)
+    factor: Array = product @ np.linalg.pinv(gram, hermitian=True)
+    return factor, float(((factor @ gram - 2 * product) * factor).sum())
 
 
 def _khatri_rao(one: Array, other: Array) -> Array:

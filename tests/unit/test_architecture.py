@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[2]
 ROOMS = {"data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
-    "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy"},
+    "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
 }

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from topics import spectral
+from topics.corpus import in_memory
 from topics.noise import noise_edge
 
 
@@ -13,11 +14,12 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     beta = np.sort(rng.dirichlet(np.full(words, 0.5)))
     counts = sparse.csr_array(rng.multinomial(lengths, beta).astype(np.float32))
-    documents = spectral._Documents(counts)
-    moment = (documents.by_word * documents.pairs) @ documents.counts
-    moment -= sparse.diags_array(documents.by_word @ documents.pairs)
-    values = np.linalg.eigvalsh(moment.toarray() - np.outer(documents.words, documents.words))
-    return float(values[-1]), noise_edge(documents.lengths, documents.words)
+    averages = spectral._average(in_memory(counts))
+    usable = spectral._usable(counts)
+    moment = (usable.shares.T * usable.pairs) @ usable.shares / averages.documents
+    moment -= sparse.diags_array(averages.twice)
+    values = np.linalg.eigvalsh(moment.toarray() - np.outer(averages.words, averages.words))
+    return float(values[-1]), noise_edge(averages.lengths, averages.times, averages.words)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def test_the_edge_is_where_chance_ends(lengths: list[int], words: int) -> None:
 
 
 def test_words_that_do_not_occur_change_nothing() -> None:
-    lengths = np.full(50, 20.0)
+    lengths, times = np.array([20.0]), np.array([50])
     words = np.array([0.5, 0.3, 0.2])
-    assert noise_edge(lengths, np.append(words, np.zeros(5))) == noise_edge(lengths, words)
+    padded = np.append(words, np.zeros(5))
+    assert noise_edge(lengths, times, padded) == noise_edge(lengths, times, words)

@@ -1,5 +1,7 @@
 """Decomposition of symmetric tensors."""
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -81,6 +83,14 @@ def test_a_start_that_confirms_the_best_fit_is_the_last(monkeypatch: pytest.Monk
 def test_there_are_no_more_starts_and_iterations_than_allowed() -> None:
     rng = np.random.default_rng(0)
     array = compose(np.ones(5), rng.standard_normal((5, 5)))
-    power = next(tensor._starts(array, 5, 1, np.random.default_rng(0)))
-    once = tensor._als(array, power, 1, 1e-8, to_beat=np.inf)
+    start = tensor._start(array, 5, np.random.default_rng(0))
+    once = tensor._als(array, start, 1, 1e-8, to_beat=np.inf)
     assert run(array, max_restarts=1, max_iterations=1).error == once.error
+
+
+def test_the_error_is_the_norm_of_what_the_terms_leave() -> None:
+    drawn = np.random.default_rng(0).standard_normal((4, 4, 4))
+    array = np.sum([drawn.transpose(axes) for axes in itertools.permutations(range(3))], axis=0)
+    found = run(array, max_restarts=1, max_iterations=200)
+    rest = array - compose(found.weights, found.vectors)
+    assert found.error == pytest.approx(np.linalg.norm(rest) / np.linalg.norm(array), rel=0.05)
