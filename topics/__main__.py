@@ -7,7 +7,7 @@ import sys
 from data_prep.arguments import Parser
 from data_prep.corpus import CorpusError
 from topics import artifact, vocabulary
-from topics.commands import compare, fit, predict, recover, report, score, show, sweep
+from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
 from topics.commands.inputs import InputError
 from topics.documents import DocumentsError
 from topics.endpoint import EndpointError
@@ -17,10 +17,10 @@ from topics.payload import PayloadError
 from topics.prepared import PreparedError
 from topics.spectral import SpectralError
 
-_COMMANDS = (fit, sweep, show, report, score, compare, recover, predict)
+_COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict)
 _EXAMPLES = """\
 examples:
-  python -m topics fit build/nyt/train.recordio --num-topics 10 --out model.tar.gz
+  python -m topics fit build/nyt/train.recordio --num-topics 10 --refine --out model.tar.gz
   python -m topics show model.tar.gz --vocab build/nyt/vocab.txt
   python -m topics report model.tar.gz --corpus build/nyt --out report.html
   python -m topics sweep --num-topics 5,10,20,40 --corpus build/nyt --plot sweep.png

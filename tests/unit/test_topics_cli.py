@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from data_prep.recordio import encode
+from data_prep.recordio import encode, read_matrix
 from topics.__main__ import main
 from topics.artifact import Model, load, save
+from topics.corpus import in_memory
+from topics.inference import infer
+from topics.refinement import refine
 from topics.spectral import fit
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +68,40 @@ def test_help_gives_examples(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert stopped.value.code == 0
     assert "python -m topics show model.tar.gz --vocab" in capsys.readouterr().out
+
+
+def test_fit_refines_as_often_as_it_is_told(sample: Path, tmp_path: Path) -> None:
+    train = sample / "train.recordio"
+    with train.open("rb") as stream:
+        corpus = in_memory(read_matrix(stream))
+    for option, sweeps in (([], 0), (["--refine", "2"], 2), (["--refine"], 5)):
+        out = tmp_path / "model.tar.gz"
+        arguments = ["fit", str(train), "--num-topics", "4", "--out", str(out), *option]
+        assert main(arguments) == 0
+        expected = refine(corpus, fit(corpus, 4), sweeps)
+        np.testing.assert_allclose(load(str(out)).beta, expected.beta, rtol=1e-5)
+
+
+def test_infer_prints_or_writes_the_mixtures_of_the_library(
+    sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, test = str(sample / "model.tar.gz"), str(sample / "test.recordio")
+    assert main(["infer", model, test]) == 0
+    printed = capsys.readouterr().out
+    mixtures = [json.loads(line)["topic_mixture"] for line in printed.splitlines()]
+    with Path(test).open("rb") as stream:
+        np.testing.assert_allclose(mixtures, infer(load(model), read_matrix(stream)), atol=1e-12)
+    out = tmp_path / "mixtures.jsonl"
+    assert main(["infer", model, test, "--out", str(out)]) == 0
+    assert (out.read_text(encoding="utf-8"), capsys.readouterr().out) == (printed, "")
+
+
+def test_infer_of_bad_documents_leaves_no_file(sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "junk").write_bytes(b"no record")
+    out = tmp_path / "out"
+    model = str(sample / "model.tar.gz")
+    assert main(["infer", model, str(tmp_path / "junk"), "--out", str(out)]) == 2
+    assert not out.exists()
 
 
 def test_fit_takes_alpha0(sample: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import argparse
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 from scipy import sparse
 
-from data_prep.recordio import RecordIOError, read_matrix
+from data_prep.recordio import RecordIOError, read_blocks
+from topics.corpus import Corpus
 
 
 class InputError(ValueError):
@@ -51,10 +53,28 @@ def read_documents(file: Path) -> sparse.csr_array:
     Raises:
         InputError: There is no such file, or it is malformed.
     """
+    counts: sparse.csr_array = sparse.vstack(list(_read_blocks(file)), format="csr")
+    return counts
+
+
+def open_documents(file: Path) -> Corpus:
+    """Return the documents of a RecordIO file, in blocks.
+
+    Passing through it raises as `read_documents` does.
+    """
+    return Corpus(lambda: _read_blocks(file))
+
+
+def _read_blocks(file: Path) -> Iterator[sparse.csr_array]:
+    empty = True
     try:
         with file.open("rb") as stream:
-            return read_matrix(stream)
+            for block in read_blocks(stream):
+                empty = False
+                yield block
     except RecordIOError as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from None
+    if empty:
+        raise InputError(f"{file}: there is no record")
