@@ -9,11 +9,13 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 from topics.artifact import Model
+from topics.corpus import Corpus, in_memory
 from topics.inference import infer
 
 # A share of the flat distribution in every prediction: the spectral method gives many words the
 # probability 0 in all topics, and one such word would make any log likelihood -inf.
 SMOOTHING = 0.01
+_MAX_WORDS = 1 << 27  # of the documents that are split at once; each takes some bytes
 
 
 class EvaluationError(ValueError):
@@ -68,7 +70,9 @@ def unigram(counts: sparse.csr_array) -> Model:
     return Model(np.ones(1), (totals / totals.sum())[np.newaxis, :])
 
 
-def per_word_log_likelihood(model: Model, counts: sparse.csr_array, *, seed: int = 0) -> float:
+def per_word_log_likelihood(
+    model: Model, documents: sparse.csr_array | Corpus, *, seed: int = 0
+) -> float:
     """Score a model on unseen documents by document completion.
 
     Half of each document's words, drawn at random, determine its mixture; the mean log
@@ -76,7 +80,7 @@ def per_word_log_likelihood(model: Model, counts: sparse.csr_array, *, seed: int
 
     Args:
         model: Topics of V words.
-        counts: (D, V) word counts, whole numbers.
+        documents: (D, V) word counts, whole numbers, or a corpus of them.
         seed: Of the draw. Models are to be compared on the same halves.
 
     Returns:
@@ -89,16 +93,28 @@ def per_word_log_likelihood(model: Model, counts: sparse.csr_array, *, seed: int
     Source: Wallach, Murray, Salakhutdinov, Mimno: "Evaluation methods for topic models",
     ICML 2009, section 5.
     """
-    observed, held_out = _split_words(counts, np.random.default_rng(seed))
-    if not held_out.nnz:
+    corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
+    rng = np.random.default_rng(seed)
+    total = words = 0.0
+    for counts in corpus:
+        observed, held_out = _split_words(counts, rng)
+        total += _log_likelihood(model, infer(model, observed), held_out)
+        words += held_out.data.sum()
+    if not words:
         raise EvaluationError("no document has two words, so there is none to predict")
-    mixtures = infer(model, observed)
-    rows = zip(mixtures, pairwise(held_out.indptr), strict=True)
-    probabilities = np.concatenate(
-        [mixture @ model.beta[:, held_out.indices[start:stop]] for mixture, (start, stop) in rows]
-    )
-    smoothed = (1 - SMOOTHING) * probabilities + SMOOTHING / counts.shape[1]
-    return float(held_out.data @ np.log(smoothed) / held_out.data.sum())
+    return total / words
+
+
+def _log_likelihood(model: Model, mixtures: NDArray[np.float64], counts: sparse.csr_array) -> float:
+    """Return the log probability of words under mixtures (D, K)."""
+    word_topics = np.ascontiguousarray(model.beta.T)
+    rows = zip(mixtures, pairwise(counts.indptr), strict=True)
+    total = 0.0
+    for mixture, (start, stop) in rows:
+        probabilities = word_topics[counts.indices[start:stop]] @ mixture
+        smoothed = (1 - SMOOTHING) * probabilities + SMOOTHING / counts.shape[1]
+        total += float(counts.data[start:stop] @ np.log(smoothed))
+    return total
 
 
 def _split_words(
@@ -108,6 +124,8 @@ def _split_words(
     repeats = counts.data.astype(np.int64)
     if (repeats != counts.data).any() or (repeats < 0).any():
         raise EvaluationError("word counts must be whole numbers and not negative")
+    if counts.sum(dtype=np.float64) > _MAX_WORDS:
+        raise EvaluationError(f"more than {_MAX_WORDS} words in a few documents can't be scored")
     documents = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     document = np.repeat(documents, repeats)
     word = np.repeat(counts.indices, repeats)

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 from local_aws.lda_image import documents
 
+_MAX_TOPICS = 150
+
 
 class ConfigurationError(ValueError):
     """What the caller of CreateTrainingJob asked for is not possible."""
@@ -23,7 +25,7 @@ class Hyperparameters:
     """Hyperparameters of the LDA image with their documented defaults.
 
     Attributes:
-        num_topics: Topics of the model.
+        num_topics: Topics of the model, up to the 150 that AWS tunes to.
         feature_dim: Size of the vocabulary.
         mini_batch_size: Documents of the corpus. Like the image, training here takes any number:
             all documents are used whatever it says.
@@ -56,15 +58,22 @@ class Hyperparameters:
 
 
 def _parse(name: str, kind: Any, text: object) -> Any:
-    allowed = "a whole number of 1 or more" if kind is int else "a positive number"
     parse: Callable[[str], float] = kind
     try:
         value = parse(text) if isinstance(text, str) else math.nan
     except ValueError:
         value = math.nan
+    if name == "num_topics" and not 0 < value <= _MAX_TOPICS:
+        raise _invalid(name, text, f"a whole number from 1 to {_MAX_TOPICS}")
     if not 0 < value < math.inf:
-        raise ConfigurationError(f"{text!r} is not valid for '{name}': must be {allowed}")
+        raise _invalid(
+            name, text, "a whole number of 1 or more" if kind is int else "a positive number"
+        )
     return value
+
+
+def _invalid(name: str, text: object, allowed: str) -> ConfigurationError:
+    return ConfigurationError(f"{text!r} is not valid for '{name}': must be {allowed}")
 
 
 def load_channels(file: Path) -> dict[str, str]:

@@ -7,17 +7,19 @@ SageMaker developer guide.
 import io
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from data_prep.recordio import RecordIOError, read_matrix
+from data_prep.recordio import RecordIOError, read_blocks, read_matrix
 
 CSV = "text/csv"
 JSON = "application/json"
 RECORDIO = "application/x-recordio-protobuf"
+
+_READ_BYTES = 1 << 22  # of a CSV file at once, and the rest of the last line
 
 
 class DocumentsError(ValueError):
@@ -38,7 +40,29 @@ def parse(content: bytes, media: str, feature_dim: int) -> sparse.csr_array:
     Raises:
         DocumentsError: The content is malformed or of another vocabulary.
     """
-    counts = _PARSERS[media](content, feature_dim)
+    return _checked(_PARSERS[media](content, feature_dim), feature_dim)
+
+
+def read(stream: BinaryIO, media: str, feature_dim: int) -> Iterator[sparse.csr_array]:
+    """Read the documents of a channel's file, a few MiB at a time.
+
+    Args:
+        stream: The file.
+        media: `CSV` or `RECORDIO`.
+        feature_dim: Size of the vocabulary.
+
+    Raises:
+        DocumentsError: As `parse`.
+    """
+    empty = True
+    for counts in _READERS[media](stream, feature_dim):
+        empty = False
+        yield _checked(counts, feature_dim)
+    if empty:
+        raise DocumentsError("there is no document")
+
+
+def _checked(counts: sparse.csr_array, feature_dim: int) -> sparse.csr_array:
     if counts.shape[1] != feature_dim:
         raise DocumentsError(f"documents have {counts.shape[1]} features, must have {feature_dim}")
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
@@ -46,16 +70,53 @@ def parse(content: bytes, media: str, feature_dim: int) -> sparse.csr_array:
     return counts
 
 
+def _read_csv(stream: BinaryIO, feature_dim: int) -> Iterator[sparse.csr_array]:
+    while lines := stream.readlines(_READ_BYTES):
+        if (content := b"".join(lines)).strip():
+            yield _parse_csv(content, feature_dim)
+
+
+def _read_recordio(stream: BinaryIO, feature_dim: int) -> Iterator[sparse.csr_array]:
+    try:
+        yield from read_blocks(stream, feature_dim)
+    except RecordIOError as error:
+        raise DocumentsError(str(error)) from None
+
+
 def _parse_csv(content: bytes, feature_dim: int) -> sparse.csr_array:
-    del feature_dim
     if not content.strip():
         raise DocumentsError("there is no document")
-    try:
-        text = io.StringIO(content.decode("ascii"))
-        rows = np.loadtxt(text, np.float32, delimiter=",", comments=None, ndmin=2)
-    except ValueError as error:
-        raise DocumentsError(f"not a CSV of numbers: {error}") from None
+    rows = _parse_whole_numbers(content, feature_dim)
+    if rows is None:  # fractions, exponents, blanks, or an error to explain
+        try:
+            text = io.StringIO(content.decode("ascii"))
+            rows = np.loadtxt(text, np.float32, delimiter=",", comments=None, ndmin=2)
+        except ValueError as error:
+            raise DocumentsError(f"not a CSV of numbers: {error}") from None
     return sparse.csr_array(rows)
+
+
+def _parse_whole_numbers(content: bytes, feature_dim: int) -> NDArray[np.float32] | None:
+    """Parse rows of plain whole numbers, most of one digit; None if there is anything else."""
+    content = content.removesuffix(b"\n") + b"\n"
+    characters = np.frombuffer(content, np.uint8)
+    digits = characters - ord("0")  # as uint8 wraps around, all but digits are above 9
+    ends = np.flatnonzero(digits > 9)
+    if len(ends) % feature_dim:
+        return None
+    marks = characters[ends].reshape(-1, feature_dim)
+    if (marks[:, :-1] != ord(",")).any() or (marks[:, -1] != ord("\n")).any():
+        return None
+    widths = np.diff(ends, prepend=-1) - 1
+    if not widths.all():
+        return None
+    values = digits[ends - 1].astype(np.float32)
+    longer = np.flatnonzero(widths > 1)
+    values[longer] = [
+        float(content[end - width : end])
+        for end, width in zip(ends[longer].tolist(), widths[longer].tolist(), strict=True)
+    ]
+    return values.reshape(marks.shape)
 
 
 def _parse_recordio(content: bytes, feature_dim: int) -> sparse.csr_array:
@@ -127,7 +188,7 @@ def _parse_dense(features: Any, feature_dim: int) -> _Row:
 
 
 def _numbers(items: Any, name: str) -> NDArray[np.float64]:
-    if not isinstance(items, list) or not all(type(item) in (int, float) for item in items):
+    if not isinstance(items, list) or not set(map(type, items)) <= {int, float}:
         raise DocumentsError(f"{name} must be a list of numbers")
     try:
         return np.array(items, np.float64)
@@ -143,3 +204,4 @@ def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 _PARSERS = {CSV: _parse_csv, JSON: _parse_json, RECORDIO: _parse_recordio}
+_READERS = {CSV: _read_csv, RECORDIO: _read_recordio}

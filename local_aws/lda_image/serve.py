@@ -10,9 +10,10 @@ import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from local_aws.lda_image import documents
+from local_aws.lda_image.answers import WRITERS
 from topics import artifact
 from topics.inference import infer
 
@@ -63,8 +64,21 @@ def make_server(model: artifact.Model, port: int) -> ThreadingHTTPServer:
     return _Server(("127.0.0.1", port), Handler)
 
 
-def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -> bytes:
-    """Answer the body of an invocation with `{"predictions": [{"topic_mixture": [...]}, ...]}`.
+class Answer(NamedTuple):
+    """A body and its content type."""
+
+    body: bytes
+    media: str
+
+
+def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -> Answer:
+    """Answer the body of an invocation with the topic mixtures of its documents.
+
+    Args:
+        model: What to infer under.
+        body: Documents.
+        content_type: Of the body.
+        accept: The media types that will do; the first that is known is answered.
 
     Raises:
         RequestError: With status 415, 406 or 400.
@@ -76,16 +90,23 @@ def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"content type {content_type!r} is not supported; use {', '.join(known)}",
         )
-    if not {_media(choice) for choice in accept.split(",")} & {"*/*", documents.JSON}:
-        raise RequestError(
-            HTTPStatus.NOT_ACCEPTABLE, f"can't answer {accept!r}; accept {documents.JSON}"
-        )
+    answered = _choose(accept)
     try:
         counts = documents.parse(body, media, model.beta.shape[1])
     except documents.DocumentsError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from None
-    predictions = [{"topic_mixture": mixture} for mixture in infer(model, counts).tolist()]
-    return json.dumps({"predictions": predictions}).encode()
+    return Answer(WRITERS[answered](infer(model, counts)), answered)
+
+
+def _choose(accept: str) -> str:
+    for choice in map(_media, accept.split(",")):
+        if choice in WRITERS:
+            return choice
+        if choice in ("*/*", "application/*"):
+            return documents.JSON
+    raise RequestError(
+        HTTPStatus.NOT_ACCEPTABLE, f"can't answer {accept!r}; accept {' or '.join(WRITERS)}"
+    )
 
 
 def _media(header: str) -> str:
@@ -100,13 +121,14 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     topics: ClassVar[artifact.Model]
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body leave in one packet, or delayed acknowledgements cost 40 ms
+    wbufsize = -1  # head and body leave in one packet, if they are small
+    disable_nagle_algorithm = True  # and if not, the second one does not wait 40 ms for the first
     timeout = _SECONDS_OF_SILENCE
 
     def do_GET(self) -> None:
         """Answer /ping."""
         if self.path == "/ping":
-            self._answer(HTTPStatus.OK, b"")
+            self._answer(HTTPStatus.OK, Answer(b"", documents.JSON))
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"no {self.path!r} here, only /ping")
 
@@ -156,13 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
             size -= len(piece)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        self._answer(status, json.dumps({"error": message}).encode())
+        self._answer(status, Answer(json.dumps({"error": message}).encode(), documents.JSON))
 
-    def _answer(self, status: HTTPStatus, body: bytes) -> None:
+    def _answer(self, status: HTTPStatus, answer: Answer) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", documents.JSON)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", answer.media)
+        self.send_header("Content-Length", str(len(answer.body)))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(answer.body)

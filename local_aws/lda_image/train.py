@@ -3,13 +3,15 @@
 import logging
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from scipy import sparse
 
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
-from local_aws.lda_image.documents import DocumentsError, parse
+from local_aws.lda_image.documents import DocumentsError, read
 from topics import artifact
+from topics.corpus import Corpus
 from topics.evaluate import EvaluationError, per_word_log_likelihood
 from topics.spectral import SpectralError, fit
 
@@ -57,13 +59,13 @@ def _train(root: Path) -> None:
     hyperparameters = Hyperparameters.load(root / "input/config/hyperparameters.json")
     channels = load_channels(root / "input/config/inputdataconfig.json")
     _log.info("Running with %s", hyperparameters)
-    counts = {
-        name: _read_channel(root / "input/data" / name, media, hyperparameters.feature_dim)
+    corpora = {
+        name: _open_channel(root / "input/data" / name, media, hyperparameters.feature_dim)
         for name, media in channels.items()
     }
     start = time.perf_counter()
     model = fit(
-        counts["train"],
+        corpora["train"],
         hyperparameters.num_topics,
         alpha0=hyperparameters.alpha0,
         max_restarts=hyperparameters.max_restarts,
@@ -71,32 +73,40 @@ def _train(root: Path) -> None:
         tol=hyperparameters.tol,
     )
     _log.info("Fitted %d topics in %.2f s", len(model.alpha), time.perf_counter() - start)
-    if "test" in counts:
-        score = per_word_log_likelihood(model, counts["test"])
+    if "test" in corpora:
+        score = per_word_log_likelihood(model, corpora["test"])
         _log.info("#quality_metric: host=algo-1, test pwll <loss>=%.6f", score)
     _write_model(model, root)
 
 
-def _read_channel(folder: Path, media: str, feature_dim: int) -> sparse.csr_array:
+def _open_channel(folder: Path, media: str, feature_dim: int) -> Corpus:
+    """Read a channel once, which finds what is wrong with it; returns its documents."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         raise DocumentsError(f"channel '{folder.name}' has no files")
-    matrices = []
-    for file in files:
-        try:
-            matrices.append(parse(file.read_bytes(), media, feature_dim))
-        except DocumentsError as error:
-            where = f"channel '{folder.name}', {file.relative_to(folder)}"
-            raise DocumentsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
-    counts: sparse.csr_array = sparse.vstack(matrices, format="csr")
+    corpus = Corpus(lambda: _read_files(folder, files, media, feature_dim))
+    sizes = [(counts.shape[0], counts.nnz) for counts in corpus]
+    documents, nonzeros = map(sum, zip(*sizes, strict=True))
     _log.info(
         "Channel '%s': %d documents, %d non-zeros from %d files",
         folder.name,
-        counts.shape[0],
-        counts.nnz,
+        documents,
+        nonzeros,
         len(files),
     )
-    return counts
+    return corpus
+
+
+def _read_files(
+    folder: Path, files: list[Path], media: str, feature_dim: int
+) -> Iterator[sparse.csr_array]:
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                yield from read(stream, media, feature_dim)
+        except DocumentsError as error:
+            where = f"channel '{folder.name}', {file.relative_to(folder)}"
+            raise DocumentsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
 
 
 def _write_model(model: artifact.Model, root: Path) -> None:

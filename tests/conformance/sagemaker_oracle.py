@@ -2,6 +2,7 @@
 
 sagemaker_oracle.py sparse|labelled|dense MATRIX.npz OUT.recordio
 sagemaker_oracle.py read IN.recordio OUT.json
+sagemaker_oracle.py answers IN.recordio OUT.json
 """
 
 import json
@@ -34,8 +35,17 @@ def _read(source: str, target: str) -> None:
     Path(target).write_text(json.dumps(records), encoding="utf-8")
 
 
+def _read_answers(source: str, target: str) -> None:
+    with Path(source).open("rb") as stream:
+        labels = [record.label for record in read_records(stream)]
+    mixtures = [list(each["topic_mixture"].float32_tensor.values) for each in labels]
+    Path(target).write_text(json.dumps(mixtures), encoding="utf-8")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "read":
         _read(*sys.argv[2:])
+    elif sys.argv[1] == "answers":
+        _read_answers(*sys.argv[2:])
     else:
         _write(*sys.argv[1:])

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from data_prep.convert import convert
 from data_prep.recordio import encode, read_matrix
+from local_aws.lda_image.answers import write_recordio
 
 
 def sdk(*arguments: str | Path) -> None:
@@ -95,3 +96,12 @@ def test_we_read_what_the_sdk_writes(way: str, dtype: DTypeLike, tmp_path: Path)
     matrix = random_counts(500, dtype)
     with sdk_writes(way, matrix, tmp_path).open("rb") as stream:
         assert same(read_matrix(stream, 500), matrix)
+
+
+@pytest.mark.parametrize("topics", [1, 3, 31, 32, 150])
+def test_the_sdk_reads_the_mixtures_that_the_image_answers(topics: int, tmp_path: Path) -> None:
+    mixtures = np.random.default_rng(0).dirichlet(np.full(topics, 0.3), 20)
+    (tmp_path / "answer").write_bytes(write_recordio(mixtures))
+    sdk("answers", tmp_path / "answer", tmp_path / "answer.json")
+    read = json.loads((tmp_path / "answer.json").read_text())
+    assert np.array_equal(np.float32(read), np.float32(mixtures))

@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
             except RequestError as error:
                 self._fail(424, "ModelError", str(error), OriginalMessage=str(error))
             else:
-                self._answer(200, answer)
+                self._answer(200, answer.body)
 
     def _fail(self, status: int, code: str, message: str, **more: Any) -> None:
         body = json.dumps({"Message": message, **more}).encode()

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import signal
@@ -19,8 +20,9 @@ import pytest
 from scipy import sparse
 
 from data_prep.recordio import encode
-from local_aws.lda_image import serve
+from local_aws.lda_image import documents, serve
 from local_aws.lda_image.__main__ import main
+from local_aws.lda_image.answers import write_recordio
 from topics import artifact
 from topics.artifact import Model
 from topics.inference import infer
@@ -139,6 +141,17 @@ def test_all_files_of_a_channel_are_read_in_both_formats(tmp_path: Path) -> None
     assert models[0] == models[1] == models[2]
 
 
+def test_files_of_csv_are_read_in_pieces_of_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "_READ_BYTES", 100)
+    counts, _ = draw(50)
+    content = csv(counts).replace(b".0", b"") + b"\n" * 300
+    parts = list(documents.read(io.BytesIO(content), "text/csv", 40))
+    assert len(parts) == 25
+    assert np.array_equal(sparse.vstack(parts).toarray(), counts.toarray())
+
+
 def test_recordio_is_the_format_of_a_channel_that_names_none(tmp_path: Path) -> None:
     assert train(prepare(tmp_path, channels={"train": {"TrainingInputMode": "File"}})) == 0
 
@@ -167,11 +180,15 @@ GOOD: dict[str, Any] = {"num_topics": "3", "feature_dim": "40", "mini_batch_size
         ({}, "'num_topics' is a required property"),
         *(
             (GOOD | {"num_topics": bad}, f"{bad!r} is not valid for 'num_topics': must be a whole")
-            for bad in ("0", "-1", "1.5", "", "ten", "9" * 5000, 3, None)
+            for bad in ("0", "-1", "151", "1.5", "", "ten", "9" * 5000, 3, None)
         ),
         *(
             (GOOD | {"alpha0": bad}, f"{bad!r} is not valid for 'alpha0': must be a positive")
             for bad in ("0", "-1", "nan", "inf", "1e999", "", "one", 0.5)
+        ),
+        (
+            GOOD | {"feature_dim": "0"},
+            "'0' is not valid for 'feature_dim': must be a whole number of 1 or more",
         ),
         (GOOD | {"tol": "0"}, "'0' is not valid for 'tol': must be a positive number"),
         (GOOD | {"num_topics": "39"}, "39 topics asked for, but the data supports "),
@@ -215,7 +232,8 @@ def test_bad_channels_are_a_client_error(
     ("content_type", "content", "message"),
     [
         (RECORDIO, b"junk that is no record", "channel 'train', x: byte 0: magic is"),
-        (RECORDIO, b"", "channel 'train', x: there is no record"),
+        (RECORDIO, b"", "channel 'train', x: there is no document"),
+        (CSV, b"\n\n", "channel 'train', x: there is no document"),
         (CSV, b"", "channel 'train', x: there is no document"),
         (CSV, b"1,2\n", "channel 'train', x: documents have 2 features, must have 40"),
         (CSV, b"1,two\n", "channel 'train', x: not a CSV of numbers: could not convert"),
@@ -387,17 +405,48 @@ def test_counts_of_one_word_given_twice_are_added_up(model: Model, port: int) ->
     np.testing.assert_allclose([mixture], infer(model, sparse.csr_array(counts)), atol=1e-12)
 
 
+def test_the_bytes_of_a_recordio_answer() -> None:
+    """As the SDK writes `label { "topic_mixture": ... }`, which a conformance test holds."""
+    expected = (
+        "0a23d7ce23000000"  # magic, 35 bytes
+        "1221"  # label: an entry of 33 bytes
+        "0a0d746f7069635f6d697874757265"  # its key, topic_mixture
+        "1210120e"  # its value, a float32 tensor
+        "0a0c0000003f0000803e0000803e"  # 3 values
+        "00"  # padding
+    )  # fmt: skip
+    assert write_recordio(np.array([[0.5, 0.25, 0.25]])).hex() == expected
+
+
+@pytest.mark.parametrize("accept", [RECORDIO, f"{RECORDIO}, application/json"])
+def test_recordio_can_be_asked_for(accept: str, model: Model, port: int) -> None:
+    counts, _ = draw(20, seed=3)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {"Content-Type": "text/csv", "Accept": accept}
+    connection.request("POST", "/invocations", csv(counts), headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    assert answer.headers["Content-Type"] == RECORDIO
+    records = np.frombuffer(body, np.uint8).reshape(20, -1)
+    values = records[:, -13:-1].copy().view("<f4")
+    np.testing.assert_allclose(values, infer(model, counts), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("accept", "status"),
     [
         ("*/*", 200),
         ("application/json;verbose=true", 200),
         ("text/html, application/json", 200),
+        ("application/*", 200),
         ("application/jsonlines", 406),
-        (RECORDIO, 406),
+        ("text/csv", 406),
     ],
 )
-def test_only_json_can_be_asked_for(accept: str, status: int, port: int) -> None:
+def test_other_answers_than_json_and_recordio_are_refused(
+    accept: str, status: int, port: int
+) -> None:
     answer = ask(port, ROW.encode(), {"Content-Type": "text/csv", "Accept": accept})
     assert answer[0] == status
 
