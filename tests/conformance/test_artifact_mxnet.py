@@ -1,6 +1,7 @@
 """Our model files against those of MXNet 1.9.1."""
 
 import os
+import struct
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,39 @@ def test_mxnet_reads_what_we_write(topics: int, words: int, tmp_path: Path) -> N
     with np.load(tmp_path / "model.npz") as arrays:
         assert np.array_equal(arrays["alpha"], model.alpha)
         assert np.array_equal(arrays["beta"], model.beta)
+
+
+@pytest.mark.parametrize(("topics", "words"), SIZES)
+def test_mxnet_writes_again_what_it_has_read_of_ours(
+    topics: int, words: int, tmp_path: Path
+) -> None:
+    content = encode(random_model(topics, words))
+    (tmp_path / "ours").write_bytes(content)
+    mxnet("resave", tmp_path / "ours", tmp_path / "theirs")
+    assert (tmp_path / "theirs").read_bytes() == content
+
+
+def older_layout(model: Model, version: int) -> bytes:
+    """The file of MXNet 0.11 (version 1) and before it (0), which had no storage type."""
+    parts = [struct.pack("<QQQ", 0x112, 0, 2)]
+    for array in (model.alpha.astype("<f4"), model.beta.astype("<f4")):
+        if version == 1:
+            parts.append(struct.pack(f"<II{array.ndim}q", 0xF993FAC8, array.ndim, *array.shape))
+        else:
+            parts.append(struct.pack(f"<I{array.ndim}I", array.ndim, *array.shape))
+        parts.append(struct.pack("<iii", 1, 0, 0) + array.tobytes())
+    return b"".join([*parts, struct.pack("<Q", 0)])
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_older_layouts_are_read_as_mxnet_reads_them(version: int, tmp_path: Path) -> None:
+    content = older_layout(random_model(3, 7), version)
+    (tmp_path / "old").write_bytes(content)
+    mxnet("load", tmp_path / "old", tmp_path / "model.npz")
+    ours = decode(content, "it")
+    with np.load(tmp_path / "model.npz") as arrays:
+        assert np.array_equal(arrays["alpha"], ours.alpha)
+        np.testing.assert_allclose(arrays["beta"], ours.beta, rtol=1e-6)
 
 
 def test_the_pinned_bytes_of_the_unit_test_are_mxnets(tmp_path: Path) -> None:
