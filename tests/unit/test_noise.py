@@ -16,7 +16,8 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
     counts = sparse.csr_array(rng.multinomial(lengths, beta).astype(np.float32))
     averages = spectral._average(in_memory(counts))
     usable = spectral._usable(counts)
-    moment = (usable.shares.T * usable.pairs) @ usable.shares / averages.documents
+    shares = usable.counts * usable.once
+    moment = (shares * usable.pairs).T @ shares / averages.documents
     moment -= sparse.diags_array(averages.twice)
     values = np.linalg.eigvalsh(moment.toarray() - np.outer(averages.words, averages.words))
     return float(values[-1]), noise_edge(averages.lengths, averages.times, averages.words)
