@@ -6,8 +6,8 @@ of
     gamma_k = alpha_k + sum_w c_w phi_wk,   phi_wk ~ beta_kw exp(digamma(gamma_k))
 
 Documents of about the same number of different words are padded to a block, so that one product
-of arrays serves all of them. Each step goes further than the update by half of it, which takes a
-third fewer steps to the same point.
+of arrays serves all of them. After a few steps, which decide where to, each goes further than the
+update, by 0.6 of it: that takes a third fewer steps to the same point.
 
 Sources: Blei, Ng, Jordan: "Latent Dirichlet allocation", JMLR 3 (2003), equations 6 and 7;
 Salakhutdinov, Roweis: "Adaptive overrelaxed bound optimization methods", ICML 2003.
@@ -27,7 +27,8 @@ TOLERANCE = 1e-4  # largest change of gamma in the last step, per word of the do
 MAX_STEPS = 1000
 
 _BLOCK_ELEMENTS = 1 << 18  # of the (documents, words, topics) array of a block: it fits the cache
-_OVERRELAXATION = 1.5  # below 2, where a fixed point that attracts the update no longer attracts
+_OVERRELAXATION = 1.6  # below 2, where a fixed point that attracts the update no longer attracts
+_PLAIN_STEPS = 4  # going further at once could lead to another fixed point
 _STEPS_A_CHECK = 4  # looking whether a document has converged takes as long as half a step
 _SHRINK = 0.8  # drop the documents that are done once no more than this share is left
 
@@ -93,7 +94,8 @@ def blocks(counts: sparse.csr_array, topics: int, dtype: np.dtype[np.floating]) 
     while order.size:
         widths = sizes[order[:limit]]
         fitting = np.searchsorted(widths * np.arange(1, widths.size + 1), limit, side="right")
-        rows, order = np.split(order, [max(1, int(fitting))])
+        number = max(1, int(fitting))
+        rows, order = order[:number], order[number:]
         at: NDArray[np.int64] = np.arange(sizes[rows[-1]])
         padded = at >= sizes[rows, np.newaxis]
         at = counts.indptr[rows, np.newaxis] + at
@@ -123,27 +125,33 @@ def posterior(
     """
     lengths = counts.sum(axis=1)
     gamma: Array = alpha + (lengths / len(alpha))[:, np.newaxis]
+    small = tolerance * lengths
     result: Array = np.empty_like(gamma)
     rest = np.arange(len(result))  # the documents still in the arrays
     active = np.ones(len(result), np.bool_)  # those of them that have not converged
     for step in range(1, max_steps + 1):
         weights = np.exp(psi(gamma))
-        shares = word_shares(word_topics, weights, counts)
-        updated = alpha + weights * np.vecmat(shares, word_topics)
-        if step % _STEPS_A_CHECK == 0:
-            change = np.abs(updated - gamma).max(axis=1)
-            done = active & (change < tolerance * lengths)
-            result[rest[done]] = updated[done]
-            active &= ~done
-            left = np.count_nonzero(active)
-            if not left:
-                return result
-            if left <= _SHRINK * len(active):
-                word_topics, counts, lengths = word_topics[active], counts[active], lengths[active]
-                gamma, updated, rest = gamma[active], updated[active], rest[active]
-                active = active[active]
-        # No gamma is less than its alpha.
-        gamma = np.maximum(updated + (_OVERRELAXATION - 1) * (updated - gamma), alpha)
+        updated: Array = np.vecmat(word_shares(word_topics, weights, counts), word_topics)
+        updated *= weights
+        updated += alpha
+        if step > _PLAIN_STEPS and step % _STEPS_A_CHECK == 0:
+            done = (np.maximum.reduce(np.abs(updated - gamma), axis=1) < small) & active
+            if done.any():
+                result[rest[done]] = updated[done]
+                active &= ~done
+                left = np.count_nonzero(active)
+                if not left:
+                    return result
+                if left <= _SHRINK * len(active):
+                    word_topics, counts, small = word_topics[active], counts[active], small[active]
+                    gamma, updated, rest = gamma[active], updated[active], rest[active]
+                    active = active[active]
+        if step <= _PLAIN_STEPS:
+            gamma = updated
+        else:
+            gamma *= 1 - _OVERRELAXATION
+            gamma += _OVERRELAXATION * updated
+            np.maximum(gamma, alpha, out=gamma)  # less than its alpha it can't be
     result[rest[active]] = updated[active]
     return result
 
