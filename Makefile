@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving check scan audit conformance fuzz bench-data preflight diff deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving check scan audit conformance fuzz bench-data bench-lda preflight diff deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -63,6 +63,11 @@ scan: prepare .venv-audit/ready ## Lint every environment's templates, and look 
 	$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
 	touch $@
 
+.venv-lda/ready: benchmarks/requirements-lda.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
+	touch $@
+
 conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with the SageMaker SDK's and MXNet's
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
 	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
@@ -75,6 +80,9 @@ fuzz: .venv/ready ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
 
 bench-data: .venv/ready .venv-sagemaker/ready ## Measure data_prep beside the SageMaker SDK; takes half an hour
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python python -m benchmarks.data_prep
+
+bench-lda: .venv/ready .venv-lda/ready ## Measure topics beside its peers; takes an hour
+	BENCH_LDA_PYTHON=$(CURDIR)/.venv-lda/bin/python python -m benchmarks.lda
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
 	python -m stacks.preflight --env $(ENV)
