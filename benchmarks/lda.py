@@ -74,7 +74,8 @@ def run(engine: str, counts: Path, topics: int, seed: int) -> Fit:
             command = [sys.executable, "-m", "benchmarks.lda_ours", str(OURS[engine]), *rest]
         else:
             script = str(ROOT / "benchmarks" / "lda_peers.py")
-            command = [os.environ["BENCH_LDA_PYTHON"], script, engine, *rest]
+            # -P: beside the script lies this file, which is named as one of the peers.
+            command = [os.environ["BENCH_LDA_PYTHON"], "-P", script, engine, *rest]
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if result.returncode:
             sys.exit(f"failed: {engine}\n{result.stderr}")

@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -20,9 +21,11 @@ import pytest
 from scipy import sparse
 
 from data_prep.recordio import encode
+from data_prep.varints import encode_varint
 from local_aws.lda_image import documents, serve
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio
+from local_aws.lda_image.configuration import Hyperparameters
 from topics import artifact
 from topics.artifact import Model
 from topics.inference import infer
@@ -48,6 +51,21 @@ def csv(counts: sparse.csr_array) -> bytes:
 
 def recordio(counts: sparse.csr_array) -> bytes:
     return b"".join(encode(counts))
+
+
+def dense_recordio(counts: sparse.csr_array) -> bytes:
+    """Records without keys: `features { "values": { float32_tensor { values } } }`."""
+
+    def field(tag: bytes, content: bytes) -> bytes:
+        return tag + encode_varint(len(content)) + content
+
+    frames = []
+    for row in counts.toarray().astype("<f4"):
+        value = field(b"\x12", field(b"\x0a", row.tobytes()))
+        record = field(b"\x0a", field(b"\x0a", b"values") + field(b"\x12", value))
+        padding = bytes(-len(record) % 4)
+        frames.append(struct.pack("<II", 0xCED7230A, len(record)) + record + padding)
+    return b"".join(frames)
 
 
 def prepare(
@@ -121,7 +139,7 @@ def test_without_a_test_channel_there_is_no_metric(
 
 
 def test_all_files_of_a_channel_are_read_in_both_formats(tmp_path: Path) -> None:
-    """One file, several files below folders, and CSV give the same model."""
+    """One file, several files below folders, dense records, and CSV give the same model."""
     counts, _ = draw()
     layouts = {
         "one": (RECORDIO, {"train/all": recordio(counts)}),
@@ -129,6 +147,7 @@ def test_all_files_of_a_channel_are_read_in_both_formats(tmp_path: Path) -> None
             RECORDIO,
             {"train/a": recordio(counts[:100]), "train/b/c": recordio(counts[100:])},
         ),
+        "dense": (RECORDIO, {"train/all": dense_recordio(counts)}),
         "csv": (CSV, {"train/a.csv": csv(counts[:7]), "train/b.csv": csv(counts[7:])}),
     }
     models = []
@@ -138,7 +157,7 @@ def test_all_files_of_a_channel_are_read_in_both_formats(tmp_path: Path) -> None
         )
         assert train(root) == 0
         models.append((root / "model/model_algo-1").read_bytes())
-    assert models[0] == models[1] == models[2]
+    assert models == [models[0]] * len(layouts)
 
 
 def test_files_of_csv_are_read_in_pieces_of_whole_lines(
@@ -163,6 +182,13 @@ def test_hyperparameters_reach_the_fit(tmp_path: Path) -> None:
     model = trained(tmp_path)
     assert model.alpha.shape == (2,)
     assert model.alpha.sum() == pytest.approx(0.5, rel=1e-6)
+
+
+def test_the_defaults_are_the_documented_ones(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    found = Hyperparameters.load(tmp_path / "input/config/hyperparameters.json")
+    assert (found.alpha0, found.max_restarts) == (1.0, 10)
+    assert (found.max_iterations, found.tol) == (1000, 1e-8)
 
 
 GOOD: dict[str, Any] = {"num_topics": "3", "feature_dim": "40", "mini_batch_size": "300"}
@@ -314,7 +340,7 @@ def json_body(counts: sparse.csr_array, form: str) -> bytes:
     return json.dumps({"instances": instances}).encode()
 
 
-@pytest.mark.parametrize("form", ["csv", "recordio", "features", "values", "sparse"])
+@pytest.mark.parametrize("form", ["csv", "recordio", "dense", "features", "values", "sparse"])
 def test_every_documented_request_is_answered_with_the_mixtures(
     form: str, model: Model, port: int
 ) -> None:
@@ -323,6 +349,8 @@ def test_every_documented_request_is_answered_with_the_mixtures(
         body, content_type = csv(counts), "text/csv; charset=utf-8"
     elif form == "recordio":
         body, content_type = recordio(counts), RECORDIO
+    elif form == "dense":
+        body, content_type = dense_recordio(counts), RECORDIO
     else:
         body, content_type = json_body(counts, form), "application/json"
     headers = {"Content-Type": content_type, "Accept": "application/json"}
@@ -570,3 +598,10 @@ def test_the_image_does_not_import_the_aws_sdk() -> None:
     modules = "local_aws.lda_image.train, local_aws.lda_image.serve, sys"
     program = f"import {modules}; sys.exit('boto3' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0
+
+
+def test_the_table_of_behaviours_names_tests_that_exist() -> None:
+    table = (ROOT / "docs/lda-image.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    for name in re.findall(r"`(test_\w+)`", table):
+        assert any(f"def {name}(" in source for source in sources), name
