@@ -18,7 +18,9 @@ from .golden import GateError, Mixtures
 
 MODEL_BYTES = 100 << 20  # as much as the function's memory holds
 TOLERANCE = 1e-4
-MAX_ITERATIONS = 1000
+MAX_STEPS = 1000
+PLAIN_STEPS = STEPS_A_CHECK = 4
+OVERRELAXATION = 1.6
 TINY = 1e-300
 
 _MAGIC = 0x112
@@ -98,7 +100,7 @@ def _mixture(
     """The fixed point of `topics.inference`."""
     length = sum(counts)
     gamma = [prior + length / len(alpha) for prior in alpha]
-    for _ in range(MAX_ITERATIONS):
+    for step in range(1, MAX_STEPS + 1):
         weights = [math.exp(_digamma(value)) for value in gamma]
         shares = [0.0] * len(alpha)
         for topics, count in zip(word_topics, counts, strict=True):
@@ -107,11 +109,16 @@ def _mixture(
             shares = [share + part * scale for share, part in zip(shares, parts, strict=True)]
         updated = [prior + share for prior, share in zip(alpha, shares, strict=True)]
         change = max(abs(new - old) for new, old in zip(updated, gamma, strict=True))
-        gamma = updated
-        if change < TOLERANCE * length:
+        looked_at = step > PLAIN_STEPS and step % STEPS_A_CHECK == 0
+        if looked_at and change < TOLERANCE * length:
             break
-    total = sum(gamma)
-    return [value / total for value in gamma]
+        pace = 1 if step <= PLAIN_STEPS else OVERRELAXATION
+        gamma = [
+            max(old + pace * (new - old), prior)
+            for old, new, prior in zip(gamma, updated, alpha, strict=True)
+        ]
+    total = sum(updated)
+    return [value / total for value in updated]
 
 
 def _digamma(x: float) -> float:
