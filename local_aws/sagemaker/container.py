@@ -105,8 +105,12 @@ class Container:
         """Ask it to end with SIGTERM, and kill it when it has not after `seconds`."""
         self._process.send_signal(signal.SIGTERM)
         if self.wait(seconds) is None:
-            self._process.kill()
-            self.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """End it with SIGKILL, at once and without a chance to end well."""
+        self._process.kill()
+        self.wait()
 
 
 def write_configuration(root: Path, files: dict[str, Any]) -> None:

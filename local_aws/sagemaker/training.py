@@ -78,7 +78,7 @@ class TrainingJob:
     def kill(self) -> None:
         """End the container at once; for the end of the server."""
         if self._container is not None:
-            self._container.stop(seconds=0)
+            self._container.kill()
 
     def describe(self) -> dict[str, Any]:
         """The job as DescribeTrainingJob answers."""

@@ -218,7 +218,7 @@ def test_a_stack_that_takes_no_deployment_is_found(check: Check, cloud: Cloud) -
 
 
 def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) -> None:
-    role = cloud.make_role("Blind", allow("s3:*"))
+    role = cloud.make_role("BlindToQuotas", allow("s3:*"))
     credentials = cloud.assume(role)
     found = check(client=lambda service: cloud.client(service, credentials))
     asked = ["bootstrap", "stacks", "endpoint", "quotas"]

@@ -1,10 +1,13 @@
+from collections.abc import Iterator
+
 import pytest
 
 from local_aws.sagemaker import faults
 
 
 @pytest.fixture(autouse=True)
-def _disarmed() -> None:
+def _disarmed() -> Iterator[None]:
+    yield
     faults.clear()
 
 
