@@ -32,7 +32,7 @@ demo: .venv/ready ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=fi
 	@python -m local_aws.demo $(if $(CORPUS),--corpus $(CORPUS)) $(if $(VOCAB),--vocab $(VOCAB))
 
 test: .venv/ready ## Run all tests, end to end included
-	pytest
+	pytest --numprocesses 2 --dist worksteal
 
 test-report: .venv/ready ## Look at the pages in a headless browser, which is installed if need be
 	.ci/browser

@@ -2,8 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _REPOSITORY = Path(__file__).parent.parent
+
+settings.register_profile("on a machine with other work", deadline=None)
+settings.load_profile("on a machine with other work")
 
 
 def _shared(name: str) -> Path:

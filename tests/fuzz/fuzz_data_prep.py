@@ -29,7 +29,6 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
 WORDS = ["one", "two", "three"]
 fuzz = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
