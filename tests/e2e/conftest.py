@@ -94,6 +94,18 @@ class Cloud:
         """What is there now and was not before the test."""
         return sorted(self.there() - self._before)
 
+    def clean_up(self) -> None:
+        """Delete the stacks that a test left because it failed, the latest first."""
+        cloudformation = self.client("cloudformation")
+        stacks = cloudformation.describe_stacks()["Stacks"]
+        for stack in sorted(stacks, key=lambda stack: stack["CreationTime"], reverse=True):
+            name = stack["StackName"]
+            if leftovers.Thing("stack", name) not in self._before:
+                cloudformation.delete_stack(StackName=name)
+                cloudformation.get_waiter("stack_delete_complete").wait(
+                    StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": COMMAND_SECONDS}
+                )
+
     def calls(self) -> list[str]:
         """The operations that SageMaker was asked for, from the server's log."""
         log = Path(self.environment["AWS_CA_BUNDLE"]).with_name("server.log")
@@ -117,6 +129,7 @@ def environment() -> Iterator[dict[str, str]]:
 def cloud(environment: dict[str, str], tmp_path: Path) -> Iterator[Cloud]:
     cloud = Cloud(environment, tmp_path)
     yield cloud
+    cloud.clean_up()
     assert cloud.left() == [], "the test left something"
 
 

@@ -118,9 +118,9 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
 
 def test_a_failed_training_job_rolls_back_and_says_why(cloud: Cloud, corpus: Path) -> None:
     options = ["-c", f"corpus={corpus}", "-c", "project=fails"]
-    done = cloud.deploy(*options, "-c", "num_topics=400")
+    done = cloud.deploy(*options, "-c", "num_topics=100")
     assert done.returncode == 1
-    reason = "ended as Failed: ClientError: 400 topics asked for, but the data supports "
+    reason = "ended as Failed: ClientError: 100 topics asked for, but the data supports "
     assert reason in done.stdout, done.stdout
     assert "/sagemaker/home?region=us-east-1#/jobs/fails-dev-" in done.stdout
     assert "Running with" in done.stdout, "the job's last log lines are missing"
