@@ -16,11 +16,9 @@ class Load:
     """What a load found.
 
     Attributes:
-        per_second: How many requests are sent a second.
         answers: What each request answered, or the error's text, by its number.
     """
 
-    per_second: int
     answers: dict[int, Any] = field(default_factory=dict)
 
     def seen(self, after: int = -1) -> set[Any]:
@@ -39,13 +37,13 @@ class Load:
 
 
 @contextmanager
-def constant(ask: Callable[[], Any], per_second: int = 50) -> Iterator[Load]:
+def constant(ask: Callable[[], Any], per_second: int) -> Iterator[Load]:
     """Call `ask` so often, for as long as the block runs and a second before and after.
 
     Each call has its time. One that cannot be made then, because all workers still wait for their
     answers, is made as soon as one is free: slowness leaves none out, and so hides no error.
     """
-    load = Load(per_second)
+    load = Load()
     lock, end = threading.Lock(), threading.Event()
     numbers, begin = itertools.count(), time.monotonic()
 

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
 # SageMaker makes this group for an account's first training job, and it is never a stack's.
 ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
+# Of a client that puts a load on an endpoint: each question has its own answer.
+ONCE = Config(max_pool_connections=50, retries={"total_max_attempts": 1})
 
 
 def run(
@@ -106,6 +109,18 @@ class Cloud:
                     StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": COMMAND_SECONDS}
                 )
 
+    @contextmanager
+    def armed(self, *fault: str) -> Iterator[None]:
+        """Arm a fault by its command; what has not struck by the end of the block is disarmed."""
+        command = (sys.executable, "-m", "local_aws", "fault")
+        done = run(*command, "add", *fault, environment=self.environment)
+        assert done.returncode == 0, done.stdout
+        try:
+            yield
+        finally:
+            done = run(*command, "clear", environment=self.environment)
+            assert done.returncode == 0, done.stdout
+
     def calls(self) -> list[str]:
         """The operations that SageMaker was asked for, from the server's log."""
         log = Path(self.environment["AWS_CA_BUNDLE"]).with_name("server.log")
@@ -115,6 +130,21 @@ class Cloud:
         """All training jobs there ever were."""
         found = self.client("sagemaker").list_training_jobs(MaxResults=100)
         return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
+
+
+def topics_of(runtime: Any, endpoint: str, corpus: Path) -> Callable[[], int]:
+    """A function that invokes an endpoint: how many topics it answers with."""
+    words = json.loads((corpus / "manifest.json").read_text())["vocabulary"]["size"]
+    body = json.dumps({"instances": [{"features": [1] * words}]})
+
+    def ask() -> int:
+        answer = runtime.invoke_endpoint(
+            EndpointName=endpoint, ContentType="application/json", Body=body
+        )
+        (prediction,) = json.load(answer["Body"])["predictions"]
+        return len(prediction["topic_mixture"])
+
+    return ask
 
 
 @pytest.fixture(scope="session")

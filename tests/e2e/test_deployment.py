@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data_prep.recordio import read_matrix
+from tests.templates import change, without
 from topics import artifact
 from topics.inference import infer
 from topics.payload import FORMS
@@ -135,26 +136,6 @@ def failures(cloud: Cloud, stack: str) -> list[str]:
     return [e["ResourceStatusReason"] for e in events if e["ResourceStatus"] == "CREATE_FAILED"]
 
 
-def without(template: Path, action: str, part: str) -> None:
-    """Take `action` out of the policies of the resources whose logical id contains `part`."""
-    content = json.loads(template.read_text())
-    removed = 0
-    for name, resource in content["Resources"].items():
-        if part not in name:
-            continue
-        properties = resource["Properties"]
-        policies = [properties, *properties.get("Policies", [])]
-        for policy in policies:
-            for statement in policy.get("PolicyDocument", {}).get("Statement", []):
-                actions = statement["Action"]
-                listed = [actions] if isinstance(actions, str) else actions
-                removed += action in listed
-                # A statement needs an action: one that does no harm stays in its place.
-                statement["Action"] = [a for a in listed if a != action] or "sts:GetCallerIdentity"
-    assert removed == 1, f"{action} stands {removed} times in {part}"
-    template.write_text(json.dumps(content))
-
-
 @pytest.mark.parametrize(
     ("action", "part", "denial"),
     [
@@ -174,7 +155,7 @@ def test_without_the_permission_nothing_is_trained_and_the_denial_is_told(
     assembly = cloud.out / "assembly"
     done = run("cdk", "synth", "-q", "-o", str(assembly), *options, environment=cloud.environment)
     assert done.returncode == 0, done.stdout
-    without(assembly / f"{project}-dev-training.template.json", action, part)
+    change(assembly, f"{project}-dev-training", without(action, part))
 
     done = cloud.deploy("--app", str(assembly))
     assert done.returncode == 1

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,47 +20,12 @@ import app as cdk_app
 from local_aws import instance
 from stacks.settings import load
 from tests.e2e.conftest import COMMAND_SECONDS, PROJECT, Cloud, corpus, environment, run
+from tests.templates import Edit, change
 
-__all__ = ["corpus", "environment"]
+__all__ = ["COMMAND_SECONDS", "corpus", "environment"]
 
 BUCKET = "faults"
 TABLE = PROJECT / "docs/faults.md"
-Edit = Callable[[dict[str, Any]], None]
-
-
-def without(action: str, part: str) -> Edit:
-    """Take `action` out of the policies of the resources whose logical id contains `part`."""
-
-    def edit(resources: dict[str, Any]) -> None:
-        removed = 0
-        for name, resource in resources.items():
-            properties = resource.get("Properties", {})
-            policies = [properties, *properties.get("Policies", [])]
-            for policy in policies if part in name else ():
-                for statement in policy.get("PolicyDocument", {}).get("Statement", []):
-                    actions = statement["Action"]
-                    listed = [actions] if isinstance(actions, str) else actions
-                    removed += action in listed
-                    # A statement needs an action: one that does no harm stays in its place.
-                    statement["Action"] = [a for a in listed if a != action] or [
-                        "sts:GetCallerIdentity"
-                    ]
-        assert removed, f"no {action} in {part}"
-
-    return edit
-
-
-def change(assembly: Path, stack: str, edit: Edit) -> None:
-    """Edit the resources of a stack's template, and the name under which the CLI uploads it."""
-    file = assembly / f"{stack}.template.json"
-    template = json.loads(file.read_text())
-    edit(template["Resources"])
-    file.write_text(json.dumps(template))
-    manifest = json.loads((assembly / "manifest.json").read_text())
-    url = manifest["artifacts"][stack]["properties"]["stackTemplateAssetObjectUrl"]
-    digest = url.rsplit("/", 1)[-1].removesuffix(".json")
-    for named in (assembly / "manifest.json", assembly / f"{stack}.assets.json"):
-        named.write_text(named.read_text().replace(digest, digest[::-1]))
 
 
 @dataclass
@@ -84,20 +49,6 @@ class Lab(Cloud):
         if edit is not None:
             change(out, f"{project}-dev-training", edit)
         return out
-
-    def arm(self, *fault: str) -> None:
-        """Arm a fault by its command."""
-        done = run(
-            *(sys.executable, "-m", "local_aws", "fault", "add", *fault),
-            environment=self.environment,
-        )
-        assert done.returncode == 0, done.stdout
-
-    def disarm(self) -> None:
-        done = run(
-            sys.executable, "-m", "local_aws", "fault", "clear", environment=self.environment
-        )
-        assert done.returncode == 0, done.stdout
 
     def deploying(self, assembly: Path) -> subprocess.Popen[str]:
         """A deployment that goes on beside the test, and leads a process group of its own."""
@@ -182,5 +133,3 @@ next deployment without the fault succeeds.
 | fault | outcome | what the CLI says |
 | --- | --- | --- |
 """
-
-__all__ += ["COMMAND_SECONDS"]

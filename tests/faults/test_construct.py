@@ -19,8 +19,9 @@ from stacks import lda
 from stacks.notices import add_notices
 from stacks.training_job import TrainingJob
 from tests.infra.conftest import flags
+from tests.templates import Edit, change, without
 
-from .conftest import BUCKET, Edit, Lab, change, without
+from .conftest import BUCKET, Lab
 
 pytestmark = pytest.mark.faults
 

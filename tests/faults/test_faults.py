@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from local_aws import instance
+from tests.templates import Edit, without
 
-from .conftest import BUCKET, Edit, Lab, without
+from .conftest import BUCKET, Lab
 
 PROJECT = "faulty"
 STACK = f"{PROJECT}-dev-training"
@@ -129,12 +131,8 @@ def test_a_fault_fails_alone_or_is_overcome(healthy: Lab, fault: Fault, table: T
     number = str(FAULTS.index(fault))
     good = healthy.assembly(PROJECT, revision=number)
     faulty = healthy.assembly(PROJECT, fault.edit, revision=number) if fault.edit else good
-    if fault.armed:
-        healthy.arm(*fault.armed)
-    try:
+    with healthy.armed(*fault.armed) if fault.armed else nullcontext():
         done = healthy.training("deploy", faulty)
-    finally:
-        healthy.disarm()
     assert healthy.running() == []
     if not fault.says:
         assert done.returncode == 0, done.stdout

@@ -56,8 +56,8 @@ def test_a_failed_stack_that_was_not_rolled_back_can_be_mended(lab: Lab, table: 
     project, stack = "kept", "kept-dev-training"
     five, three = lab.assembly(project), lab.assembly(project, num_topics="3")
     for fails, status in ((five, "CREATE_FAILED"), (three, "UPDATE_FAILED")):
-        lab.arm("training.fail", "--reason", "bad data")
-        done = lab.training("deploy", fails, "--no-rollback")
+        with lab.armed("training.fail", "--reason", "bad data"):
+            done = lab.training("deploy", fails, "--no-rollback")
         assert done.returncode == 1
         assert "AlgorithmError: bad data" in done.stdout, done.stdout
         assert lab.stack(stack)["StackStatus"] == status
@@ -81,9 +81,9 @@ def test_a_stack_that_is_deleted_while_its_job_runs_leaves_nothing(lab: Lab, tab
     """By CloudFormation itself: nobody has waited for the deployment's end."""
     stack, before = "deleted-dev-training", lab.there()
     assembly = lab.assembly("deleted")
-    lab.arm("training.hang")
-    deployment = lab.deploying(assembly)
-    wait_for(lab.running)
+    with lab.armed("training.hang"):
+        deployment = lab.deploying(assembly)
+        wait_for(lab.running)
     lab.client("cloudformation").delete_stack(StackName=stack)
     deployment.communicate(timeout=COMMAND_SECONDS)
     wait_for(lambda: lab.there() == before)

@@ -64,6 +64,17 @@ class Cloud:
             )
         return str(role["Role"]["Arn"])
 
+    def make_queue(self, name: str, service: str) -> tuple[str, str]:
+        """A queue that AWS's `service` may send to; its URL and ARN."""
+        sqs = self.client("sqs")
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        described = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        arn = described["Attributes"]["QueueArn"]
+        principal = {"Service": f"{service}.amazonaws.com"}
+        statement = allow("sqs:SendMessage", resource=arn) | {"Principal": principal}
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": _document(statement)})
+        return url, arn
+
     def assume(self, role_arn: str) -> dict[str, str]:
         """Credentials of a role, as `client` takes them."""
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")

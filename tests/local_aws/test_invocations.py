@@ -169,17 +169,7 @@ def test_a_burst_of_model_errors_raises_the_alarm_and_reaches_the_topics_subscri
     ill, healthy = in_service(cloud, config), in_service(cloud, config)
     sns, sqs = cloud.client("sns"), cloud.client("sqs")
     topic = sns.create_topic(Name="operators")["TopicArn"]
-    queue = sqs.create_queue(QueueName="operator")["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    queue_arn = attributes["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    queue, queue_arn = cloud.make_queue("operator", "sns")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     for endpoint in (ill, healthy):
         put_alarm(cloud, f"5xx-{endpoint}", endpoint, topic)

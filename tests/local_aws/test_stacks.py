@@ -2,25 +2,17 @@
 
 import io
 import json
-import time
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 from .conftest import Cloud
+from .test_training import wait_for
 
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
 CONDITION = {
     "Type": "AWS::CloudFormation::WaitCondition",
     "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "3600"},
 }
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
 
 
 def events(cloud: Cloud, stack: str) -> list[str]:

@@ -59,18 +59,8 @@ def put_alarm(
 
 def steps_of(cloud: Cloud, endpoint: str) -> str:
     """A queue that gets the events of an endpoint's updates; its URL."""
-    sqs, events = cloud.client("sqs"), cloud.client("events")
-    queue = sqs.create_queue(QueueName=f"steps-of-{endpoint}")["QueueUrl"]
-    described = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    arn = described["Attributes"]["QueueArn"]
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    events = cloud.client("events")
+    queue, arn = cloud.make_queue(f"steps-of-{endpoint}", "events")
     pattern = {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Endpoint Deployment State Change"],
@@ -78,7 +68,7 @@ def steps_of(cloud: Cloud, endpoint: str) -> str:
     }
     events.put_rule(Name=f"steps-of-{endpoint}", EventPattern=json.dumps(pattern))
     events.put_targets(Rule=f"steps-of-{endpoint}", Targets=[{"Id": "queue", "Arn": arn}])
-    return str(queue)
+    return queue
 
 
 def received(cloud: Cloud, queue: str, number: int) -> list[dict[str, Any]]:

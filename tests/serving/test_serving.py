@@ -1,11 +1,8 @@
 """What the endpoint's settings do, on an embedded AWS with the real CDK CLI."""
 
-import json
 import re
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.conftest import Cloud, run
-from tests.faults.conftest import change
-
-WORDS = 1000  # of the sample's vocabulary
-
-
-def ask(runtime: Any, endpoint: str) -> list[float]:
-    """The endpoint's mixture of a document with every word once."""
-    body = json.dumps({"instances": [{"features": [1] * WORDS}]})
-    answer = runtime.invoke_endpoint(
-        EndpointName=endpoint, ContentType="application/json", Body=body
-    )
-    (prediction,) = json.load(answer["Body"])["predictions"]
-    mixture: list[float] = prediction["topic_mixture"]
-    return mixture
+from tests.e2e.conftest import ONCE, Cloud, run, topics_of
+from tests.load import constant
+from tests.templates import change
 
 
 def parameters(cloud: Cloud, path: str) -> dict[str, str]:
@@ -96,7 +81,7 @@ def test_an_endpoint_sleeps_and_wakes_and_lets_in_whom_its_policy_names(
     assert parameters(cloud, "/sleeper/dev/") == told
     with user(cloud, outputs["InvokePolicyArn"]) as client:
         runtime, sagemaker = client("sagemaker-runtime"), client("sagemaker")
-        assert len(ask(runtime, "sleeper-dev")) == 5
+        assert topics_of(runtime, "sleeper-dev", corpus)() == 5
         other = {"EndpointName": "sleeper-prod", "ContentType": "text/csv", "Body": b""}
         assert denied(runtime.invoke_endpoint, **other)
         assert denied(sagemaker.describe_endpoint, EndpointName="sleeper-dev")
@@ -110,7 +95,7 @@ def test_an_endpoint_sleeps_and_wakes_and_lets_in_whom_its_policy_names(
     assert cloud.deployed(*options) == outputs
     assert hosted(cloud) == awake
     assert cloud.job_names() == jobs, "waking up has trained"
-    assert len(ask(cloud.client("sagemaker-runtime"), "sleeper-dev")) == 5
+    assert topics_of(cloud.client("sagemaker-runtime"), "sleeper-dev", corpus)() == 5
     cloud.destroyed(*options)
 
 
@@ -140,11 +125,11 @@ def test_a_model_that_does_not_pass_its_gate_is_rolled_back(cloud: Cloud, corpus
     assert "its answer to golden document 1 has 3 numbers; the model has 4 topics" in done.stdout
     assert stack_status(cloud, "gated-dev-serving") == "UPDATE_ROLLBACK_COMPLETE"
     assert hosted(cloud) == before
-    assert len(ask(cloud.client("sagemaker-runtime"), "gated-dev")) == 5
+    assert topics_of(cloud.client("sagemaker-runtime"), "gated-dev", corpus)() == 5
     assert parameters(cloud, "/gated/dev/")["fingerprint"] == outputs["Fingerprint"]
 
     three = cloud.deployed(*options, "-c", "num_topics=3")
-    assert len(ask(cloud.client("sagemaker-runtime"), "gated-dev")) == 3
+    assert topics_of(cloud.client("sagemaker-runtime"), "gated-dev", corpus)() == 3
     assert parameters(cloud, "/gated/dev/")["fingerprint"] == three["Fingerprint"]
     cloud.destroyed(*options)
 
@@ -165,7 +150,7 @@ def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
     key = sagemaker.describe_endpoint_config(EndpointConfigName=config)["KmsKeyId"]
     described = cloud.client("kms").describe_key(KeyId=key)["KeyMetadata"]
     assert described["Description"] == "Data, models, logs and notices of the topic model"
-    assert len(ask(cloud.client("sagemaker-runtime"), "keyed-dev")) == 5
+    assert topics_of(cloud.client("sagemaker-runtime"), "keyed-dev", corpus)() == 5
     cloud.destroyed(*options)
 
 
@@ -182,30 +167,6 @@ ALL = {
 }
 
 
-def arm(cloud: Cloud, fault: str, *options: str) -> None:
-    """Arm a fault by its command."""
-    command = [sys.executable, "-m", "local_aws", "fault", "add", fault, *options]
-    assert run(*command, environment=cloud.environment).returncode == 0
-
-
-@contextmanager
-def asking(cloud: Cloud, endpoint: str) -> Iterator[None]:
-    """Ask the endpoint again and again, whatever it answers."""
-    runtime = cloud.client("sagemaker-runtime")
-    end = threading.Event()
-
-    def repeat() -> None:
-        while not end.wait(0.02):
-            with suppress(ClientError):
-                ask(runtime, endpoint)
-
-    asker = threading.Thread(target=repeat)
-    asker.start()
-    yield
-    end.set()
-    asker.join()
-
-
 @pytest.mark.serving
 def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     cloud: Cloud, corpus: Path
@@ -220,28 +181,28 @@ def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     assert target["ResourceId"] == "endpoint/full-dev/variant/AllTraffic"
     assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 3)
 
-    arm(cloud, "invoke.model-error", "--times", "100000")
-    with asking(cloud, "full-dev"):
+    ask = topics_of(cloud.client("sagemaker-runtime", ONCE), "full-dev", corpus)
+    with (
+        cloud.armed("invoke.model-error", "--times", "100000"),
+        constant(ask, per_second=50),
+    ):
         done = cloud.deploy(*options, "-c", "num_topics=3")
-    clear = [sys.executable, "-m", "local_aws", "fault", "clear"]
-    assert run(*clear, environment=cloud.environment).returncode == 0
     assert done.returncode == 1
     assert re.search(r"alarm full-dev-serving-NewServerErrors\S* is in ALARM", done.stdout), (
         done.stdout
     )
-    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 5
+    assert ask() == 5
 
-    arm(cloud, "endpoint.no-ping")
-    arm(cloud, "endpoint.silent-rollback")
-    done = cloud.deploy(*options, "-c", "num_topics=3")
+    with cloud.armed("endpoint.no-ping"), cloud.armed("endpoint.silent-rollback"):
+        done = cloud.deploy(*options, "-c", "num_topics=3")
     assert done.returncode == 1
     assert "did not pass its gate: it runs " in done.stdout, done.stdout
     assert "SageMaker has rolled the update back" in done.stdout
-    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 5
+    assert ask() == 5
     assert parameters(cloud, "/full/dev/")["fingerprint"] == outputs["Fingerprint"]
 
     cloud.deployed(*options, "-c", "num_topics=3")
-    assert len(ask(cloud.client("sagemaker-runtime"), "full-dev")) == 3
+    assert ask() == 3
     bucket = outputs["BucketName"]
     found = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="sagemaker/lda-model/capture/")
     assert found["KeyCount"] > 0
@@ -256,5 +217,5 @@ def test_a_serverless_endpoint_passes_its_gate_and_answers(cloud: Cloud, corpus:
     described = cloud.client("sagemaker").describe_endpoint(EndpointName="less-dev")
     (variant,) = described["ProductionVariants"]
     assert variant["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
-    assert len(ask(cloud.client("sagemaker-runtime"), "less-dev")) == 5
+    assert topics_of(cloud.client("sagemaker-runtime"), "less-dev", corpus)() == 5
     cloud.destroyed(*options)
