@@ -45,6 +45,7 @@ _DTYPES: dict[int, np.dtype[np.floating]] = {
 _MEMBER_PREFIX = "model_"
 _S3_SCHEME = "s3://"
 _READ_BYTES = 1 << 20
+_NAMED = 5  # members, of an archive without a model
 
 _TAR_BLOCK = 512
 _TAR_HEADER = struct.Struct("<100s 24x 12s 12x 8s 1s 188x 155s 12x")  # the fields that are used
@@ -146,7 +147,7 @@ class _Archive:
 
     def find(self) -> bytes:
         """Return the content of the first file whose name begins with `model_`."""
-        others = []
+        others: list[str] = []
         while (header := self._read(_TAR_BLOCK)).strip(b"\0"):
             member, kind, size = self._parse_header(header)
             if member.startswith(_MEMBER_PREFIX) and "/" not in member:
@@ -155,10 +156,11 @@ class _Archive:
                 content = self._read(size)
                 self._read_on()
                 return content
-            others.append(repr(member))
+            if len(others) < _NAMED:
+                others.append(repr(member))
             if kind not in _TAR_WITHOUT_CONTENT:
                 self._read(size + -size % _TAR_BLOCK)
-        found = f"it holds {', '.join(others[:5])}" if others else "it is empty"
+        found = f"it holds {', '.join(others)}" if others else "it is empty"
         raise ArtifactError(
             f"{self._name}: no file named {_MEMBER_PREFIX}... in the archive; {found}"
         )
@@ -317,7 +319,10 @@ def _checked(alpha: NDArray[np.float64], beta: NDArray[np.float64], name: str) -
         raise ArtifactError(f"{name}: alpha must be finite and positive")
     if not (np.isfinite(beta).all() and (beta >= 0).all()):
         raise ArtifactError(f"{name}: beta must be finite and not negative")
-    mass = beta.sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        mass = beta.sum(axis=1, keepdims=True)
+    if not np.isfinite(mass).all():
+        raise ArtifactError(f"{name}: topic {mass.argmax()} adds up to inf, must add up to 1")
     if not mass.all():
         raise ArtifactError(f"{name}: topic {mass.argmin()} gives no word a probability")
     return Model(alpha, beta / mass)

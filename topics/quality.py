@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from topics.artifact import Model
 from topics.coherence import npmi, umass
 from topics.evaluate import per_word_log_likelihood, unigram
+from topics.inference import InferenceError
 from topics.prepared import Prepared
 from topics.vocabulary import top_ids
 
@@ -47,6 +48,9 @@ def measure(model: Model, corpus: Prepared) -> Quality:
         InferenceError: The vocabularies of model and corpus differ in size.
         EvaluationError: No held-out document has two words.
     """
+    words = corpus.train.shape[1]
+    if model.beta.shape[1] != words:
+        raise InferenceError(f"documents of {words} words, but the model has {model.beta.shape[1]}")
     ids = top_ids(model, COHERENCE_WORDS)
     held_out = None if corpus.test is None else per_word_log_likelihood(model, corpus.test)
     return Quality(held_out, npmi(ids, corpus.train), umass(ids, corpus.train))

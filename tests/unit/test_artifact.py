@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import struct
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,14 @@ def test_damaged_headers_never_cause_another_exception(tmp_path: Path) -> None:
         damaged[148:156] = b"%06o\0 " % sum(damaged[:512])
         with contextlib.suppress(ArtifactError):
             load_bytes(gzip.compress(damaged, 1), tmp_path)
+
+
+def test_a_topic_that_adds_up_to_more_than_a_double_holds_is_refused() -> None:
+    array = struct.pack("<IiIqqiii", 0xF993FAC9, 0, 2, 1, 2, 1, 0, 1)
+    alpha = struct.pack("<IiIqiiid", 0xF993FAC9, 0, 1, 1, 1, 0, 1, 0.5)
+    content = struct.pack("<QQQ", 0x112, 0, 2) + alpha + array + struct.pack("<dd", 1e308, 1e308)
+    with pytest.raises(ArtifactError, match="topic 0 adds up to inf"):
+        decode(content + bytes(8), "model")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -117,14 +117,19 @@ def test_a_page_is_written_as_well(folder: Path, capsys: pytest.CaptureFixture[s
     [
         (["a.tar.gz", "none.tar.gz"], "none.tar.gz: No such file or directory"),
         (["a.tar.gz", "b.tar.gz", "--corpus", "none"], "none: there is no manifest.json; `python"),
-        (["a.tar.gz", "small.tar.gz"], "over 4 words can't be matched with topics over 2"),
+        (["a.tar.gz", "small.tar.gz"], "documents of 4 words, but the model has 2"),
         (["small.tar.gz", "small.tar.gz"], "documents of 4 words, but the model has 2"),
+        (["large.tar.gz", "other.tar.gz"], "documents of 4 words, but the model has 5"),
+        (["large.tar.gz", "other.tar.gz", "--corpus", "whole"], "of 4 words, but the model has 5"),
     ],
 )
 def test_bad_input_is_one_line(
     arguments: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(model([0.5, 0.5]), Path("small.tar.gz"))
+    save(model([0.1, 0.1, 0.1, 0.1, 0.6]), Path("large.tar.gz"))
+    save(model([0.6, 0.1, 0.1, 0.1, 0.1]), Path("other.tar.gz"))
+    write_corpus(Path("whole"), WORDS, test_fraction=0)
     assert main(["compare", *arguments]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -96,12 +97,17 @@ def test_infer_prints_or_writes_the_mixtures_of_the_library(
     assert (out.read_text(encoding="utf-8"), capsys.readouterr().out) == (printed, "")
 
 
-def test_infer_of_bad_documents_leaves_no_file(sample: Path, tmp_path: Path) -> None:
-    (tmp_path / "junk").write_bytes(b"no record")
-    out = tmp_path / "out"
-    model = str(sample / "model.tar.gz")
-    assert main(["infer", model, str(tmp_path / "junk"), "--out", str(out)]) == 2
-    assert not out.exists()
+def test_infer_of_bad_documents_leaves_the_file_as_it_was(sample: Path, tmp_path: Path) -> None:
+    """Also when what is bad comes after much that was good."""
+    words = np.ones((15_000, 60), np.float32)  # more than is read at once
+    good = b"".join(encode(sparse.csr_array(words)))
+    out, model = tmp_path / "out", str(sample / "model.tar.gz")
+    out.write_text("as it was")
+    for content in (b"no record", good + b"no record"):
+        (tmp_path / "bad").write_bytes(content)
+        assert main(["infer", model, str(tmp_path / "bad"), "--out", str(out)]) == 2
+        assert out.read_text() == "as it was"
+        assert {path.name for path in tmp_path.iterdir()} == {"out", "bad"}
 
 
 def test_fit_takes_alpha0(sample: Path, tmp_path: Path) -> None:
@@ -172,7 +178,10 @@ def test_recover_does_not_count_what_was_missed(
         (["show", "model.tar.gz", "--vocab", "junk"], "junk has 1 words, the model 3"),
         (["show", "s3://bucket"], "s3://bucket: an address in S3 has the form s3://BUCKET/KEY"),
         (["recover", "model.tar.gz", "junk"], "junk: not an .npz with an array beta"),
-        (["recover", "model.tar.gz", "none.npz"], "none.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "none.npz"], "none.npz: No such file or directory"),
+        (["recover", "model.tar.gz", "empty.npz"], "empty.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "damaged.npz"], "damaged.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "large.npz"], "large.npz: not an .npz with an array beta"),
         (["recover", "model.tar.gz", "other.npz"], "over 2 words can't be matched with topics"),
         (["recover", "model.tar.gz", "zero.npz"], "zero.npz: beta must be"),
         (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
@@ -200,6 +209,14 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     Path("junk").write_text("not at all a file of any such kind", encoding="utf-8")
     Path("bad.recordio").write_bytes(bytes.fromhex("0a23d7ce ffffffff"))
     np.savez("other.npz", beta=[[0.5, 0.5]])
+    Path("empty.npz").touch()
+    np.savez_compressed("damaged.npz", beta=np.arange(1000.0))
+    damaged = bytearray(Path("damaged.npz").read_bytes())
+    damaged[100:140] = bytes(40)
+    Path("damaged.npz").write_bytes(damaged)
+    with zipfile.ZipFile("large.npz", "w") as archive, archive.open("beta.npy", "w") as member:
+        header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 30, 1 << 10)}
+        np.lib.format.write_array_header_1_0(member, header)
     np.savez("zero.npz", beta=[[0.0, 0.0, 0.0]])
     np.savez("pickle.npz", beta=np.array([{}], object))
     assert main(arguments) == 2

@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> None:
     """Print a comparison."""
     models = artifact.load(options.a), artifact.load(options.b)
     corpus = prepared.load(options.corpus)
-    found = compare(*models, corpus.words, options.words)
     qualities = [measure(model, corpus) for model in models]
+    found = compare(*models, corpus.words, options.words)
     tops = [top_words(model, corpus.words, options.words) for model in models]
     if options.html:
         write_comparison(options.html, (options.a, options.b), found, qualities, tops)

@@ -3,12 +3,12 @@
 import argparse
 import json
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 from data_prep.arguments import Commands
 from topics import artifact, inference
 from topics.commands.inputs import add_model, open_documents
+from topics.commands.outputs import output
 
 
 def add(commands: Commands) -> None:
@@ -27,11 +27,8 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Infer, and print or write."""
-    lines = _lines(options)
-    first = next(lines)  # if the input is bad there is no file
-    with options.out.open("w", encoding="utf-8") if options.out else nullcontext() as file:
-        print(first, file=file)
-        for line in lines:
+    with output(options.out) as file:
+        for line in _lines(options):
             print(line, file=file)
 
 

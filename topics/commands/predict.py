@@ -4,10 +4,9 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from data_prep.readers.opening import FORMATS
 from data_prep.readers.reading import Reading
 from topics import artifact, client, vocabulary
 from topics.commands.inputs import InputError
+from topics.commands.outputs import output
 from topics.documents import Documents, from_texts, read_text, with_documents
 from topics.endpoint import is_changing, model_address
 from topics.payload import FORMS
@@ -141,15 +141,15 @@ def _ask(documents: Documents, options: argparse.Namespace) -> None:
     with (
         closing(mixtures),
         Progress("predicting", documents.number) as progress,
-        _output(options.out) as output,
+        output(options.out) as file,
     ):
         if options.table:
-            print(_TABLE_HEAD, file=output)
+            print(_TABLE_HEAD, file=file)
         for number, mixture in enumerate(mixtures, 1):
             wordless += mixture is None
             largest = _largest(mixture, words, options.top)
             line = _rows(number, largest) if options.table else _json(mixture, largest)
-            print(line, file=output)
+            print(line, file=file)
             progress.advance(1)
     note = f", {wordless:,} of them without any word of the vocabulary" if wordless else ""
     print(
@@ -165,25 +165,6 @@ def _topic_words(options: argparse.Namespace) -> list[list[str]] | None:
     model = artifact.load(options.model or model_address(options.endpoint))
     words = vocabulary.load(options.vocab, model.beta.shape[1])
     return vocabulary.top_words(model, words, options.words)
-
-
-@contextmanager
-def _output(path: Path | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that is there once it is whole."""
-    if path is None:
-        yield sys.stdout
-        return
-    if path.exists() and not path.is_file():  # a pipe or a device
-        with path.open("w", encoding="utf-8") as stream:
-            yield stream
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as stream:
-            yield stream
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _largest(

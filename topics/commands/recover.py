@@ -3,6 +3,7 @@
 import argparse
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ from topics.commands.inputs import InputError, add_json, add_model
 from topics.evaluate import match_topics
 
 _RECOVERED = 0.95  # cosine from which a planted topic counts as found
+# What NumPy raises when a file is not what it should be, or claims an array that no memory holds.
+_BROKEN = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def add(commands: Commands) -> None:
@@ -53,8 +65,10 @@ def _read_planted(file: Path) -> NDArray[np.float64]:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             beta = np.asarray(arrays["beta"], np.float64)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file}: not an .npz with an array beta: {error}") from None
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}") from None
+    except _BROKEN:
+        raise InputError(f"{file}: not an .npz with an array beta of numbers") from None
     if beta.ndim != 2 or not (np.isfinite(beta).all() and (beta >= 0).all() and beta.any(1).all()):
         raise InputError(f"{file}: beta must be (K, V) topics, finite, not negative, none empty")
     return beta
