@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from data_prep.arguments import Parser, whole_from
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run an entry point; returns the exit code."""
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m local_aws.lda_image",
         description="Run as SageMaker runs its LDA image, with a folder in place of /opt/ml."
         " Both end at once on SIGTERM.",
@@ -47,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
             help="the folder that stands for /opt/ml",
         )
     serve.add_argument(
-        "--port", type=int, default=8080, help="0 takes a free one (default: %(default)s)"
+        "--port", type=whole_from(0), default=8080, help="0 takes a free one (default: %(default)s)"
     )
     return parser
 

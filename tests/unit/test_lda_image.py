@@ -582,6 +582,18 @@ def test_without_a_usable_model_the_server_does_not_start(
     assert "model_algo-1" in printed.err
 
 
+@pytest.mark.parametrize(("port", "code"), [("65536", 1), ("-1", 2), ("http", 2)])
+def test_a_port_that_there_is_not_is_refused_in_a_line(
+    port: str, code: int, model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    with start("serve", "--ml-root", str(tmp_path), f"--port={port}") as process:
+        output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output.count("\n")) == (code, 1)
+    assert "port" in output
+
+
 def test_training_ends_on_sigterm_and_leaves_no_model(tmp_path: Path) -> None:
     prepare(tmp_path)
     pipe = tmp_path / "input/config/inputdataconfig.json"
