@@ -50,7 +50,7 @@ def read_context(env: str | None, overrides: Iterable[str]) -> dict[str, Any]:
         context = dict(json.loads(CDK.read_text(encoding="utf-8"))["context"])
     except OSError as error:
         raise SettingsError(f"{CDK}: {error.strerror}; this runs in the project's folder") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SettingsError(f"{CDK}: must be a JSON object with a `context` ({error})") from None
     for override in overrides:
         key, equals, value = override.partition("=")
@@ -94,10 +94,12 @@ def effective(context: Mapping[str, Any]) -> list[Effective]:
 def _chosen(context: Mapping[str, Any]) -> str:
     environments = context.get("environments", {})
     env = context.get("env", DEFAULT_ENVIRONMENT)
-    if not isinstance(environments, Mapping) or env not in environments:
+    if not isinstance(environments, Mapping):
+        raise SettingsError(f"environments is {environments!r}; an object is needed")
+    if not isinstance(env, str) or env not in environments:
         declared = ", ".join(sorted(environments)) or "none"
         raise SettingsError(f"env is {env!r}; cdk.json's context.environments declares: {declared}")
-    return str(env)
+    return env
 
 
 def _layers(context: Mapping[str, Any], env: str) -> list[Layer]:

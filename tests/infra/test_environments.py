@@ -10,7 +10,7 @@ import pytest
 from aws_cdk import App, CfnResource, Environment, TagManager
 
 from stacks.environment import add_environment
-from stacks.settings import SettingsError, load
+from stacks.settings import SettingsError, load, read_context
 from stacks.settings.__main__ import main
 from stacks.settings.load import effective
 from stacks.settings.schema import schema
@@ -62,6 +62,17 @@ def test_an_environment_takes_back_a_default_with_null() -> None:
 def test_defaults_that_are_no_object_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"^defaults is 3; an object is needed$"):
         load({"defaults": 3, **context()})
+
+
+@pytest.mark.parametrize("environments", [3, None, ["dev"], "dev"])
+def test_environments_that_are_no_object_are_refused(environments: object) -> None:
+    with pytest.raises(SettingsError, match=r"^environments is .*; an object is needed$"):
+        load({"environments": environments})
+
+
+def test_an_environment_is_chosen_by_a_name() -> None:
+    with pytest.raises(SettingsError, match=r"^env is \['dev'\]; .* declares: dev$"):
+        load({**context(), "env": ["dev"]})
 
 
 def test_each_effective_setting_says_where_it_comes_from() -> None:
@@ -261,3 +272,12 @@ def test_every_environment_of_cdk_json_is_right() -> None:
     given = json.loads((PROJECT / "cdk.json").read_text())["context"]
     for env in given["environments"]:
         assert load(given | {"env": env}).env == env
+
+
+def test_a_cdk_json_of_endless_depth_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cdk.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^cdk\.json: must be a JSON object"):
+        read_context(None, [])
