@@ -17,6 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from data_prep.arguments import Parser
+from stacks.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
 
@@ -31,8 +32,8 @@ examples:
   python -m stacks.leftovers
   cdk destroy --all -c env=prod && python -m stacks.leftovers --env prod
 
-The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use. What the environment
-keeps on purpose (`retain_data`) is printed and not counted.
+The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use or if AWS could not be
+asked. What the environment keeps on purpose (`retain_data`) is printed and not counted.
 """
 # Lists of an account and Region: kind, service, operation, member of the answer, its name.
 LISTS = (
@@ -165,11 +166,11 @@ def is_kept(thing: Thing, settings: Settings) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what is left; 0 when nothing is, 1 when something is, 2 when the input is bad."""
+    """Print what is left; 0 when nothing is, 1 when something is, 2 when nobody knows."""
     options = _parser().parse_args(arguments)
     try:
         settings = load(read_context(options.env, options.context))
-        session = boto3.Session(region_name=settings.region)
+        session = boto3.Session(region_name=region_of(settings))
         found = left_of(settings, cache(session.client))
     except (SettingsError, BotoCoreError, ClientError) as error:
         print(f"stacks.leftovers: {error}", file=sys.stderr)

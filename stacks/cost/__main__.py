@@ -2,17 +2,19 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from data_prep.arguments import Parser, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from stacks.cost.prices import CURRENCY, PriceList, find_prices
 from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
+from stacks.region import region_of
 from stacks.settings import SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
 
@@ -37,15 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = load(read_context(options.env, options.context))
-    except SettingsError as error:
+        region = region_of(settings)
+    except (SettingsError, BotoCoreError) as error:
         print(f"stacks.cost: {error}", file=sys.stderr)
-        return 2
-    region = settings.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if region is None:
-        print(
-            "stacks.cost: no Region to ask prices of: set AWS_REGION, or region in cdk.json",
-            file=sys.stderr,
-        )
         return 2
     try:
         corpus = Manifest.load(settings.corpus)

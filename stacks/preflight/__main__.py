@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from data_prep.arguments import Parser
 from stacks.preflight import offline, online
 from stacks.preflight.findings import Finding, Status, Target, failed, warned
+from stacks.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
 
@@ -83,16 +84,15 @@ def _asked(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _target(settings: Settings) -> Target:
-    session = boto3.Session(region_name=settings.region)
-    if session.region_name is None:
-        raise SettingsError("no Region: set AWS_REGION, or `region` in cdk.json")
+    region = region_of(settings)
+    session = boto3.Session(region_name=region)
     config = Config(retries={"mode": "standard", "max_attempts": 3})
 
     @cache
     def client(service: str) -> object:
         return session.client(service, config=config)  # type: ignore[call-overload]
 
-    return Target(settings, session.region_name, client)
+    return Target(settings, region, client)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -85,6 +85,7 @@ def test_synthesis_asks_aws_nothing() -> None:
         "cost",
         "leftovers.py",
         "preflight",
+        "region.py",
     }
 
 

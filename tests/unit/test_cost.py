@@ -265,6 +265,7 @@ class TestCommand:
     ) -> None:
         monkeypatch.delenv("AWS_REGION")
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(project / "none"))
         assert cost.main([]) == 2
         assert "no Region" in capsys.readouterr().err
 
