@@ -47,6 +47,8 @@ _INPUT_ERRORS = (
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
+    if region := os.environ.get("AWS_REGION"):  # which the CDK and the AWS CLI obey, not boto3
+        os.environ["AWS_DEFAULT_REGION"] = region
     try:
         options.run(options)
         sys.stdout.flush()

@@ -43,6 +43,15 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def test_the_region_may_be_that_of_the_cdk(
+    server: RuntimeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """boto3 by itself reads AWS_DEFAULT_REGION alone."""
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert predict("test.recordio") == 0
+
+
 def test_json_lines_have_mixture_and_largest_topics(
     server: RuntimeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
