@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving check scan audit conformance fuzz bench-data bench-lda preflight diff deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving test-pipeline check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test-report: .venv/ready ## Look at the pages in a headless browser, which is in
 
 test-faults: .venv/ready ## Make a deployment fail in every way we know, and write docs/faults.md
 	FAULTS_TABLE=1 pytest tests/faults -m "faults or e2e" -p no:randomly
+
+test-pipeline: .venv/ready .venv-aws/ready ## Run the pipeline's steps against the embedded AWS
+	PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-aws/bin:$$PATH" pytest tests/pipeline -m pipeline
 
 test-serving: .venv/ready ## Try the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
@@ -89,6 +92,15 @@ preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VO
 
 diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
 	cdk diff -c env=$(ENV) --method template
+
+fetch: ## Copy a corpus from S3 to build/source [SOURCE=s3://BUCKET/PREFIX]
+	aws s3 cp --recursive --no-progress $(SOURCE) build/source
+
+pipeline: prepare ## Synthesize the pipeline that cdk.json asks for [CORPUS=file VOCAB=file]
+	cdk synth --quiet --app "python3 -m stacks.pipeline" $(CDK_OPTIONS)
+
+smoke: .venv/ready ## Ask an endpoint about a few documents of the prepared corpus [ENDPOINT=name]
+	python -m topics predict --endpoint $(ENDPOINT) --limit 5 $(PREPARED)/train.recordio
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	cdk deploy --all -c env=$(ENV) $(CDK_OPTIONS)

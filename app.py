@@ -7,9 +7,8 @@ import sys
 from aws_cdk import App, Environment
 
 from stacks.environment import add_environment
-from stacks.lda import LdaError
-from stacks.settings import Settings, SettingsError, load
-from stacks.training_job import TrainingJobError
+from stacks.settings import Settings, load
+from stacks.synthesis import synthesize
 
 
 def build(app: App, settings: Settings) -> None:
@@ -21,14 +20,7 @@ def build(app: App, settings: Settings) -> None:
 
 def main() -> int:
     """Read the settings from the context, build and synthesize; the exit code."""
-    app = App()
-    try:
-        build(app, load(app.node.get_all_context()))
-    except (SettingsError, LdaError, TrainingJobError) as error:
-        print(f"settings: {error}", file=sys.stderr)
-        return 2
-    app.synth()
-    return 0
+    return synthesize(lambda app: build(app, load(app.node.get_all_context())))
 
 
 if __name__ == "__main__":

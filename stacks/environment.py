@@ -33,20 +33,20 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     Without a prepared corpus the stacks are there, so that `cdk ls` and `cdk destroy` work, but
     carry an error, so that `cdk deploy` refuses.
     """
-    common = partial(_stack_properties, settings, env)  # each stack has a synthesizer of its own
+    common = partial(stack_properties, settings, env)
     made: list[Stack] = []
     bucket: s3.IBucket | str
     key: kms.IKey | str | None = settings.encryption_key
     if settings.bucket:
         bucket = settings.bucket
     else:
-        storage = StorageStack(scope, f"{settings.name}-storage", settings=settings, **common())
+        storage = StorageStack(scope, settings=settings, **common(f"{settings.name}-storage"))
         bucket, key = storage.bucket, storage.key
         made.append(storage)
     training = TrainingStack(
-        scope, f"{settings.name}-training", settings=settings, bucket=bucket, key=key, **common()
+        scope, settings=settings, bucket=bucket, key=key, **common(f"{settings.name}-training")
     )
-    serving = ServingStack(scope, f"{settings.name}-serving", settings=settings, **common())
+    serving = ServingStack(scope, settings=settings, **common(f"{settings.name}-serving"))
     made += [training, serving]
     for earlier, later in pairwise(made):
         later.add_stack_dependency(earlier)
@@ -74,11 +74,13 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
             Tags.of(stack).add(tag, value)
 
 
-def _stack_properties(settings: Settings, env: Environment) -> dict[str, Any]:
-    """What all stacks of an environment have in common."""
+def stack_properties(settings: Settings, env: Environment, id: str) -> dict[str, Any]:
+    """What a stack of `settings` is constructed with; each has a synthesizer of its own."""
     boundary = settings.permissions_boundary
     by_arn = boundary is not None and boundary.startswith("arn:")
     return {
+        "id": id,
+        "stack_name": id,  # in a pipeline's stage too, whose name would stand before it
         "env": env,
         "tags": settings.all_tags,
         "termination_protection": settings.termination_protection,

@@ -14,6 +14,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.settings import Settings, SettingsError, load
+from stacks.synthesis import synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -107,14 +108,7 @@ def build(app: App) -> None:
 
 def main() -> int:
     """Synthesize the stack; the exit code."""
-    app = App()
-    try:
-        build(app)
-    except SettingsError as error:
-        print(f"settings: {error}", file=sys.stderr)
-        return 2
-    app.synth()
-    return 0
+    return synthesize(build)
 
 
 if __name__ == "__main__":

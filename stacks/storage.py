@@ -25,23 +25,25 @@ class StorageStack(Stack):
             if settings.encryption_key == CREATE
             else found_key(self, settings.encryption_key)
         )
-        self.bucket = self._build_bucket(self.key, keep=keep)
+        self.bucket = add_bucket(self, self.key, keep=keep)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 
-    def _build_bucket(self, key: kms.IKey | None, *, keep: bool) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=key,
-            bucket_key_enabled=True if key else None,
-            enforce_ssl=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
-            auto_delete_objects=not keep,
-        )
-        if not keep:
-            give_log_group(self.node.find_child(AUTO_DELETE))
-        return bucket
+
+def add_bucket(stack: Stack, key: kms.IKey | None, *, keep: bool) -> s3.Bucket:
+    """A private, encrypted, versioned bucket, which is emptied and goes with its stack or stays."""
+    bucket = s3.Bucket(
+        stack,
+        "Bucket",
+        encryption=s3.BucketEncryption.KMS if key else s3.BucketEncryption.S3_MANAGED,
+        encryption_key=key,
+        bucket_key_enabled=True if key else None,
+        enforce_ssl=True,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        versioned=True,
+        removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
+        auto_delete_objects=not keep,
+    )
+    if not keep:
+        give_log_group(stack.node.find_child(AUTO_DELETE))
+    return bucket

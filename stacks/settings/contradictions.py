@@ -33,6 +33,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     yield from _of_tags(settings)
     yield from _of_network(settings)
     yield from _of_key(settings)
+    yield from _of_pipeline(settings)
     if settings.is_serverless:
         yield from _of_serverless(settings)
     else:
@@ -82,6 +83,21 @@ def _of_key(settings: "Settings") -> Iterator[str]:
                 f"{group}.instance_type is {instance_type!r}, which has disks of its own that "
                 "take no encryption_key; take a type without, such as ml.m5.xlarge"
             )
+
+
+def _of_pipeline(settings: "Settings") -> Iterator[str]:
+    pipeline = settings.pipeline
+    if pipeline.connection is None:
+        return
+    for name, value in {
+        "repository": settings.repository,
+        "pipeline.source": pipeline.source,
+    }.items():
+        if value is None:
+            yield f"pipeline.connection is given and {name} is not; a pipeline takes both"
+    if len(set(pipeline.environments)) < len(pipeline.environments):
+        named = ", ".join(pipeline.environments)
+        yield f"pipeline.environments is {named}; each is deployed once"
 
 
 def _of_serverless(settings: "Settings") -> Iterator[str]:

@@ -25,6 +25,8 @@ SecurityGroups = Annotated[
     tuple[Annotated[str, Field(pattern=r"^sg" + RESOURCE_ID)], ...], BeforeValidator(_split)
 ]
 
+Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_split)]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +95,23 @@ class AlarmSettings(_Strict):
     idle_hours: int | None = Field(24, ge=1, le=168)  # without a request
 
 
+class PipelineSettings(_Strict):
+    """Deployment by CodePipeline, as `defaults` say; on when `connection` is given."""
+
+    # Of CodeConnections, to the repository; its account and Region are the pipeline's.
+    connection: str | None = Field(
+        None,
+        pattern=r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
+        r":connection/[0-9a-f-]+$",
+    )
+    branch: str = Field("main", pattern=r"^[\w./-]+$")
+    # The folder of S3 that the corpus is fetched from, s3://BUCKET/PREFIX, and the files in it.
+    source: str | None = Field(None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)+$")
+    corpus: str = Field("corpus.txt", pattern=r"^\w[\w.-]*$")
+    vocab: str | None = Field(None, pattern=r"^\w[\w.-]*$")  # None: the corpus is raw text
+    environments: Names = ("dev", "prod")  # in this order; all but the first are approved
+
+
 class Settings(_Strict):
     """Everything that may differ between two environments."""
 
@@ -134,6 +153,7 @@ class Settings(_Strict):
     serverless: ServerlessSettings = ServerlessSettings()
     network: NetworkSettings = NetworkSettings()
     alarms: AlarmSettings = AlarmSettings()
+    pipeline: PipelineSettings = PipelineSettings()
 
     @property
     def name(self) -> str:

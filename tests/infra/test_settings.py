@@ -109,6 +109,13 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("alarms.idle_hours", "169"),
         ("alarms.latency_ms", "0"),
         ("encryption_key", "alias/mine"),
+        ("pipeline.connection", "arn:aws:codestar:us-east-1:111122223333:connection/1"),
+        ("pipeline.source", "s3://corpora"),
+        ("pipeline.source", "s3://corpora/a b"),
+        ("pipeline.source", "s3://corpora/$(id)"),
+        ("pipeline.branch", "main;id"),
+        ("pipeline.corpus", "../corpus.txt"),
+        ("pipeline.vocab", "-"),
         ("commit", "main"),
         ("notices", "yes"),
     ],
@@ -164,6 +171,7 @@ def test_what_can_be_isolated_is() -> None:
 
 SERVERLESS = {"serverless.memory_mb": "1024"}
 SCALED = {"scaling.max_instances": "3", "scaling.instance_type": "ml.m4.xlarge"}
+CONNECTION = "arn:aws:codeconnections:us-east-1:111122223333:connection/1234abcd-12ab-34cd-56ef"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -275,6 +283,23 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "endpoint.instance_type is 'ml.c5d.large', which has disks of its own that take no "
                 "encryption_key; take a type without, such as ml.m5.xlarge"
             ),
+        ),
+        (
+            {"pipeline.connection": CONNECTION, "repository": "a/b"},
+            "pipeline.connection is given and pipeline.source is not; a pipeline takes both",
+        ),
+        (
+            {"pipeline.connection": CONNECTION, "pipeline.source": "s3://corpora/nyt"},
+            "pipeline.connection is given and repository is not; a pipeline takes both",
+        ),
+        (
+            {
+                "pipeline.connection": CONNECTION,
+                "pipeline.source": "s3://corpora/nyt",
+                "repository": "a/b",
+                "pipeline.environments": "dev,prod,dev",
+            },
+            "pipeline.environments is dev, prod, dev; each is deployed once",
         ),
         (
             {"project": "aws-topics"},

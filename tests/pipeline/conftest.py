@@ -1,0 +1,3 @@
+from tests.e2e.conftest import cloud, environment
+
+__all__ = ["cloud", "environment"]
