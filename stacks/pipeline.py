@@ -117,6 +117,7 @@ class PipelineStack(Stack):
             synth=self._synth,
             artifact_bucket=bucket,
             cross_account_keys=across_accounts,
+            enable_key_rotation=across_accounts,
             cli_version=json.loads(PACKAGE.read_text())["devDependencies"]["aws-cdk"],
             cdk_assets_cli_version=CDK_ASSETS,
             publish_assets_in_parallel=False,

@@ -14,11 +14,13 @@ import pytest
 from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
+from stacks import pipeline
 from stacks.environment import add_environment
 from stacks.settings import load
 
-from .conftest import PROJECT
+from .conftest import PROJECT, flags
 from .test_environments import ALL
+from .test_pipeline import ASKED
 
 NIST = "NIST.800.53.R5-"
 OWN_KEYS = (
@@ -87,7 +89,7 @@ ACCEPTED = (
     ),
     Accepted(
         r"AwsSolutions-IAM5\[Resource::\*\]",
-        ".*",
+        "(?!Pipeline/).*",
         "Actions that know no resource; docs/permissions.md lists each, and a test holds the list",
     ),
     Accepted(
@@ -122,14 +124,81 @@ ACCEPTED = (
     ),
 )
 
+BY_THE_CDK = "CDK Pipelines grants it so, and leaves no choice: "
+POLICIES = "Pipeline/(.*/)?(File|SelfMutation/)?Role/DefaultPolicy/Resource"
+OF_THE_PIPELINE = (
+    Accepted(
+        "AwsSolutions-CB4",
+        "Pipeline/.*/Resource",
+        "Builds store artifacts in the pipeline's bucket, encrypted with AWS's own key; there is "
+        "one to hold, and pay, when environments are in other accounts",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::arn:aws:s3:::corpora/team/nyt/\*\]",
+        "Pipeline/Pipeline/Build/Synth/CdkBuildProject/Role/DefaultPolicy/Resource",
+        "The corpus: files that the team names, below a prefix that the settings name",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[(Action::s3:(Abort|DeleteObject|GetBucket|GetObject|List)\*"
+        r"|Resource::<Bucket\w+\.Arn>/\*|Resource::arn:aws:s3:::topic-model-pipeline-\w+/\*)\]",
+        POLICIES,
+        BY_THE_CDK + "artifacts, in buckets that hold nothing else for more than 30 days",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Action::kms:(GenerateDataKey|ReEncrypt)\*\]",
+        POLICIES,
+        BY_THE_CDK + "the forms of one action, on the artifacts' key",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::arn:aws:codebuild:.*:report-group/.*\*\]",
+        POLICIES,
+        BY_THE_CDK + "reports of tests, which our steps do not write",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::arn:aws:logs:.*:log-group:/aws/codebuild/.*\*\]",
+        POLICIES,
+        BY_THE_CDK + "CodeBuild's own log groups, beside the one that the stack gives them",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::arn:\*:iam::\d+:role/\*\]",
+        "Pipeline/UpdatePipeline/SelfMutation/Role/DefaultPolicy/Resource",
+        BY_THE_CDK + "roles with a tag that the bootstrap alone gives, of this account",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        "Pipeline/UpdatePipeline/SelfMutation/Role/DefaultPolicy/Resource",
+        BY_THE_CDK + "describing stacks and listing the bootstrap's bucket, of names not known",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        "Pipeline/Assets/FileRole/DefaultPolicy/Resource",
+        BY_THE_CDK + "starting builds; what these may do is said by roles of their own",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::\*\]",
+        "Pipeline/Pipeline/Role/DefaultPolicy/Resource",
+        BY_THE_CDK + "the key of artifacts in another Region, whose ARN is not known here",
+    ),
+    Accepted(
+        "AwsSolutions-S1|NIST.*S3Bucket(Logging|Replication|Versioning)Enabled",
+        "Default/CrossRegionCodePipelineReplicationBucket/Resource",
+        "Copies of artifacts, which CodePipeline makes for another Region and reads once",
+    ),
+)
+
 
 def findings(folder: Path, **given: Any) -> set[tuple[str, str]]:
-    """Rules, with the paths below the stack of what breaks them."""
+    """What is found of an environment."""
     context = json.loads((PROJECT / "cdk.json").read_text())["context"]
-    app = App(context={key: v for key, v in context.items() if "/" in key}, outdir=str(folder))
+    app = App(context=flags(), outdir=str(folder))
     add_environment(
         app, load(context | given), Environment(account="111122223333", region="us-east-1")
     )
+    return findings_of(app, folder)
+
+
+def findings_of(app: App, folder: Path) -> set[tuple[str, str]]:
+    """Rules, with the paths below the stack of what breaks them."""
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
     with contextlib.suppress(RuntimeError):  # that there are findings, which the report lists
         app.synth()
@@ -171,3 +240,36 @@ def test_with_a_key_of_ones_own_nothing_is_left_of_encryption(corpus: Path, tmp_
     unencrypted = {one.rule for one in ACCEPTED if "encryption_key" in one.reason}
     rules = {rule for rule, _ in findings(tmp_path, corpus=str(corpus), encryption_key="create")}
     assert not rules & unencrypted
+
+
+@pytest.fixture(scope="module")
+def found_of_pipelines(
+    corpus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> set[tuple[str, str]]:
+    """The findings of a pipeline here, and of one to another account and Region."""
+    elsewhere = {"account": "444455556666", "region": "us-east-1"}
+    all_found: set[tuple[str, str]] = set()
+    for prod in ({}, elsewhere):
+        given = {"environments": {"dev": {}, "prod": prod}, "corpus": str(corpus), **ASKED}
+        folder = tmp_path_factory.mktemp("nag")
+        app = App(context=flags() | given, outdir=str(folder))
+        pipeline.build(app)
+        all_found |= findings_of(app, folder)
+    # Stages hold environments, of which `found` is.
+    return {(rule, path) for rule, path in all_found if not path.startswith("topic-model-")}
+
+
+def test_nothing_is_found_of_a_pipeline_but_what_is_accepted(
+    found_of_pipelines: set[tuple[str, str]],
+) -> None:
+    accepted = (*ACCEPTED, *OF_THE_PIPELINE)
+    assert [
+        f for f in sorted(found_of_pipelines) if not any(accepts(o, *f) for o in accepted)
+    ] == []
+
+
+@pytest.mark.parametrize("one", OF_THE_PIPELINE, ids=lambda one: one.rule)
+def test_every_acceptance_of_a_pipeline_accepts_something(
+    one: Accepted, found_of_pipelines: set[tuple[str, str]]
+) -> None:
+    assert any(accepts(one, *finding) for finding in found_of_pipelines)
