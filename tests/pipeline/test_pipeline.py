@@ -24,6 +24,7 @@ from data_prep.manifest import Manifest
 from local_aws.instance import ACCOUNT, REGION
 from stacks.pipeline import build
 from tests.e2e.conftest import PROJECT, Cloud, run
+from tests.infra.conftest import write_corpus
 
 pytestmark = pytest.mark.pipeline
 
@@ -149,9 +150,11 @@ def roles(cloud: Cloud) -> Iterator[Roles]:
     made.remove()
 
 
-def template_of(context: dict[str, Any], folder: Path) -> Any:
-    """The resources of the pipeline that somebody deploys by hand, before it has a corpus."""
-    app = App(context=context, outdir=str(folder))
+def by_hand(project: Path, folder: Path) -> Any:
+    """The resources of the pipeline that somebody deploys first, with another corpus at hand."""
+    context = json.loads((project / "cdk.json").read_text())["context"]
+    context["corpus"] = str(write_corpus(folder / "corpus"))
+    app = App(context=context, outdir=str(folder / "cdk.out"))
     build(app)
     stack: Any = app.node.find_child("topic-model-pipeline")
     return Template.from_stack(stack).to_json()["Resources"]
@@ -173,10 +176,7 @@ def test_the_steps_prepare_the_corpus_make_the_stages_and_ask_the_endpoint(
     cloud: Cloud, sample: Path, roles: Roles, tmp_path: Path
 ) -> None:
     project = checkout(tmp_path / "project")
-    context = json.loads((project / "cdk.json").read_text())["context"]
-    context["corpus"] = str(tmp_path / "none-yet")
-    template = template_of(context, tmp_path / "by-hand")
-
+    template = by_hand(project, tmp_path / "by-hand")
     synth = Step(template, "Synth")
     environment = roles.assume("synth", synth.statements)
     execute(synth, project, environment | {"COMMIT": COMMIT})
@@ -238,9 +238,7 @@ def test_a_corpus_that_is_not_there_fails_the_synthesis(
     """And makes no sample in its place, which would be deployed."""
     project = checkout(tmp_path / "project")
     cloud.client("s3").delete_object(Bucket=BUCKET, Key=f"{PREFIX}/corpus.txt")
-    context = json.loads((project / "cdk.json").read_text())["context"]
-    context["corpus"] = str(tmp_path / "none-yet")
-    synth = Step(template_of(context, tmp_path / "by-hand"), "Synth")
+    synth = Step(by_hand(project, tmp_path / "by-hand"), "Synth")
     environment = roles.assume("synth", synth.statements) | {"COMMIT": COMMIT}
     done = run("sh", "-ec", "\n".join(synth.commands), environment=environment, folder=project)
     assert done.returncode != 0
