@@ -44,6 +44,7 @@ Array = NDArray[np.float64]
 
 _MIN_WORDS = 3  # of a document: the triple moment needs three
 _EXTRA = 1.25
+_LEAST_ALPHA0, _MOST_ALPHA0 = 1e-6, 1e4  # far beyond either, 32 bits can not hold the moments
 _ROWS = 1 << 11  # of which M3 is summed up at once
 _LAST_STEPS = 8  # of the inference at the end; more take longer and gain little
 
@@ -68,7 +69,8 @@ def fit(
         documents: (D, V) word counts, or a corpus of them. Documents with fewer than 3 words have
             no triples, and are left out of the moments.
         num_topics: Topics K of the model.
-        alpha0: Sum of alpha. It is given, not fitted: larger means more topics in a document.
+        alpha0: Sum of alpha, from 1e-6 to 1e4. It is given, not fitted: larger means more topics
+            in a document.
         max_restarts: Starts of the decomposition, at most.
         max_iterations: Iterations of each start, at most.
         tol: Change of the relative error that ends a start.
@@ -79,11 +81,13 @@ def fit(
         scaled to the sum alpha0.
 
     Raises:
-        SpectralError: The data supports fewer topics than asked for; the message says how many.
+        SpectralError: A parameter is out of range; or the data supports fewer topics than asked
+            for, and the message says how many.
     """
-    if num_topics < 1 or not alpha0 > 0:
+    if num_topics < 1 or not _LEAST_ALPHA0 <= alpha0 <= _MOST_ALPHA0:
         raise SpectralError(
-            f"num_topics is {num_topics}, must be at least 1; alpha0 is {alpha0}, must be positive"
+            f"num_topics is {num_topics}, must be at least 1; alpha0 is {alpha0}, must be from"
+            f" {_LEAST_ALPHA0:g} to {_MOST_ALPHA0:g}"
         )
     corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
     rng = np.random.default_rng(seed)

@@ -1,6 +1,7 @@
 """Topics from moments: the moments themselves, and what is found in planted corpora."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -203,9 +204,12 @@ def test_documents_without_three_words_support_no_topic() -> None:
         fit(counts, 1)
 
 
-@pytest.mark.parametrize(("topics", "alpha0"), [(0, 1.0), (1, 0.0), (1, float("nan"))])
+@pytest.mark.parametrize(
+    ("topics", "alpha0"), [(0, 1.0), (1, 0.0), (1, float("nan")), (1, 1e-320), (1, 1e9), (1, 1e160)]
+)
 def test_parameters_out_of_range_are_refused(topics: int, alpha0: float) -> None:
-    with pytest.raises(SpectralError, match=f"num_topics is {topics}.*alpha0 is {alpha0}"):
+    told = re.escape(f"num_topics is {topics}, must be at least 1; alpha0 is {alpha0}, must be")
+    with pytest.raises(SpectralError, match=told):
         fit(tiny(), topics, alpha0=alpha0)
 
 
