@@ -70,6 +70,7 @@ def _open_plain(
 ) -> tuple[list[str], Corpus]:
     chosen = reading.format or _detect(path, reading)
     words = None if vocabulary is None else read_vocabulary(vocabulary)
+    _refuse_idle_options(chosen, name, words, reading)
     if chosen in TEXT_FORMATS:
         made, texts = read_texts(path, name, chosen, words, reading)
         guessed = chosen == "text" and reading.format is None
@@ -79,6 +80,18 @@ def _open_plain(
     if words is None:
         raise CorpusError(f"{name}: a corpus of the format {chosen} needs --vocab")
     return words, _READERS[chosen](path, name, len(words), reading.limit)
+
+
+def _refuse_idle_options(chosen: str, name: str, words: list[str] | None, reading: Reading) -> None:
+    """Refuse what would else be taken for done."""
+    for option in ("stop_words", "min_df", "max_df", "max_words"):
+        if getattr(reading, option) == getattr(Reading, option):
+            continue
+        flag = f"--{option.replace('_', '-')}"
+        if chosen not in TEXT_FORMATS:
+            raise CorpusError(f"{name}: {flag} is for raw text, and the format is {chosen}")
+        if words is not None and option != "stop_words":
+            raise CorpusError(f"{name}: {flag} chooses words, and --vocab has chosen them")
 
 
 def _detect(path: Path, reading: Reading) -> str:

@@ -160,3 +160,20 @@ def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_corpus(
         open_corpus(tmp_path / "corpus", vocabulary, Reading()) as (_, corpus),
     ):
         work(corpus)
+
+
+@pytest.mark.parametrize(
+    ("content", "given", "problem"),
+    [
+        (PAIRS, {"stop_words": "english"}, "--stop-words is for raw text, and the format is pairs"),
+        (DOCWORD, {"min_df": 2}, "--min-df is for raw text, and the format is docword"),
+        (TEXT, {"max_df": 0.5}, "--max-df chooses words, and --vocab has chosen them"),
+        (TEXT, {"max_words": 2}, "--max-words chooses words, and --vocab has chosen them"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    tmp_path: Path, vocabulary: Path, content: bytes, given: dict[str, object], problem: str
+) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match=f"corpus: {problem}$"):
+        read(tmp_path / "corpus", vocabulary, **given)
