@@ -107,6 +107,8 @@ def inspect(
         CorpusError: The corpus or the vocabulary is no good, or there is no such document.
     """
     with open_corpus(corpus, vocabulary, reading) as (words, opened):
+        if not opened.documents:
+            raise CorpusError(f"{opened.name}: there is no document")
         if document is not None and document > opened.documents:
             raise CorpusError(f"{opened.name}: there is no document {document}")
         overview, log = with_documents_in_order(

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ def look(tmp_path: Path) -> Callable[..., Overview]:
     """Inspect a corpus of the words a to d."""
     (tmp_path / "vocab.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
 
-    def look(content: bytes, document: int | None = None, skip_bad: int = 0) -> Overview:
+    def look(content: bytes, document: int | None = None, **reading: Any) -> Overview:
         (tmp_path / "corpus.txt").write_bytes(content)
-        reading = Reading(skip_bad=skip_bad)
-        return inspect(tmp_path / "corpus.txt", tmp_path / "vocab.txt", reading, document)
+        files = tmp_path / "corpus.txt", tmp_path / "vocab.txt"
+        return inspect(*files, Reading(**reading), document)
 
     return look
 
@@ -42,6 +43,11 @@ def test_a_document_without_words_can_be_shown(look: Callable[..., Overview]) ->
 def test_a_document_that_is_not_there_is_refused(look: Callable[..., Overview]) -> None:
     with pytest.raises(CorpusError, match="there is no document 3"):
         look(b"1:1\n1:1\n", 3)
+
+
+def test_a_corpus_without_documents_is_refused(look: Callable[..., Overview]) -> None:
+    with pytest.raises(CorpusError, match=r"corpus\.txt: there is no document$"):
+        look(b"", format="text")
 
 
 def test_triples_in_any_order_are_sorted_first(look: Callable[..., Overview]) -> None:
