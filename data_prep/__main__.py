@@ -7,13 +7,13 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from data_prep.arguments import Parser, whole_from
+from data_prep.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest
 from data_prep.readers.opening import FORMATS
 from data_prep.readers.reading import Reading
-from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
+from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
 _EXAMPLES = """\
 examples:
@@ -29,20 +29,7 @@ examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except CorpusError as error:
-        return _fail(2, str(error))
-    except OSError as error:
-        return _fail(1, str(error))
-    except KeyboardInterrupt:
-        return _fail(1, "interrupted")
-    return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print(f"data_prep: {message}", file=sys.stderr)
-    return code
+    return run_command("data_prep", lambda: options.run(options), bad_input=(CorpusError,))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
         "--document", type=whole_from(1), metavar="N", help="show the words of document N as well"
     )
     command.add_argument(
-        "--plot", type=Path, metavar="FILE", help="draw counts, lengths and frequencies (.png)"
+        "--plot",
+        type=picture,
+        metavar="FILE",
+        help=f"draw counts, lengths and frequencies; ends in {', '.join(PICTURES)}",
     )
     command.set_defaults(run=_inspect)
 
@@ -116,15 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--vocabulary",
-        type=whole_from(MIN_VOCABULARY),
+        type=whole_from(MIN_VOCABULARY, MAX_VOCABULARY),
         default=1000,
         metavar="N",
         help="words (default: 1000)",
     )
     command.add_argument(
         "--topics",
-        type=int,
-        choices=range(1, MAX_TOPICS + 1),
+        type=whole_from(1, MAX_TOPICS),
         default=10,
         metavar="N",
         help=f"1 to {MAX_TOPICS} (default: 10)",

@@ -1,11 +1,18 @@
-"""What the command lines share: wrong use in one line, and whole numbers that say their bound."""
+"""What the command lines share: how they end, wrong use in one line, and types of arguments."""
 
 import argparse
+import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What `ArgumentParser.add_subparsers` returns, which argparse has no public name for."""
+
+Errors: TypeAlias = tuple[type[Exception], ...]
+
+PICTURES = (".png", ".svg", ".pdf")
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,12 +23,59 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (--help explains)\n")
 
 
-def whole_from(least: int) -> Callable[[str], int]:
-    """Return a type of argument: a whole number that is no less than `least`."""
+def run_command(
+    name: str, command: Callable[[], int | None], *, bad_input: Errors, failures: Errors = ()
+) -> int:
+    """Run a command and return its exit code; what goes wrong is told on stderr.
+
+    Args:
+        name: What stands before each line on stderr.
+        command: Returns an exit code, or None if it is 0.
+        bad_input: What it raises for an input that its caller has to mend; the exit code is 2.
+        failures: What it raises beside `OSError` when it fails; the exit code is 1.
+    """
+    try:
+        code = command() or 0
+        sys.stdout.flush()
+    except bad_input as error:
+        return _fail(name, 2, str(error))
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        # Python flushes stdout once more at its end, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except failures as error:
+        return _fail(name, 1, str(error))
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _fail(name, 1, f"{place}{error.strerror or error}")
+    except MemoryError as error:
+        return _fail(name, 1, f"there is not enough memory. {error}")
+    except KeyboardInterrupt:
+        return _fail(name, 1, "interrupted")
+    return code
+
+
+def _fail(name: str, code: int, message: str) -> int:
+    for line in message.splitlines():
+        sys.stderr.write(f"{name}: {' '.join(line.split())}\n")
+    return code
+
+
+def whole_from(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a type of argument: a whole number from `least` on, or to `most`."""
+    allowed = f"from {least} on" if most is None else f"from {least} to {most}"
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from {least} on")
-        return int(text)
+        number = int(text) if text.isascii() and text.isdigit() else -1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"{text!r} must be a whole number {allowed}")
+        return number
 
     return parse
+
+
+def picture(text: str) -> Path:
+    """Read the name of a picture to write; a type of argument."""
+    if Path(text).suffix not in PICTURES:
+        raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(PICTURES)}")
+    return Path(text)

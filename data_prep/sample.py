@@ -63,6 +63,7 @@ _MIN_LENGTH = 20
 
 MAX_TOPICS = len(_THEMES)
 MIN_VOCABULARY = 10 * MAX_TOPICS
+MAX_VOCABULARY = 1_000_000  # the topics are held in memory
 
 
 def write_sample(
@@ -81,7 +82,7 @@ def write_sample(
     Args:
         out: Folder to write to; made if need be.
         documents: Number of documents, about 120 words each.
-        vocabulary_size: Number of words, from `MIN_VOCABULARY`.
+        vocabulary_size: Number of words, from `MIN_VOCABULARY` to `MAX_VOCABULARY`.
         topics: Number of topics, up to `MAX_TOPICS`.
         seed: Of the random numbers.
     """

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data_prep.arguments import whole_from
+from data_prep.arguments import Parser, run_command, whole_from
 from local_aws import fault_route, instance
 from local_aws.sagemaker.faults import FAULTS
 
@@ -23,21 +23,39 @@ EPILOG = """examples:
 FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:26}{what}" for name, what in FAULTS.items())
 
 
+class UsageError(ValueError):
+    """The arguments are not what the command needs."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Parse `arguments` and do what they say; the exit code."""
-    parser = argparse.ArgumentParser(
+    options = _parser().parse_args(arguments)
+    return run_command(
+        "local_aws",
+        lambda: options.run(options),
+        bad_input=(UsageError,),
+        failures=(instance.InstanceError,),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
         prog="python -m local_aws",
         description="An AWS on this machine: real CDK CLI, IAM enforced, TLS on, no Docker.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="start, run COMMAND against it, stop")
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
-    commands.add_parser("up", help=f"start one that stays, in ./{FOLDER}")
-    commands.add_parser("env", help="print the shell variables that point at it")
-    commands.add_parser("down", help="stop it")
-    _add_fault_command(
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    command = commands.add_parser("run", help="start, run COMMAND against it, stop")
+    command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
+    command.set_defaults(run=_run)
+    for name, do, what in (
+        ("up", _up, f"start one that stays, in ./{FOLDER}"),
+        ("env", _env, "print the shell variables that point at it"),
+        ("down", _down, "stop it"),
+    ):
+        commands.add_parser(name, help=what).set_defaults(run=do)
+    _add_fault_commands(
         commands.add_parser(
             "fault",
             help="let something go wrong in the running instance",
@@ -45,29 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    chosen = parser.parse_args(arguments)
-    try:
-        if chosen.command == "run":
-            argv = chosen.argv[1:] if chosen.argv[:1] == ["--"] else chosen.argv
-            if not argv:
-                parser.error("run needs a command, for instance: run -- cdk deploy --all")
-            return _run(argv)
-        if chosen.command == "up":
-            return _up()
-        if chosen.command == "env":
-            return _env()
-        if chosen.command == "fault":
-            return _fault(chosen)
-        return _down()
-    except instance.InstanceError as error:
-        print(f"local_aws: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    return parser
 
 
-def _add_fault_command(fault: argparse.ArgumentParser) -> None:
-    actions = fault.add_subparsers(dest="action", required=True)
+def _add_fault_commands(fault: argparse.ArgumentParser) -> None:
+    actions = fault.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", help="arm a fault")
     add.add_argument("name", choices=FAULTS, metavar="NAME", help="see `fault --help`")
     add.add_argument("--reason", default="injected", help="what the fault says, where it says much")
@@ -75,25 +75,30 @@ def _add_fault_command(fault: argparse.ArgumentParser) -> None:
     add.add_argument("--times", type=whole_from(1), default=1, help=times)
     seconds = "how long it takes, where that matters (default: 5)"
     add.add_argument("--seconds", type=whole_from(0), default=5, help=seconds)
-    actions.add_parser("list", help="show the faults that are armed")
-    actions.add_parser("clear", help="disarm all")
+    add.set_defaults(run=_arm)
+    listing = actions.add_parser("list", help="show the faults that are armed")
+    listing.set_defaults(run=_list)
+    actions.add_parser("clear", help="disarm all").set_defaults(run=_disarm)
 
 
-def _fault(chosen: argparse.Namespace) -> int:
-    if chosen.action == "clear":
-        fault_route.ask(FOLDER, "DELETE")
-        return 0
-    if chosen.action == "add":
-        members = ("name", "reason", "times", "seconds")
-        fault = {member: getattr(chosen, member) for member in members}
-        fault_route.ask(FOLDER, "POST", fault)
-        return 0
+def _arm(options: argparse.Namespace) -> None:
+    members = ("name", "reason", "times", "seconds")
+    fault_route.ask(FOLDER, "POST", {member: getattr(options, member) for member in members})
+
+
+def _list(_: argparse.Namespace) -> None:
     for fault in fault_route.ask(FOLDER):
         print(f"{fault['name']}  times {fault['times']}  reason {fault['reason']!r}")
-    return 0
 
 
-def _run(argv: list[str]) -> int:
+def _disarm(_: argparse.Namespace) -> None:
+    fault_route.ask(FOLDER, "DELETE")
+
+
+def _run(options: argparse.Namespace) -> int:
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    if not argv:
+        raise UsageError("run needs a command, for instance: run -- cdk deploy --all")
     with instance.running() as started:
         environment = instance.without_aws(dict(os.environ)) | started.environment()
         try:
@@ -103,25 +108,23 @@ def _run(argv: list[str]) -> int:
     return code if code >= 0 else 128 - code  # as a shell reports a command killed by a signal
 
 
-def _up() -> int:
+def _up(_: argparse.Namespace) -> None:
     try:
         started = instance.find(FOLDER)
     except instance.InstanceError:
         started = instance.start(FOLDER)
     print(f"https://127.0.0.1:{started.port} (log: {started.log})")
-    return 0
 
 
-def _env() -> int:
+def _env(_: argparse.Namespace) -> None:
+    variables = instance.find(FOLDER).environment()
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
-    for name, value in instance.find(FOLDER).environment().items():
+    for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
-    return 0
 
 
-def _down() -> int:
+def _down(_: argparse.Namespace) -> None:
     instance.stop(instance.find(FOLDER))
-    return 0
 
 
 if __name__ == "__main__":

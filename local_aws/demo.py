@@ -3,7 +3,6 @@
 Every step is a command that works the same by hand, and is printed before it runs.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from data_prep.arguments import Parser, run_command
 from local_aws import instance
 
 BUILD = Path("build/demo")
@@ -50,29 +50,32 @@ class Demo:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local_aws.demo", description=__doc__)
+    parser = Parser(prog="python -m local_aws.demo", description=__doc__)
     parser.add_argument("--corpus", metavar="FILE", help="word counts, `id:count,...` a line")
     parser.add_argument("--vocab", metavar="FILE", help="its vocabulary, a word a line")
     chosen = parser.parse_args(arguments)
     if bool(chosen.corpus) != bool(chosen.vocab):
         parser.error("--corpus and --vocab go together")
+    return run_command(
+        "demo",
+        lambda: play(chosen.corpus, chosen.vocab),
+        bad_input=(),
+        failures=(StepError, instance.InstanceError),
+    )
+
+
+def play(corpus: str | None, vocab: str | None) -> None:
+    """Walk the whole way, and print the time that it took."""
     demo = Demo()
     started = time.monotonic()
-    try:
-        play(demo, chosen.corpus, chosen.vocab)
-    except (StepError, instance.InstanceError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    walk(demo, corpus, vocab)
     say("\n== Time")
     for title, seconds in demo.times:
         say(f"{seconds:6.1f} s  {title}")
     say(f"{time.monotonic() - started:6.1f} s  in all")
-    return 0
 
 
-def play(demo: Demo, corpus: str | None, vocab: str | None) -> None:
+def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
     """All steps in their order."""
     planted = None
     with demo.step("Prepare the corpus"):

@@ -224,7 +224,7 @@ def find(folder: Path) -> Instance:
     try:
         instance = Instance(**json.loads(Path(folder, "instance.json").read_text()))
         os.killpg(instance.pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
+    except (OSError, ValueError, TypeError, OverflowError):  # no file of ours, or no such process
         raise InstanceError(
             f"no embedded AWS runs in {folder}; start one with `python -m local_aws up`"
         ) from None

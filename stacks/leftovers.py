@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from data_prep.arguments import Parser
+from data_prep.arguments import Parser, run_command
 from stacks.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
@@ -168,13 +168,17 @@ def is_kept(thing: Thing, settings: Settings) -> bool:
 def main(arguments: list[str] | None = None) -> int:
     """Print what is left; 0 when nothing is, 1 when something is, 2 when nobody knows."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load(read_context(options.env, options.context))
-        session = boto3.Session(region_name=region_of(settings))
-        found = left_of(settings, cache(session.client))
-    except (SettingsError, BotoCoreError, ClientError) as error:
-        print(f"stacks.leftovers: {error}", file=sys.stderr)
-        return 2
+    return run_command(
+        "stacks.leftovers",
+        lambda: _look(options),
+        bad_input=(SettingsError, BotoCoreError, ClientError),
+    )
+
+
+def _look(options: argparse.Namespace) -> int:
+    settings = load(read_context(options.env, options.context))
+    session = boto3.Session(region_name=region_of(settings))
+    found = left_of(settings, cache(session.client))
     left = [thing for thing in found if not is_kept(thing, settings)]
     kept = [thing for thing in found if is_kept(thing, settings)]
     if options.json:

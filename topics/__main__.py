@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from data_prep.arguments import Parser
+from data_prep.arguments import Parser, run_command
 from data_prep.corpus import CorpusError
 from topics import artifact, vocabulary
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
@@ -49,25 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if region := os.environ.get("AWS_REGION"):  # which the CDK and the AWS CLI obey, not boto3
         os.environ["AWS_DEFAULT_REGION"] = region
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except _INPUT_ERRORS as error:
-        return _fail(2, str(error))
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        # Python flushes stdout once more at its end, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (EndpointError, OSError) as error:
-        return _fail(1, str(error))
-    except KeyboardInterrupt:
-        return _fail(1, "interrupted")
-    return 0
-
-
-def _fail(code: int, message: str) -> int:
-    print(f"topics: {' '.join(message.split())}", file=sys.stderr)
-    return code
+    return run_command(
+        "topics",
+        lambda: options.run(options),
+        bad_input=_INPUT_ERRORS,
+        failures=(EndpointError,),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

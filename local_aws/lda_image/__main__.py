@@ -49,7 +49,10 @@ def _parser() -> argparse.ArgumentParser:
             help="the folder that stands for /opt/ml",
         )
     serve.add_argument(
-        "--port", type=whole_from(0), default=8080, help="0 takes a free one (default: %(default)s)"
+        "--port",
+        type=whole_from(0, 65535),
+        default=8080,
+        help="0 takes a free one (default: %(default)s)",
     )
     return parser
 

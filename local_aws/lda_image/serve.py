@@ -39,13 +39,13 @@ def serve(root: Path, port: int) -> int:
     loaded. There is no handler for SIGTERM, which therefore ends the process at once.
 
     Returns:
-        0 after an interrupt; 1 when there is no usable model, or the port is taken or is none.
+        0 after an interrupt; 1 when there is no usable model or the port is taken.
     """
     file = root / "model" / artifact.MEMBER
     try:
         model = artifact.decode(file.read_bytes(), str(file))
         server = make_server(model, port)
-    except (OSError, OverflowError, artifact.ArtifactError) as error:
+    except (OSError, artifact.ArtifactError) as error:
         sys.stderr.write(f"lda_image: {error}\n")
         return 1
     with server, contextlib.suppress(KeyboardInterrupt):

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from data_prep.arguments import Parser, whole_from
+from data_prep.arguments import Parser, run_command, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from stacks.cost.prices import CURRENCY, PriceList, find_prices
 from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
@@ -37,12 +37,14 @@ are printed alone.
 def main(arguments: list[str] | None = None) -> int:
     """Print what an environment bills; 0 when it is done, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load(read_context(options.env, options.context))
-        region = region_of(settings)
-    except (SettingsError, BotoCoreError) as error:
-        print(f"stacks.cost: {error}", file=sys.stderr)
-        return 2
+    return run_command(
+        "stacks.cost", lambda: _print(options), bad_input=(SettingsError, BotoCoreError)
+    )
+
+
+def _print(options: argparse.Namespace) -> None:
+    settings = load(read_context(options.env, options.context))
+    region = region_of(settings)
     try:
         corpus = Manifest.load(settings.corpus)
     except ManifestError as error:
@@ -58,7 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
     else:
         print("\n".join(_lines(settings.name, region, billed, price_list)))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

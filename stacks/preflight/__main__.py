@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from data_prep.arguments import Parser
+from data_prep.arguments import Parser, run_command
 from stacks.preflight import offline, online
 from stacks.preflight.findings import Finding, Status, Target, failed, warned
 from stacks.region import region_of
@@ -44,12 +44,13 @@ when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, 
 def main(arguments: list[str] | None = None) -> int:
     """Print what the checks find; 0 when none fails, 1 when one does, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
-    try:
-        settings = load(read_context(options.env, options.context))
-        target = _target(settings)
-    except (SettingsError, BotoCoreError) as error:
-        print(f"stacks.preflight: {error}", file=sys.stderr)
-        return 2
+    return run_command(
+        "stacks.preflight", lambda: _check(options), bad_input=(SettingsError, BotoCoreError)
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    target = _target(load(read_context(options.env, options.context)))
     found = _shown(run(target)) if not options.json else list(run(target))
     if options.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))

@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from data_prep.arguments import Parser
+from data_prep.arguments import Parser, run_command
 from stacks.settings.arguments import add_environment_options
 from stacks.settings.load import Effective, SettingsError, effective, read_context
 from stacks.settings.schema import schema
@@ -25,16 +25,15 @@ environments by it.
 def main(arguments: list[str] | None = None) -> int:
     """Print the settings in effect, or the schema; 0 when it is done, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
+    return run_command("stacks.settings", lambda: _print(options), bad_input=(SettingsError,))
+
+
+def _print(options: argparse.Namespace) -> None:
     if options.schema:
         print(json.dumps(schema(), indent=2))
-        return 0
-    try:
-        found = effective(read_context(options.env, options.context))
-    except SettingsError as error:
-        print(f"stacks.settings: {error}", file=sys.stderr)
-        return 2
+        return
+    found = effective(read_context(options.env, options.context))
     print(json.dumps([asdict(one) for one in found], indent=2) if options.json else _table(found))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

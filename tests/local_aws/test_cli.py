@@ -62,6 +62,26 @@ def test_env_and_down_without_an_instance_say_how_to_start_one(tmp_path: Path) -
         assert "start one with `python -m local_aws up`" in done.stderr
 
 
+@pytest.mark.parametrize("description", ["", "[]", '{"folder": "x", "port": 1, "pid": 1e30}'])
+def test_a_description_of_an_instance_that_is_none_is_no_instance(
+    description: str, tmp_path: Path
+) -> None:
+    (tmp_path / "instance.json").write_text(description)
+    with pytest.raises(instance.InstanceError, match="no embedded AWS runs in"):
+        instance.find(tmp_path)
+
+
+def test_a_file_for_a_folder_is_no_instance(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(instance.InstanceError, match="no embedded AWS runs in"):
+        instance.find(tmp_path / "file")
+
+
+def test_wrong_use_is_one_line(tmp_path: Path) -> None:
+    done = local_aws("up", "twice", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
 def test_up_env_down_work_by_hand(tmp_path: Path) -> None:
     """With a shell that takes the variables, as the help says."""
     up = local_aws("up", cwd=tmp_path)

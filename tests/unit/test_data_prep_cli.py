@@ -91,7 +91,10 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(
         (["convert"], "--corpus, --out"),
         (["inspect"], "--corpus"),
         (["sample", "--out", "x", "--topics", "13"], "--topics"),
-        (["sample", "--out", "x", "--vocabulary", "10"], "must be a whole number from 120 on"),
+        (["sample", "--out", "x", "--vocabulary", "10"], "from 120 to 1000000"),
+        (["sample", "--out", "x", "--vocabulary", "9" * 30], "from 120 to 1000000"),
+        (["inspect", "--corpus", "x", "--plot", "x.docx"], "must end in .png, .svg, .pdf"),
+        (["inspect", "--corpus", "x", "--plot", "x"], "must end in .png, .svg, .pdf"),
     ],
 )
 def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(

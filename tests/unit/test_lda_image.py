@@ -582,7 +582,7 @@ def test_without_a_usable_model_the_server_does_not_start(
     assert "model_algo-1" in printed.err
 
 
-@pytest.mark.parametrize(("port", "code"), [("65536", 1), ("-1", 2), ("http", 2)])
+@pytest.mark.parametrize(("port", "code"), [("65536", 2), ("-1", 2), ("http", 2)])
 def test_a_port_that_there_is_not_is_refused_in_a_line(
     port: str, code: int, model: Model, tmp_path: Path
 ) -> None:

@@ -3,17 +3,14 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from data_prep.arguments import Commands, whole_from
+from data_prep.arguments import PICTURES, Commands, picture, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json, positive
 from topics.commands.tables import HEAD, MEASURES, cells, number
 from topics.quality import baseline
 from topics.report.pictures import save_sweep
 from topics.sweep import Trial, best, sweep
-
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def add(commands: Commands) -> None:
@@ -39,19 +36,13 @@ def add(commands: Commands) -> None:
     )
     add_json(command)
     command.add_argument(
-        "--plot", type=_picture, metavar="FILE", help=f"draw it; ends in {', '.join(_PICTURES)}"
+        "--plot", type=picture, metavar="FILE", help=f"draw it; ends in {', '.join(PICTURES)}"
     )
     command.set_defaults(run=run)
 
 
 def _numbers(text: str) -> list[int]:
     return sorted({whole_from(1)(part) for part in text.split(",")})
-
-
-def _picture(text: str) -> Path:
-    if Path(text).suffix not in _PICTURES:
-        raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(_PICTURES)}")
-    return Path(text)
 
 
 def run(options: argparse.Namespace) -> None:
