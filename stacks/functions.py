@@ -8,7 +8,7 @@ and may write to that group and nothing else.
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack
+from aws_cdk import Duration, IgnoreMode, RemovalPolicy, Stack, custom_resources
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -64,6 +64,19 @@ class Function(lambda_.Function):
             role=add_logging_role(scope, f"{id}Role", log_group),
             **props,
         )
+
+
+def add_provider(scope: Construct, handler: Function) -> str:
+    """The service token of custom resources that `handler` handles."""
+    log_group = add_log_group(scope, "ProviderLogs")
+    provider = custom_resources.Provider(
+        scope,
+        "Provider",
+        on_event_handler=handler,
+        log_group=log_group,
+        framework_on_event_role=add_logging_role(scope, "ProviderRole", log_group),
+    )
+    return provider.service_token
 
 
 def give_log_group(provider: IConstruct) -> None:

@@ -16,7 +16,6 @@ from aws_cdk import (
     Size,
     Stack,
     Validations,
-    custom_resources,
 )
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
@@ -29,7 +28,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct, DependencyGroup
 
-from stacks.functions import Function, add_log_group, add_logging_role
+from stacks.functions import Function, add_provider
 from stacks.training_job import permissions
 from stacks.training_job.request import (
     Channel,
@@ -327,19 +326,11 @@ class TrainingJob(Construct):
             data.values(),
         ):
             start.add_to_role_policy(statement)
-        framework_logs = add_log_group(self, "ProviderLogs")
-        provider = custom_resources.Provider(
-            self,
-            "Provider",
-            on_event_handler=start,
-            log_group=framework_logs,
-            framework_on_event_role=add_logging_role(self, "ProviderRole", framework_logs),
-        )
         return CustomResource(
             self,
             "Resource",
             resource_type="Custom::TrainingJob",
-            service_token=provider.service_token,
+            service_token=add_provider(self, start),
             service_timeout=START_TIMEOUT.plus(Duration.minutes(1)),
             properties={
                 "NamePrefix": self._name,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import AssetHashType, Aws, CustomResource, Duration, Stack, custom_resources
+from aws_cdk import AssetHashType, Aws, CustomResource, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -15,7 +15,7 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.functions import Function, add_log_group, add_logging_role
+from stacks.functions import Function, add_provider
 from stacks.serving.access import endpoint_arn
 
 CODE = Path(__file__).parent
@@ -109,19 +109,11 @@ class Gate(Construct):
             )
         )
         compared = {} if comparison is None else self._compare(check, comparison)
-        logs = add_log_group(self, "ProviderLogs")
-        provider = custom_resources.Provider(
-            self,
-            "Provider",
-            on_event_handler=check,
-            log_group=logs,
-            framework_on_event_role=add_logging_role(self, "ProviderRole", logs),
-        )
         self.passed = CustomResource(
             self,
             "Resource",
             resource_type="Custom::EndpointGate",
-            service_token=provider.service_token,
+            service_token=add_provider(self, check),
             service_timeout=TIMEOUT.plus(Duration.minutes(1)),
             properties={
                 "EndpointName": endpoint.attr_endpoint_name,
