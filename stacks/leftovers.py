@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from data_prep.arguments import Parser, run_command
 from stacks.region import region_of
@@ -171,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         "stacks.leftovers",
         lambda: _look(options),
-        bad_input=(SettingsError, BotoCoreError, ClientError),
+        bad_input=(SettingsError, BotoCoreError, ClientError, ResponseParserError),
     )
 
 

@@ -11,6 +11,7 @@ from itertools import chain
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from data_prep.arguments import Parser, run_command
 from stacks.preflight import offline, online
@@ -63,7 +64,7 @@ def run(target: Target) -> Iterator[Finding]:
         yield from check(target)
     try:
         first = list(online.identity(target))
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         yield failed("identity", f"AWS does not know the caller: {error}", "sign in, and try again")
         return
     yield from first
@@ -80,7 +81,7 @@ def _asked(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
             yield failed(name, f"not known: {error}", "try again")
         else:
             yield warned(name, f"not known: {error}", "have the caller be allowed to look")
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         yield failed(name, f"not known: {error}", "try again")
 
 
