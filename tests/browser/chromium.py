@@ -109,11 +109,6 @@ class Page:
             raise BrowserError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def screenshot(self) -> bytes:
-        """The whole page, as PNG."""
-        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        return base64.b64decode(answer["data"])
-
     def pdf(self) -> bytes:
         """The page as it would be printed."""
         answer = self.call("Page.printToPDF", preferCSSPageSize=True)
