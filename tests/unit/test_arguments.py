@@ -49,7 +49,22 @@ def test_a_command_may_say_its_exit_code(code: int | None) -> None:
     assert run_command("name", lambda: code, bad_input=()) == (code or 0)
 
 
-@pytest.mark.parametrize("command", [["data_prep", "sample", "--out=out"], ["stacks.settings"]])
+SPEAKING = """
+import sys
+from data_prep.arguments import run_command
+sys.exit(run_command("name", lambda: print("x" * {length}), bad_input=()))
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", SPEAKING.format(length=1)],  # less than is held back, and more
+        ["-c", SPEAKING.format(length=100_000)],
+        ["-m", "data_prep", "sample", "--out=out"],
+        ["-m", "stacks.settings"],
+    ],
+)
 def test_a_reader_that_has_seen_enough_is_no_error(command: list[str], tmp_path: Path) -> None:
     """As `head` has: nothing is told."""
     (tmp_path / "cdk.json").write_bytes((ROOT / "cdk.json").read_bytes())
@@ -57,7 +72,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: list[str], tmp_path:
     os.close(read)
     with os.fdopen(write) as closed:
         done = subprocess.run(
-            [sys.executable, "-m", *command],
+            [sys.executable, *command],
             cwd=tmp_path,
             env={"PYTHONPATH": str(ROOT)},
             stdout=closed,

@@ -258,21 +258,3 @@ def test_more_topics_than_the_data_supports_is_bad_input(
     assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 2
     assert "50 topics asked for, but the data supports" in capsys.readouterr().err
     assert not out.exists()
-
-
-@pytest.mark.parametrize("words", ["1", "3000"])  # less and more than a pipe holds
-def test_output_that_nobody_reads_to_the_end_is_no_error(words: str, tmp_path: Path) -> None:
-    save(Model(np.ones(9), np.ones((9, 3000))), tmp_path / "model.tar.gz")
-    command = [sys.executable, "-m", "topics", "show", str(tmp_path / "model.tar.gz")]
-    with subprocess.Popen(
-        [*command, "--words", words],
-        cwd=ROOT,
-        env={},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 1
