@@ -55,7 +55,7 @@ check: scan ## Format, lint, types, templates, secrets
 # Digests and fingerprints look like secrets of high entropy, so only known forms are looked for.
 scan: prepare .venv-audit/ready ## Lint every environment's templates, and look for secrets
 	for env in $$(python -c 'import json; print(*json.load(open("cdk.json"))["context"]["environments"])'); do \
-	cdk synth --all --quiet -c env=$$env -o build/scan/$$env; done
+	cdk synth --quiet -c env=$$env -o build/scan/$$env; done
 	.venv-audit/bin/cfn-lint build/scan/*/*.template.json
 	git ls-files -z | xargs -0 .venv-audit/bin/detect-secrets-hook --disable-plugin Base64HighEntropyString \
 	--disable-plugin HexHighEntropyString
@@ -76,7 +76,7 @@ conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our 
 	CONFORMANCE_MXNET_PYTHON=$(CURDIR)/.venv-mxnet/bin/python pytest tests/conformance
 
 audit: .venv-audit/ready ## Ask PyPI for known vulnerabilities of what we install
-	.venv-audit/bin/pip-audit --disable-pip --no-deps -r <(sed '/^-/d' requirements.txt requirements-dev.txt constraints.txt)
+	.venv-audit/bin/pip-audit --strict --disable-pip --no-deps -r <(sed '/^-/d' requirements.txt requirements-dev.txt constraints.txt)
 
 fuzz: .venv/ready ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
 	pytest tests/fuzz/fuzz_*.py
