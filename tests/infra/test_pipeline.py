@@ -34,7 +34,7 @@ class Built:
     """A pipeline's app."""
 
     def __init__(self, folder: Path, corpus: Path, **given: Any) -> None:
-        environments = {"dev": {}, "prod": {}}
+        environments: dict[str, Any] = {"dev": {}, "prod": {}}
         context = {"environments": environments, "corpus": str(corpus), **ASKED, **given}
         self.app = App(outdir=str(folder), context=flags() | context)
         build(self.app)
@@ -83,8 +83,9 @@ def built(make: Callable[..., Built]) -> Built:
 
 def test_template_is_unchanged(built: Built, snapshot: SnapshotAssertion) -> None:
     text = DIGEST.sub("DIGEST", json.dumps(built.template.to_json()))
-    readable = json.loads(re.sub(r"buildspec-[0-9a-f]+-", "buildspec-DIGEST-", text))
-    assert readable == snapshot(extension_class=JSONSnapshotExtension)
+    text = re.sub(r"buildspec-[0-9a-f]+-", "buildspec-DIGEST-", text)
+    text = re.sub(r"aws-cdk@[0-9.]+", "aws-cdk@VERSION", text)  # which another test holds
+    assert json.loads(text) == snapshot(extension_class=JSONSnapshotExtension)
 
 
 @pytest.mark.parametrize(
