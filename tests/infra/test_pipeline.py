@@ -146,6 +146,13 @@ def test_our_steps_are_the_makefiles(built: Built) -> None:
         assert command.split()[1] in TARGETS
 
 
+def test_another_commit_changes_nothing_of_the_pipeline_itself(
+    built: Built, make: Callable[..., Built]
+) -> None:
+    """Or each would update it and start it again."""
+    assert make(commit="0123456789abcdef").template.to_json() == built.template.to_json()
+
+
 def test_raw_text_has_no_vocabulary(make: Callable[..., Built]) -> None:
     built = make(**{"pipeline.vocab": None, "pipeline.corpus": "articles.jsonl"})
     assert built.commands("Synth")[1].startswith(
