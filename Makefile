@@ -91,7 +91,7 @@ preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VO
 	python -m stacks.preflight --env $(ENV)
 
 diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
-	cdk diff -c env=$(ENV) --method template
+	cdk diff -c env=$(ENV) --method template $(CDK_OPTIONS)
 
 fetch: ## Copy a corpus from S3 to build/source [SOURCE=s3://BUCKET/PREFIX]
 	aws s3 cp --recursive --no-progress $(SOURCE) build/source
