@@ -21,6 +21,9 @@ RECORDIO = "application/x-recordio-protobuf"
 
 _READ_BYTES = 1 << 22  # of a CSV file at once, and the rest of the last line
 
+# What stands around the numbers of a dense document in JSON, in its two documented forms.
+_DENSE = ((b'{"features":[', b"]}"), (b'{"data":{"features":{"values":[', b"]}}}"))
+
 
 class DocumentsError(ValueError):
     """Content that is not word counts of the vocabulary."""
@@ -112,6 +115,8 @@ def _parse_whole_numbers(content: bytes, feature_dim: int) -> NDArray[np.float32
         return None
     values = digits[ends - 1].astype(np.float32)
     longer = np.flatnonzero(widths > 1)
+    if not digits[(ends - widths)[longer]].all():  # 01 is a number in CSV, but not in JSON
+        return None
     values[longer] = [
         float(content[end - width : end])
         for end, width in zip(ends[longer].tolist(), widths[longer].tolist(), strict=True)
@@ -127,6 +132,9 @@ def _parse_recordio(content: bytes, feature_dim: int) -> sparse.csr_array:
 
 
 def _parse_json(content: bytes, feature_dim: int) -> sparse.csr_array:
+    rows = _parse_plain_json(content, feature_dim)
+    if rows is not None:
+        return sparse.csr_array(rows)
     try:
         request = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -142,6 +150,17 @@ def _parse_json(content: bytes, feature_dim: int) -> sparse.csr_array:
     )
     counts.sum_duplicates()
     return counts
+
+
+def _parse_plain_json(content: bytes, feature_dim: int) -> NDArray[np.float32] | None:
+    """Parse dense documents of plain whole numbers as a CSV; None if there is anything else."""
+    compact = content.replace(b", ", b",").replace(b": ", b":")
+    for opening, closing in _DENSE:
+        head, tail = b'{"instances":[' + opening, closing + b"]}"
+        if compact.startswith(head) and compact.endswith(tail) and b"\n" not in compact:
+            rows = compact[len(head) : -len(tail)].replace(closing + b"," + opening, b"\n")
+            return _parse_whole_numbers(rows, feature_dim)
+    return None
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -360,6 +360,19 @@ def test_every_documented_request_is_answered_with_the_mixtures(
     np.testing.assert_allclose(mixtures, infer(model, counts), atol=1e-12)
 
 
+@pytest.mark.parametrize("form", ["features", "values"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", " : ")])
+def test_whole_numbers_in_json_are_read_however_they_are_spaced(
+    separators: tuple[str, str], form: str
+) -> None:
+    counts, _ = draw(20, seed=3)
+    counts.data[:3] = (10, 107, 16777216)
+    instances = json.loads(json_body(counts.astype(np.int64), form))
+    body = json.dumps(instances, separators=separators).encode()
+    found = documents.parse(body, documents.JSON, 40)
+    np.testing.assert_array_equal(found.toarray(), counts.toarray())
+
+
 ROW = ",".join(["1"] * 40)
 SPARSE = '{"instances": [{"data": {"features": {"keys": %s, "shape": %s, "values": %s}}}]}'
 
@@ -399,6 +412,10 @@ SPARSE = '{"instances": [{"data": {"features": {"keys": %s, "shape": %s, "values
             '{"instances": [{"features": [NaN]}]}',
             400,
             "not JSON: NaN is not a number",
+        ),
+        *(
+            ("application/json", f'{{"instances": [{{"features": [{row}]}}]}}', 400, "not JSON")
+            for row in ("0" + ROW, f"{ROW}\n{ROW}", ROW.replace(",", ",,", 1), f"{ROW},")
         ),
         ("application/json", SPARSE % ("[1]", "[40]", "[1e999]"), 400, "must be finite"),
         ("application/json", SPARSE % ("[1]", "[40]", "[1%s]" % ("0" * 400)), 400, "finite"),
