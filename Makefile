@@ -31,8 +31,9 @@ setup: .venv/ready ## Install everything below this folder, once
 demo: .venv/ready ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=file]
 	@python -m local_aws.demo $(if $(CORPUS),--corpus $(CORPUS)) $(if $(VOCAB),--vocab $(VOCAB))
 
+# Three processes suit two cores: those with the CDK CLI mostly wait.
 test: .venv/ready ## Run all tests, end to end included
-	pytest --numprocesses 2 --dist worksteal
+	pytest --numprocesses 3 --dist worksteal
 
 test-report: .venv/ready ## Look at the pages in a headless browser, which is installed if need be
 	.ci/browser

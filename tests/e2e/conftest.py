@@ -150,7 +150,9 @@ def topics_of(runtime: Any, endpoint: str, corpus: Path) -> Callable[[], int]:
 @pytest.fixture(scope="session")
 def environment() -> Iterator[dict[str, str]]:
     with instance.running() as started:
-        done = run("cdk", "bootstrap", environment=started.environment())
+        # With the account given, the app is not synthesized into the folder that all share.
+        account = f"aws://{instance.ACCOUNT}/{instance.REGION}"
+        done = run("cdk", "bootstrap", account, environment=started.environment())
         assert done.returncode == 0, done.stdout
         yield started.environment()
 

@@ -72,8 +72,13 @@ def test_the_instances_follow_the_invocations_out_and_in_again(cloud: Cloud, end
         wait_for(lambda: instances(cloud, endpoint) == (2, 2))
     assert len(load.seen()) == 1, "scaling has cost an answer"
     wait_for(lambda: instances(cloud, endpoint) == (1, 1))
-    activities = scaling.describe_scaling_activities(**key(endpoint))["ScalingActivities"]
-    assert [(a["StatusCode"], a["Description"]) for a in activities] == [
+
+    def activities() -> list[tuple[str, str]]:
+        described = scaling.describe_scaling_activities(**key(endpoint))["ScalingActivities"]
+        return [(activity["StatusCode"], activity["Description"]) for activity in described]
+
+    wait_for(lambda: all(status != "InProgress" for status, _ in activities()))
+    assert activities() == [
         ("Successful", "Setting desired instance count to 1."),
         ("Successful", "Setting desired instance count to 2."),
     ]
