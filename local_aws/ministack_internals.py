@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import ministack.app as gateway
 from ministack.core import iam_actions, iam_evaluator, responses, router
@@ -22,6 +23,7 @@ from ministack.services import (
     cloudwatch_logs,
     eventbridge,
     iam,
+    kms,
     lambda_svc,
     s3,
     sts,
@@ -36,6 +38,11 @@ Response = tuple[int, dict[str, str], bytes]
 
 INVOCATIONS = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
 SESSION_SECONDS = 3600
+SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
+# What a service does to a resource that it tells of something, by the resource's service.
+CALLS = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish"}
+WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+MAKE_LOGS = ("logs:CreateLogGroup", *WRITE_LOGS)
 _LOG_GROUP = re.compile(r"arn:aws:logs:[^:]*:[^:]*:log-group:[^:]+")
 
 
@@ -110,9 +117,11 @@ def install(*services: Service) -> None:
     _cancel_before_delete()
     _mind_buckets()
     _retry_functions()
-    _keep_deleted_log_groups_away()
     _mind_alarms()
-    _read_metrics_in_logs()
+    _write_logs_of_functions()
+    _hand_over_failures_of_functions()
+    _ask_who_is_told()
+    _ask_for_keys_of_objects()
 
 
 def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, str]]]) -> None:
@@ -278,19 +287,24 @@ def _retry_functions() -> None:
     eventbridge._dispatch_to_lambda = dispatch
 
 
-def _keep_deleted_log_groups_away() -> None:
-    """Drop what a function says when the log group that it was given is gone.
+def _write_logs_of_functions() -> None:
+    """Write what a function says if its role may, and put the metrics in it into CloudWatch.
 
-    MiniStack would make the group anew, whatever the function's role may do, so that a function
-    that still runs when its stack is deleted would leave it behind.
+    MiniStack asks nobody, and makes a log group that is gone anew, so that a function that still
+    runs when its stack is deleted would leave it behind.
     """
     original = lambda_svc._emit_lambda_logs
 
-    def emit(function: dict[str, Any], *details: Any, **more: Any) -> None:
+    def emit(function: dict[str, Any], request_id: str, log: str, *rest: Any, **more: Any) -> None:
         config = function.get("config") or function
         group = (config.get("LoggingConfig") or {}).get("LogGroup")
-        if group is None or group in cloudwatch_logs._log_groups:
-            original(function, *details, **more)
+        group = group or f"/aws/lambda/{config['FunctionName']}"
+        stream = current_scope().arn(f"log-group:{group}:log-stream:new", "logs")
+        actions = WRITE_LOGS if group in cloudwatch_logs._log_groups else MAKE_LOGS
+        if all(_role_may(config["Role"], action, stream) for action in actions):
+            for metric in embedded_metrics.found_in(log):
+                cloudwatch.record_metric(*metric)
+            original(function, request_id, log, *rest, **more)
 
     lambda_svc._emit_lambda_logs = emit
 
@@ -332,16 +346,106 @@ def _mind_alarms() -> None:
     cloudwatch._evaluate_alarm = evaluate
 
 
-def _read_metrics_in_logs() -> None:
-    """Put into CloudWatch what functions write in the embedded metric format."""
-    original = lambda_svc._emit_lambda_logs
+def _hand_over_failures_of_functions() -> None:
+    """Call a function's destination for failures only if the function's role may."""
+    original = lambda_svc._route_async_failure
 
-    def emit(function: dict[str, Any], request_id: str, log: str, *rest: Any, **more: Any) -> None:
-        for metric in embedded_metrics.found_in(log):
-            cloudwatch.record_metric(*metric)
-        original(function, request_id, log, *rest, **more)
+    def route(target: str, name: str, *details: Any) -> None:
+        role = lambda_svc._functions[name]["config"]["Role"]
+        if ":function:" not in target or _role_may(role, CALLS["lambda"], target):
+            original(target, name, *details)
 
-    lambda_svc._emit_lambda_logs = emit
+    lambda_svc._route_async_failure = route
+
+
+def _role_may(role: str, action: str, resource: str) -> bool:
+    scope = current_scope()
+    key = role_credentials(role, scope)["aws_access_key_id"]
+    return denied(key, action, resource, scope) is None
+
+
+def _ask_who_is_told() -> None:
+    """Let rules and alarms reach only functions and topics whose policies allow it."""
+    invoke, dispatch = eventbridge._invoke_target, cloudwatch._dispatch_alarm_actions
+
+    def invoke_if_allowed(target: dict[str, Any], event: Any, rule: Any, *more: Any) -> None:
+        if _service_may("events", target["Arn"], rule["Arn"]):
+            invoke(target, event, rule, *more)
+
+    def dispatch_if_allowed(alarm: dict[str, Any], *states: Any) -> None:
+        allowed = {
+            kind: [
+                arn
+                for arn in alarm.get(kind) or []
+                if _service_may("cloudwatch", arn, alarm["AlarmArn"])
+            ]
+            for kind in ("AlarmActions", "OKActions", "InsufficientDataActions")
+        }
+        dispatch(alarm | allowed, *states)
+
+    eventbridge._invoke_target = invoke_if_allowed
+    cloudwatch._dispatch_alarm_actions = dispatch_if_allowed
+
+
+def _service_may(service: str, target: str, source: str) -> bool:
+    """Whether `target`'s own policy lets an AWS service call it on behalf of `source`."""
+    kind = target.split(":")[2]
+    if kind not in CALLS:
+        return True
+    found = iam_evaluator._resource_policy(kind, target)
+    if found is None:
+        return False
+    scope = current_scope()
+    # A topic that was given no policy has one that asks for its owner.
+    account = {"aws:sourceaccount": scope.account, "aws:sourceowner": scope.account}
+    context = iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=CALLS[kind],
+        resource_arn=target,
+        region=scope.region,
+        secure_transport=True,
+        service_context=account | {"aws:sourcearn": source},
+    )
+    result = iam_evaluator.evaluate_resource_policy(
+        found[0], context, service=f"{service}.amazonaws.com"
+    )
+    return bool(result.decision == "Allow")
+
+
+def _ask_for_keys_of_objects() -> None:
+    """Let S3 use a key of the account's as the caller: to read an object, and to write one.
+
+    Source: "Protecting data with SSE-KMS" in the S3 User Guide; a copy does both.
+    """
+    original = iam_actions.s3_additional_checks
+
+    def checks(
+        method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
+    ) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = original(method, path, headers, body, query)
+        action = iam_actions._s3_action(method, path, query)
+        bucket, _, name = path.lstrip("/").partition("/")
+        if action in ("GetObject", "GetObjectVersion") and method == "GET":
+            found += [("kms:Decrypt", key) for key in _key_of(bucket, unquote(name))]
+        elif action == "PutObject" and "uploadId" not in query:
+            if source := iam_actions._s3_source_object(headers):
+                from_bucket, _, from_name = source[0].removeprefix("arn:aws:s3:::").partition("/")
+                found += [("kms:Decrypt", key) for key in _key_of(from_bucket, from_name)]
+            asked = headers if SSE_KEY in headers else s3._bucket_default_sse_headers(bucket)
+            if key := kms._resolve_key(asked.get(SSE_KEY)):
+                found.append(("kms:GenerateDataKey", key["Arn"]))
+        return found
+
+    iam_actions.s3_additional_checks = checks
+
+
+def _key_of(bucket: str, name: str) -> list[str]:
+    """The ARN of the key that an object is encrypted with, if it is one of the account's."""
+    stored = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(name)
+    key = kms._resolve_key(s3._stored_sse_headers(stored).get(SSE_KEY)) if stored else None
+    return [key["Arn"]] if key else []
 
 
 def _statistic(points: list[dict[str, Any]], statistic: str) -> float | None:

@@ -47,16 +47,6 @@ class Account:
         credentials = ministack_internals.role_credentials(role_arn, self.scope)
         return self._client(service, credentials)
 
-    def encryption(self, role_arn: str, key: str | None) -> dict[str, str]:
-        """The arguments of PutObject for a KMS key, which the role must be allowed to use.
-
-        S3 asks for a data key as the caller; MiniStack's leaves that out.
-        """
-        if not key:
-            return {}
-        self.client("kms", role_arn).generate_data_key(KeyId=key, KeySpec="AES_256")
-        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
-
     def service_client(self, service: str) -> Any:
         """A client of `service` for what AWS does in its own name."""
         return self._client(service, ministack_internals.service_credentials(self.scope))
@@ -97,3 +87,8 @@ def everyone() -> list[Account]:
     """All accounts that were asked for."""
     with _accounts_lock:
         return list(_accounts.values())
+
+
+def encrypted_with(key: str | None) -> dict[str, str]:
+    """The arguments of PutObject for a KMS key."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}

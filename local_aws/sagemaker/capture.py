@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.account import Account, encrypted_with
 from local_aws.sagemaker.batch import Batch
 from local_aws.sagemaker.fleet import Instance
 
@@ -79,7 +79,7 @@ class Capture:
         folder = f"{self._endpoint}/{instance.variant}/{first:%Y/%m/%d/%H}"
         name = f"{first:%M-%S}-{first.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
         key = "/".join(part for part in (prefix.strip("/"), folder, name) if part)
-        encryption = self._account.encryption(instance.role, self.config.get("KmsKeyId"))
+        encryption = encrypted_with(self.config.get("KmsKeyId"))
         body = "".join(json.dumps(line(self.config, exchange)) + "\n" for exchange in exchanges)
         s3 = self._account.client("s3", instance.role)
         s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), **encryption)

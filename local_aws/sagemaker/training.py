@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.api.errors import invalid
 from local_aws.sagemaker import container, events, faults, logs
-from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.account import Account, encrypted_with
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EVENT = "SageMaker Training Job State Change"
@@ -240,11 +240,9 @@ class TrainingJob:
             for path in sorted((root / "model").iterdir()):
                 tar.add(path, arcname=path.name)
         bucket, key = _bucket_and_key(self.artifact)
-        role = self.request["RoleArn"]
-        s3 = self.account.client("s3", role)
+        s3 = self.account.client("s3", self.request["RoleArn"])
+        encryption = encrypted_with(self.request["OutputDataConfig"].get("KmsKeyId"))
         try:
-            kms_key = self.request["OutputDataConfig"].get("KmsKeyId")
-            encryption = self.account.encryption(role, kms_key)
             with archive.open("rb") as body:
                 s3.put_object(Bucket=bucket, Key=key, Body=body, **encryption)
         except (ClientError, BotoCoreError) as error:
