@@ -1,6 +1,6 @@
 """The construct: a custom resource that starts the job, and a wait condition for its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +137,7 @@ class TrainingJob(Construct):
         self._timeout = wait_timeout(max_runtime)
         self.fingerprint = self._fingerprint(hyperparameters, revision)
         if encryption_key is not None:
-            encryption_key.grant_encrypt_decrypt(role)
-            encryption_key.grant(role, "kms:CreateGrant", "kms:DescribeKey")  # for the volume
+            encryption_key.grant(role, *permissions.USE_KEY, "kms:Encrypt", "kms:CreateGrant")
         self._lineage = checked_lineage(
             {
                 **checked_tags(environment_tags or {}),
@@ -286,10 +285,8 @@ class TrainingJob(Construct):
     def _build_function(
         self, id: str, handler: str, timeout: Duration, description: str, **environment: str
     ) -> Function:
-        """A function that may signal the deployment, and read and write what is encrypted."""
-        if self._key is not None:
-            environment["ENCRYPTION_KEY"] = self._key.key_arn
-        function = Function(
+        """A function that may signal the deployment."""
+        return Function(
             self,
             id,
             description=description,
@@ -303,9 +300,14 @@ class TrainingJob(Construct):
                 **environment,
             },
         )
+
+    def _allow(self, function: Function, statements: Iterable[iam.PolicyStatement]) -> None:
+        """Let a function do what `statements` say, also to what is encrypted."""
+        for statement in statements:
+            function.add_to_role_policy(statement)
         if self._key is not None:
-            self._key.grant_encrypt_decrypt(function)
-        return function
+            function.add_environment("ENCRYPTION_KEY", self._key.key_arn)
+            self._key.grant(function, *permissions.USE_KEY)
 
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
         data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
@@ -316,7 +318,7 @@ class TrainingJob(Construct):
             "Stages the data and starts the training job",
             WAIT=self._wait_id,
         )
-        for statement in permissions.start_job(
+        may = permissions.start_job(
             Stack.of(self),
             self._store,
             self._name,
@@ -324,8 +326,8 @@ class TrainingJob(Construct):
             self.role,
             self._channels.values(),
             data.values(),
-        ):
-            start.add_to_role_policy(statement)
+        )
+        self._allow(start, may)
         return CustomResource(
             self,
             "Resource",
@@ -372,10 +374,8 @@ class TrainingJob(Construct):
             "Publishes the model of a training job and signals the deployment",
             NAME_PREFIX=self._name,
         )
-        for statement in permissions.conclude_job(
-            Stack.of(self), self._store, self._name, self.fingerprint
-        ):
-            finish.add_to_role_policy(statement)
+        may = permissions.finish_job(Stack.of(self), self._store, self._name, self.fingerprint)
+        self._allow(finish, may)
         crashed = self._build_function(
             "Crashed",
             "crashed",

@@ -12,6 +12,8 @@ from aws_cdk import aws_s3_assets as assets
 from stacks.training_job.request import Channel, Store
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+# What S3 does with a key for whoever reads and writes objects, in parts too.
+USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
 # Actions that are allowed on `*`, each with the reason.
 WILDCARDS = {
     "sagemaker:ListTrainingJobs": "a list knows no resource",
@@ -59,7 +61,7 @@ def start_job(
             resources=[_jobs(stack, name, fingerprint)],
         ),
         iam.PolicyStatement(
-            sid="StopJobs",
+            sid="LookAtAndStopJobs",
             actions=["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
             resources=[_jobs(stack, name)],  # of earlier fingerprints, too
         ),
@@ -77,14 +79,28 @@ def start_job(
             resources=[role.role_arn],
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
-        *conclude_job(stack, store, name, fingerprint),
+        *_conclude_job(stack, store, name, fingerprint),
     ]
 
 
-def conclude_job(
+def finish_job(
     stack: Stack, store: Store, name: str, fingerprint: str
 ) -> list[iam.PolicyStatement]:
-    """Look at a job that has ended, read its log, and publish its model."""
+    """Look at a job that has ended, and publish its model."""
+    return [
+        iam.PolicyStatement(
+            sid="LookAtJobs",
+            actions=["sagemaker:DescribeTrainingJob"],
+            resources=[_jobs(stack, name, fingerprint)],
+        ),
+        *_conclude_job(stack, store, name, fingerprint),
+    ]
+
+
+def _conclude_job(
+    stack: Stack, store: Store, name: str, fingerprint: str
+) -> list[iam.PolicyStatement]:
+    """Tell whose a job is, read its log, and publish its model."""
     streams = f"log-stream:{name}-{fingerprint[:12]}-*"
     return [
         iam.PolicyStatement(
@@ -104,8 +120,8 @@ def conclude_job(
             conditions={"StringLike": {"s3:prefix": [f"{store.prefix}/*"]}},
         ),
         iam.PolicyStatement(
-            sid="LookAtJobs",
-            actions=["sagemaker:DescribeTrainingJob", "sagemaker:ListTags"],
+            sid="SeeJobTags",
+            actions=["sagemaker:ListTags"],
             resources=[_jobs(stack, name, fingerprint)],
         ),
         iam.PolicyStatement(

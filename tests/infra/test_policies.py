@@ -98,11 +98,6 @@ ACCEPTED = (
         "The versions of one function, as the CDK grants to invoke it",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Action::kms:(GenerateDataKey|ReEncrypt)\*\]",
-        ".*Role/DefaultPolicy/Resource",
-        "The forms of one action, on one key, as the CDK grants encryption",
-    ),
-    Accepted(
         r"AwsSolutions-IAM5\[Resource::.*/(data|models|jobs|jobs/[0-9a-f]{64}|capture)/\*\]",
         "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
         "Objects below a prefix of one bucket; their names come with data, jobs and requests",
