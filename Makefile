@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup demo test test-report test-faults test-serving test-pipeline check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare constraints clean
+.PHONY: help setup demo test test-report test-faults test-serving test-pipeline prove-iam check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare constraints clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ test-pipeline: .venv/ready .venv-aws/ready ## Run the pipeline's steps against t
 
 test-serving: .venv/ready ## Try the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
+
+prove-iam: .venv/ready ## Take every permission away once, see what breaks, and write docs/permissions.md
+	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
 
 check: scan ## Format, lint, types, templates, secrets
 	ruff format --check
