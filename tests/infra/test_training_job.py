@@ -298,7 +298,8 @@ def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
         vpc=ec2.Vpc(stack, "Vpc"),
         encryption_key=kms.Key(stack, "Key"),
     )
-    documented = (Path(__file__).parents[2] / "docs/permissions.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/permissions.md").read_text()
+    documented, _, _ = page.partition("<!--")  # what `make prove-iam` writes lists all there is
     rows = re.findall(r"^\| (`.+) \| (.+) \| (.+) \| (.+) \|$", documented, re.MULTILINE)
     listed = {
         (action, resource.strip("`"))
