@@ -1,9 +1,7 @@
 """What the embedded AWS asks besides the operation itself: of a function's role, of a policy."""
 
-import io
 import json
 import uuid
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,6 +12,7 @@ from botocore.exceptions import ClientError
 from local_aws import instance
 
 from .conftest import Cloud, allow
+from .test_stacks import zipped
 from .test_training import wait_for
 
 REGION = instance.REGION
@@ -31,15 +30,13 @@ def unique(name: str) -> str:
 
 def make_function(cloud: Cloud, role: str) -> str:
     """A function that says a word; its name."""
-    archive, name = io.BytesIO(), unique("function")
-    with zipfile.ZipFile(archive, "w") as code:
-        code.writestr("index.py", SAYS)
+    name = unique("function")
     cloud.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",
         Handler="index.handler",
         Role=role,
-        Code={"ZipFile": archive.getvalue()},
+        Code={"ZipFile": zipped("index.py", SAYS)},
     )
     return name
 

@@ -5,7 +5,7 @@ import json
 import zipfile
 from typing import Any
 
-from .conftest import Cloud
+from .conftest import Cloud, allow
 from .test_training import wait_for
 
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
@@ -36,7 +36,8 @@ def test_a_stack_is_deleted_while_it_waits_and_nothing_comes_after(cloud: Cloud)
 def test_a_function_does_not_bring_back_the_log_group_that_it_lost(cloud: Cloud) -> None:
     logs, functions = cloud.client("logs"), cloud.client("lambda")
     logs.create_log_group(logGroupName="lost")
-    role = cloud.make_role("Logging", service="lambda")
+    may = allow("logs:CreateLogStream", "logs:PutLogEvents")  # as roles of a stack's functions
+    role = cloud.make_role("Logging", may, service="lambda")
     functions.create_function(
         FunctionName="talks",
         Runtime="python3.13",
