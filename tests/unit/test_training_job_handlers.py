@@ -273,6 +273,17 @@ class TestStart:
         start.handler(event("Create"), None)
         assert world.copies == [{"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"}]
 
+    def test_data_is_copied_again_when_another_key_is_to_encrypt_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The execution role may not use the former key, which may even be gone."""
+        for key, times in (("arn:former", 1), ("arn:key", 2), ("arn:key", 2)):
+            monkeypatch.setenv("ENCRYPTION_KEY", key)
+            start.handler(event("Create"), None)
+            assert world.encryption["bucket", "lda/data/1/train"] == key
+            assert len(world.copies) == times
+            world.jobs.clear()
+
     @pytest.mark.usefixtures("world")
     def test_another_fingerprint_is_another_physical_id(self) -> None:
         """So that CloudFormation deletes the old one after an update, and the new one else."""

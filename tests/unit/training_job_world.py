@@ -29,6 +29,7 @@ class World:
 
     objects: dict[tuple[str, str], str] = field(default_factory=dict)
     metadata: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    encryption: dict[tuple[str, str], str] = field(default_factory=dict)  # the objects' keys
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     signals: list[tuple[str, str, str | None, str]] = field(default_factory=list)
     errors: list[ClientError] = field(default_factory=list)
@@ -88,12 +89,16 @@ class S3:
         kept = self.world.metadata.get((source["Bucket"], source["Key"]), {})
         replaced = ExtraArgs.get("MetadataDirective") == "REPLACE"
         self.world.metadata[bucket, key] = ExtraArgs["Metadata"] if replaced else kept
+        if "SSEKMSKeyId" in ExtraArgs:
+            self.world.encryption[bucket, key] = ExtraArgs["SSEKMSKeyId"]
         self.world.copies.append(ExtraArgs)
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         content = self.world.objects[Bucket, Key]
         metadata = self.world.metadata.get((Bucket, Key), {})
-        return {"ContentLength": len(content), "Metadata": metadata}
+        answer = {"ContentLength": len(content), "Metadata": metadata}
+        encryption = self.world.encryption.get((Bucket, Key))
+        return answer | ({"SSEKMSKeyId": encryption} if encryption else {})
 
 
 @dataclass

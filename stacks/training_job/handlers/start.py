@@ -139,10 +139,12 @@ def start(
 
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
-    """Copy a data file to where jobs read it, unless it is there."""
-    if models.exists(*target):
-        return
+    """Copy a data file to where jobs read it, unless it is there for the execution role to read."""
     try:
+        if models.exists(*target) and _patiently(
+            lambda: models.has_the_key(*target), _is_young_policy
+        ):
+            return
         _patiently(lambda: models.copy(source, target), _is_young_policy)
     except (ClientError, StartError) as error:
         raise StartError(
