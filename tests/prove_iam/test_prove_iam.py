@@ -49,7 +49,7 @@ def test_each_permission_of_a_principal_is_needed(
             continue
         failure = failure_without(permission, stage, steps)
         if failure is None:
-            unneeded.append(permission)
+            unneeded.append((permission.action, *permission.resources))
         else:
             rows.append(Row(permission, failure))
     assert unneeded == []
