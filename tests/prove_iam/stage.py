@@ -139,17 +139,26 @@ class Stage(Cloud):
         self.stop_all()
         sagemaker, logs = self.at_hand("sagemaker"), self.at_hand("logs")
         deployed = self.configuration["EndpointConfigName"]
-        if sagemaker.describe_endpoint(EndpointName=NAME)["EndpointConfigName"] != deployed:
+        if self.in_service(NAME)["EndpointConfigName"] != deployed:
             sagemaker.update_endpoint(EndpointName=NAME, EndpointConfigName=deployed)
-            sagemaker.get_waiter("endpoint_in_service").wait(
-                EndpointName=NAME, WaiterConfig={"Delay": 1}
-            )
+            self.in_service(NAME)
         for config in sagemaker.list_endpoint_configs()["EndpointConfigs"]:
             if config["EndpointConfigName"] != deployed:
                 sagemaker.delete_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
         own = f"/aws/sagemaker/Endpoints/{PROJECT}-host-"
         for group in logs.describe_log_groups(logGroupNamePrefix=own)["logGroups"]:
             logs.delete_log_group(logGroupName=group["logGroupName"])
+
+    def in_service(self, endpoint: str) -> dict[str, Any]:
+        """The endpoint's description when no change is under way."""
+
+        def settled() -> Any:
+            found = self.at_hand("sagemaker").describe_endpoint(EndpointName=endpoint)
+            return found["EndpointStatus"] in ("InService", "Failed") and found
+
+        found: dict[str, Any] = wait_until(settled, f"{endpoint} does not come to rest")
+        assert found["EndpointStatus"] == "InService", found.get("FailureReason")
+        return found
 
     # The bucket
 

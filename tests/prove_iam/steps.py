@@ -325,7 +325,7 @@ def ask_during_an_update(stage: Stage) -> None:
         with stage.acting_as("GateDuringUpdate"), redirect_stdout(said):
             during_update.handler({"detail": {"EndpointName": NAME}}, None)
     finally:
-        in_service(stage, NAME)
+        stage.in_service(NAME)
     measured = json.loads(said.getvalue().splitlines()[-1])
     assert measured["Failed"] == 0, "every answer counts as a wrong one, and turns the update back"
 
@@ -344,6 +344,7 @@ def configuration(stage: Stage, **variant: Any) -> str:
 def update(stage: Stage, endpoint: str, *alarms: str) -> str:
     """Begin to move an endpoint to a new configuration; its name."""
     name = configuration(stage)
+    stage.in_service(endpoint)  # it may be scaled just now
     rollback = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": one} for one in alarms]}}
     routing = {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60},
@@ -354,18 +355,6 @@ def update(stage: Stage, endpoint: str, *alarms: str) -> str:
         DeploymentConfig={"BlueGreenUpdatePolicy": routing} | (rollback if alarms else {}),
     )
     return name
-
-
-def in_service(stage: Stage, endpoint: str) -> dict[str, Any]:
-    """The endpoint's description when no change is under way."""
-
-    def settled() -> Any:
-        found = stage.at_hand("sagemaker").describe_endpoint(EndpointName=endpoint)
-        return found["EndpointStatus"] in ("InService", "Failed") and found
-
-    found: dict[str, Any] = wait_until(settled, f"{endpoint} does not come to rest", 60)
-    assert found["EndpointStatus"] == "InService", found.get("FailureReason")
-    return found
 
 
 # The execution role
@@ -404,18 +393,18 @@ def host(stage: Stage) -> None:
         EndpointName=name, EndpointConfigName=configuration(stage, InitialInstanceCount=1)
     )
     try:
-        in_service(stage, name)
+        stage.in_service(name)
         ask(stage.at_hand("sagemaker-runtime"), name)
         captured = f"capture/{name}/"
         wait_until(lambda: found_below(stage, captured), "nothing is captured", 5)
         wanted = update(stage, name, stage.resources["ServerErrors"])
-        now = in_service(stage, name)
+        now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
         group = f"/aws/sagemaker/Endpoints/{name}"
         assert_has_events(stage, group, "the endpoint has no log")
     finally:
         with suppress(AssertionError):
-            in_service(stage, name)
+            stage.in_service(name)
         sagemaker.delete_endpoint(EndpointName=name)
 
 
@@ -538,7 +527,7 @@ def update_the_endpoint(stage: Stage) -> None:
     stage.put("models")
     before = events_of(stage, "GateDuringUpdate")
     update(stage, NAME)
-    in_service(stage, NAME)
+    stage.in_service(NAME)
     what = "nobody asks the endpoint while it is updated"
     wait_until(lambda: events_of(stage, "GateDuringUpdate") > before, what, 5)
 
