@@ -284,6 +284,26 @@ class TestStart:
             assert len(world.copies) == times
             world.jobs.clear()
 
+    def test_a_model_under_another_key_is_refused_since_the_endpoint_could_not_read_it(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ENCRYPTION_KEY", "arn:key")
+        world.objects["bucket", ARTIFACT] = "model"
+        world.encryption["bucket", ARTIFACT] = "arn:former"
+        with pytest.raises(start.StartError, match="another key than arn:key: set another `revis"):
+            start.handler(event("Update"), None)
+        assert (world.jobs, world.signals) == ({}, [])
+
+    @pytest.mark.parametrize("keys", [{}, {("bucket", ARTIFACT): "arn:key"}])
+    def test_a_model_under_the_key_or_under_none_is_signalled(
+        self, keys: dict[tuple[str, str], str], world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ENCRYPTION_KEY", "arn:key")
+        world.objects["bucket", ARTIFACT] = "model"
+        world.encryption |= keys
+        start.handler(event("Update"), None)
+        assert [failure for _, _, failure, _ in world.signals] == [None]
+
     @pytest.mark.usefixtures("world")
     def test_another_fingerprint_is_another_physical_id(self) -> None:
         """So that CloudFormation deletes the old one after an update, and the new one else."""

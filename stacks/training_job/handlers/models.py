@@ -39,11 +39,9 @@ def exists(bucket: str, key: str) -> bool:
     return [entry["Key"] for entry in page.get("Contents", [])] == [key]
 
 
-def has_the_key(bucket: str, key: str) -> bool:
-    """Whether the object is encrypted with `ENCRYPTION_KEY`, if that is set."""
-    wanted = os.environ.get("ENCRYPTION_KEY")
-    head = boto3.client("s3").head_object(Bucket=bucket, Key=key)
-    return wanted in (None, head.get("SSEKMSKeyId"))
+def encryption_key(bucket: str, key: str) -> str | None:
+    """The ARN of the key that the object is encrypted with, if it is one of KMS."""
+    return boto3.client("s3").head_object(Bucket=bucket, Key=key).get("SSEKMSKeyId")
 
 
 def metrics(bucket: str, key: str) -> str:

@@ -114,6 +114,7 @@ def start(
         properties["Artifact"],
     )
     if models.exists(bucket, artifact):
+        _check_key(bucket, artifact)
         logger.info("%s is trained already", identity)
         metrics = _patiently(lambda: models.metrics(bucket, artifact), _is_young_policy)
         signals.send(handle, identity, data=metrics)
@@ -138,12 +139,24 @@ def start(
     return [name]
 
 
+def _key_of(bucket: str, key: str) -> str | None:
+    return _patiently(lambda: models.encryption_key(bucket, key), _is_young_policy)
+
+
+def _check_key(bucket: str, artifact: str) -> None:
+    """A model stays as it was published, and an endpoint may use the present key alone."""
+    wanted = os.environ.get("ENCRYPTION_KEY")
+    if wanted is not None and _key_of(bucket, artifact) not in (None, wanted):
+        raise StartError(
+            f"the model s3://{bucket}/{artifact} is encrypted with another key than {wanted}: "
+            "set another `revision` to train it again, or give the former key"
+        )
+
+
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
     """Copy a data file to where jobs read it, unless it is there for the execution role to read."""
     try:
-        if models.exists(*target) and _patiently(
-            lambda: models.has_the_key(*target), _is_young_policy
-        ):
+        if models.exists(*target) and os.environ.get("ENCRYPTION_KEY") in (None, _key_of(*target)):
             return
         _patiently(lambda: models.copy(source, target), _is_young_policy)
     except (ClientError, StartError) as error:
