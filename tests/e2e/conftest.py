@@ -150,9 +150,10 @@ def topics_of(runtime: Any, endpoint: str, corpus: Path) -> Callable[[], int]:
 @pytest.fixture(scope="session")
 def environment() -> Iterator[dict[str, str]]:
     with instance.running() as started:
-        # With the account given, the app is not synthesized into the folder that all share.
+        # Away from the app, which the CDK CLI would synthesize, and into a folder that all share.
+        away = Path(started.folder)
         account = f"aws://{instance.ACCOUNT}/{instance.REGION}"
-        done = run("cdk", "bootstrap", account, environment=started.environment())
+        done = run("cdk", "bootstrap", account, environment=started.environment(), folder=away)
         assert done.returncode == 0, done.stdout
         yield started.environment()
 
