@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from local_aws.lda_image import documents
 
-_MAX_TOPICS = 150
+_MOST = {"num_topics": 150}
 
 
 class ConfigurationError(ValueError):
@@ -63,17 +63,17 @@ def _parse(name: str, kind: Any, text: object) -> Any:
         value = parse(text) if isinstance(text, str) else math.nan
     except ValueError:
         value = math.nan
-    if name == "num_topics" and not 0 < value <= _MAX_TOPICS:
-        raise _invalid(name, text, f"a whole number from 1 to {_MAX_TOPICS}")
-    if not 0 < value < math.inf:
-        raise _invalid(
-            name, text, "a whole number of 1 or more" if kind is int else "a positive number"
+    if not 0 < value < math.inf or value > _MOST.get(name, math.inf):
+        raise ConfigurationError(
+            f"{text!r} is not valid for '{name}': must be {_allowed(name, kind)}"
         )
     return value
 
 
-def _invalid(name: str, text: object, allowed: str) -> ConfigurationError:
-    return ConfigurationError(f"{text!r} is not valid for '{name}': must be {allowed}")
+def _allowed(name: str, kind: Any) -> str:
+    if name in _MOST:
+        return f"a whole number from 1 to {_MOST[name]}"
+    return "a whole number of 1 or more" if kind is int else "a positive number"
 
 
 def load_channels(file: Path) -> dict[str, str]:
