@@ -65,15 +65,17 @@ scan: prepare .venv-audit/ready ## Lint every environment's templates, and look 
 	--disable-plugin HexHighEntropyString
 
 # Each oracle lives in an environment of its own: they are large, old, or do not go together.
+define make_venv
+$(PYTHON) -m venv $(@D)
+$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
+touch $@
+endef
+
 .venv-%/ready: tests/conformance/requirements-%.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
-	touch $@
+	$(make_venv)
 
 .venv-lda/ready: benchmarks/requirements-lda.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --disable-pip-version-check --quiet -r $<
-	touch $@
+	$(make_venv)
 
 conformance: .venv/ready .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with the SageMaker SDK's and MXNet's
 	CONFORMANCE_SAGEMAKER_PYTHON=$(CURDIR)/.venv-sagemaker/bin/python \
