@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,25 @@ PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
 # SageMaker makes this group for an account's first training job, and it is never a stack's.
 ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
+# Settings of an endpoint that is checked, captured, scaled, and updated in steps.
+FULL_ENDPOINT = {
+    "endpoint.instance_count": "2",
+    "endpoint.capture_percent": "100",
+    "endpoint.gate_tolerance": "0.001",
+    "updates.strategy": "canary",
+    "updates.step_percent": "50",
+    "updates.wait_seconds": "120",
+    "scaling.min_instances": "2",
+    "scaling.max_instances": "3",
+    "scaling.instance_type": "ml.m4.xlarge",
+}
 # Of a client that puts a load on an endpoint: each question has its own answer.
 ONCE = Config(max_pool_connections=50, retries={"total_max_attempts": 1})
+
+
+def context(settings: Mapping[str, str]) -> list[str]:
+    """Options of the CDK CLI that give settings."""
+    return [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
 
 
 def run(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import FULL_ENDPOINT, context, corpus, environment
 from tests.e2e.conftest import PROJECT as FOLDER
-from tests.e2e.conftest import corpus, environment
 
 from . import table
 from .stage import PROJECT, Stage
@@ -19,21 +19,12 @@ EVERYTHING = {
     "num_topics": "5",
     "encryption_key": "create",
     "notices": "me@example.com",
-    "endpoint.instance_count": "2",
-    "endpoint.capture_percent": "100",
-    "endpoint.gate_tolerance": "0.001",
-    "updates.strategy": "canary",
-    "updates.step_percent": "50",
-    "updates.wait_seconds": "120",
-    "scaling.min_instances": "2",
-    "scaling.max_instances": "3",
-    "scaling.instance_type": "ml.m4.xlarge",
+    **FULL_ENDPOINT,
 }
 
 
 def options(corpus: Path, **settings: str) -> list[str]:
-    chosen = EVERYTHING | {"corpus": str(corpus)} | settings
-    return [word for key, value in chosen.items() for word in ("-c", f"{key}={value}")]
+    return context(EVERYTHING | {"corpus": str(corpus)} | settings)
 
 
 @pytest.fixture(scope="session")

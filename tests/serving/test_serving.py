@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.conftest import ONCE, Cloud, run, topics_of
+from tests.e2e.conftest import FULL_ENDPOINT, ONCE, Cloud, context, run, topics_of
 from tests.load import constant
 from tests.templates import change
 
@@ -154,26 +154,11 @@ def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
     cloud.destroyed(*options)
 
 
-ALL = {
-    "endpoint.instance_count": "2",
-    "endpoint.capture_percent": "100",
-    "endpoint.gate_tolerance": "0.001",
-    "updates.strategy": "canary",
-    "updates.step_percent": "50",
-    "updates.wait_seconds": "120",
-    "scaling.min_instances": "2",
-    "scaling.max_instances": "3",
-    "scaling.instance_type": "ml.m4.xlarge",
-}
-
-
 @pytest.mark.serving
 def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     cloud: Cloud, corpus: Path
 ) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=full"]
-    for key, value in ALL.items():
-        options += ["-c", f"{key}={value}"]
+    options = context({"corpus": str(corpus), "project": "full"} | FULL_ENDPOINT)
     outputs = cloud.deployed(*options, "-c", "num_topics=5")
     (target,) = cloud.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker"
