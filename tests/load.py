@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.waiting import wait_for
+
 WORKERS = 16
 
 
@@ -32,8 +34,7 @@ class Load:
     def wait_for(self, more: int) -> None:
         """Return when `more` requests have been answered from now on."""
         enough = len(self.answers) + more
-        while len(self.answers) < enough:
-            time.sleep(0.01)
+        wait_for(lambda: len(self.answers) >= enough, f"{more} requests are not answered")
 
 
 @contextmanager

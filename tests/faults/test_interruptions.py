@@ -3,23 +3,16 @@
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 
 import pytest
+
+from tests.waiting import wait_for
 
 from .conftest import COMMAND_SECONDS, Lab
 
 pytestmark = pytest.mark.faults
 
 Table = list[tuple[str, str, str]]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + COMMAND_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.2)
 
 
 def finished(deployment: subprocess.Popen[str]) -> str:
@@ -33,7 +26,7 @@ def test_a_deployment_goes_on_when_its_cli_is_killed(lab: Lab, table: Table) -> 
     """Meanwhile the CLI, which compares templates, takes the stack for done."""
     assembly, jobs = lab.assembly("interrupted"), len(lab.job_names())
     first = lab.deploying(assembly)
-    wait_for(lab.running)
+    wait_for(lab.running, seconds=COMMAND_SECONDS)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate(timeout=COMMAND_SECONDS)
     stack = "interrupted-dev-training"
@@ -83,10 +76,10 @@ def test_a_stack_that_is_deleted_while_its_job_runs_leaves_nothing(lab: Lab, tab
     assembly = lab.assembly("deleted")
     with lab.armed("training.hang"):
         deployment = lab.deploying(assembly)
-        wait_for(lab.running)
+        wait_for(lab.running, seconds=COMMAND_SECONDS)
     lab.client("cloudformation").delete_stack(StackName=stack)
     deployment.communicate(timeout=COMMAND_SECONDS)
-    wait_for(lambda: lab.there() == before)
+    wait_for(lambda: lab.there() == before, seconds=COMMAND_SECONDS)
     done = lab.training("deploy", assembly)
     assert done.returncode == 0, done.stdout
     table.append(

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.load import constant
+from tests.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .hosting import configuration, deleted, in_service, model, topics_of, updated
 from .test_hosting import settled
-from .test_training import wait_for
 from .test_updates import counts
 
 KEY = {

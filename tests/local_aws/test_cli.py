@@ -3,13 +3,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local_aws import instance
+from tests.waiting import wait_for
 
 PROJECT = Path(__file__).parents[2]
 CALLER = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()))"
@@ -125,10 +125,8 @@ def test_the_server_ends_when_its_caller_is_killed() -> None:
         output: Any = caller.stdout
         server = int(output.readline())
         caller.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{server}").exists():
-        assert time.monotonic() < deadline, "the server outlived its caller"
-        time.sleep(0.1)
+    alive = Path(f"/proc/{server}")
+    wait_for(lambda: not alive.exists(), "the server outlived its caller", 30)
 
 
 FAULTS = """

@@ -4,8 +4,9 @@ import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 
+from tests.waiting import wait_for
+
 from .conftest import Cloud, allow
-from .test_training import wait_for
 
 CODE = """
 import json

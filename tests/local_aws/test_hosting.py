@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.waiting import wait_for
+
 from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
-from .test_training import request, trained, wait_for
+from .test_training import request, trained
 
 
 @pytest.fixture(scope="session")

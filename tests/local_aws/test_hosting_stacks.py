@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.waiting import wait_for
+
 from .conftest import IMAGE, Cloud
 from .hosting import broken_model, model, topics_of
-from .test_training import wait_for
 
 STACK = "Hosting"
 ENDPOINT = "hosted"

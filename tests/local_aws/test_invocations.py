@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import fault_route
+from tests.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .hosting import configuration, deleted, in_service, model, topics_of
 from .test_hosting import DOCUMENT, invoke
-from .test_training import wait_for
 from .test_updates import FOLDER, put_alarm
 
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}

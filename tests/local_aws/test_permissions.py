@@ -10,10 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import instance
+from tests.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .test_stacks import zipped
-from .test_training import wait_for
 
 REGION = instance.REGION
 SAYS = """

@@ -5,8 +5,9 @@ import json
 import zipfile
 from typing import Any
 
+from tests.waiting import wait_for
+
 from .conftest import Cloud, allow
-from .test_training import wait_for
 
 HANDLE = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
 CONDITION = {

@@ -1,14 +1,12 @@
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
+from tests.waiting import wait_for
 
-SECONDS = 60
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
 
 
 def request(name: str, role: str, bucket: str, **changes: Any) -> dict[str, Any]:
@@ -43,15 +41,6 @@ def request(name: str, role: str, bucket: str, **changes: Any) -> dict[str, Any]
 
 def hyperparameters(**changes: str) -> dict[str, str]:
     return {"num_topics": "3", "feature_dim": "30", "mini_batch_size": "300", **changes}
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    """What `condition` gives as soon as it is true."""
-    deadline = time.monotonic() + SECONDS
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-    return value
 
 
 def end_of(cloud: Cloud, name: str) -> dict[str, Any]:

@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import fault_route
+from tests.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .hosting import configuration, deleted, in_service, model, topics_of, updated
 from .test_hosting import settled
 from .test_load import HALF, shifting
-from .test_training import wait_for
 
 FOLDER = Path()  # of no instance: the shell points at one
 

@@ -84,16 +84,21 @@ def found_in(document: Document, principal_of: Callable[[Any], str]) -> Iterator
                 yield Permission(principal, action, group, sid, document, number)
 
 
-def documents(client: Client, stacks: list[str]) -> Iterator[Document]:
-    """The policies of what the stacks have made."""
+def made_by(client: Client, stacks: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Type, logical id without its digest, and physical id of what the stacks have made."""
+    pages = client("cloudformation").get_paginator("list_stack_resources")
     for stack in stacks:
-        pages = client("cloudformation").get_paginator("list_stack_resources")
         for page in pages.paginate(StackName=stack):
             for resource in page["StackResourceSummaries"]:
-                find = FOUND_BY.get(resource["ResourceType"])
-                if find is not None:
-                    name = re.sub(r"[0-9A-F]{8}$", "", resource["LogicalResourceId"])
-                    yield from find(client, name, resource["PhysicalResourceId"])
+                name = re.sub(r"[0-9A-F]{8}$", "", resource["LogicalResourceId"])
+                yield resource["ResourceType"], name, resource["PhysicalResourceId"]
+
+
+def documents(client: Client, stacks: list[str]) -> Iterator[Document]:
+    """The policies of what the stacks have made."""
+    for kind, name, physical in made_by(client, stacks):
+        if kind in FOUND_BY:
+            yield from FOUND_BY[kind](client, name, physical)
 
 
 def _of_role(client: Client, name: str, role: str) -> Iterator[Document]:

@@ -3,10 +3,8 @@
 import itertools
 import json
 import os
-import re
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,8 +19,9 @@ from local_aws import fault_route, instance
 from stacks.serving.gate.handlers import check
 from stacks.training_job.handlers import jobs, signals, start
 from tests.e2e.conftest import Cloud
+from tests.waiting import wait_for
 
-from .permissions import Permission, documents, found_in
+from .permissions import Permission, documents, found_in, made_by
 
 PROJECT = "proved"
 NAME = f"{PROJECT}-dev"
@@ -68,13 +67,7 @@ class Stage(Cloud):
     @cached_property
     def resources(self) -> dict[str, str]:
         """Physical ids by logical ids, these without their digests."""
-        pages = self.at_hand("cloudformation").get_paginator("list_stack_resources")
-        return {
-            re.sub(r"[0-9A-F]{8}$", "", found["LogicalResourceId"]): found["PhysicalResourceId"]
-            for stack in STACKS
-            for page in pages.paginate(StackName=stack)
-            for found in page["StackResourceSummaries"]
-        }
+        return {name: physical for _, name, physical in made_by(self.at_hand, STACKS)}
 
     def outputs(self) -> dict[str, str]:
         described = self.at_hand("cloudformation").describe_stacks()["Stacks"]
@@ -156,7 +149,7 @@ class Stage(Cloud):
             found = self.at_hand("sagemaker").describe_endpoint(EndpointName=endpoint)
             return found["EndpointStatus"] in ("InService", "Failed") and found
 
-        found: dict[str, Any] = wait_until(settled, f"{endpoint} does not come to rest")
+        found: dict[str, Any] = wait_for(settled, f"{endpoint} does not come to rest")
         assert found["EndpointStatus"] == "InService", found.get("FailureReason")
         return found
 
@@ -228,7 +221,7 @@ class Stage(Cloud):
 
     def ended(self, job: str) -> str:
         """The status of a job when it has ended."""
-        wait_until(lambda: self.status(job) not in jobs.RUNNING, f"{job} does not end")
+        wait_for(lambda: self.status(job) not in jobs.RUNNING, f"{job} does not end")
         return self.status(job)
 
     def running(self) -> list[str]:
@@ -376,16 +369,3 @@ def session() -> boto3.session.Session:
 def unused_handle() -> str:
     """A wait handle that no job knows."""
     return f"https://127.0.0.1/{next(_numbers)}-{os.getpid()}"
-
-
-def wait_until(is_so: Callable[[], Any], what: str, seconds: float = 60) -> Any:
-    """What `is_so` answers as soon as that is true.
-
-    Raises:
-        AssertionError: It is not in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not (answer := is_so()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-    return answer

@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from stacks.serving.gate.handlers import check, during_update
 from stacks.training_job.handlers import finish, jobs, start
+from tests.waiting import wait_for
 
 from .stage import (
     NAME,
@@ -27,7 +28,6 @@ from .stage import (
     Stage,
     instance_arn,
     unused_handle,
-    wait_until,
 )
 
 AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
@@ -197,7 +197,7 @@ def hand_over_what_fails(stage: Stage) -> None:
         Payload=json.dumps({"detail": {"TrainingJobName": "unknown"}}),
     )
     what = "the deployment hears nothing of an end that could not be handled"
-    wait_until(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
+    wait_for(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
 
 
 # Every function
@@ -219,7 +219,7 @@ def log(function: str) -> Step:
     def take(stage: Stage) -> None:
         before = events_of(stage, function)
         stage.invoke(function, {"RequestType": "None"})
-        wait_until(lambda: events_of(stage, function) > before, "its log is empty", seconds=3)
+        wait_for(lambda: events_of(stage, function) > before, "its log is empty", seconds=3)
 
     return Step("its log says what it did", take, logs=True)
 
@@ -239,7 +239,7 @@ def through_provider(stage: Stage, provider: str, properties: dict[str, Any]) ->
     cloudformation, name = stage.at_hand("cloudformation"), f"{PROJECT}-{uuid.uuid4().hex[:8]}"
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
     try:
-        wait_until(lambda: settled(stage, name), "the custom resource does not answer", 90)
+        wait_for(lambda: settled(stage, name), "the custom resource does not answer", 90)
         failed = failures(stage, name)
         assert not failed, failed[0]
     finally:
@@ -260,10 +260,10 @@ def delete_stack(stage: Stage, name: str) -> None:
     """Delete a stack, and forget its resource if that can't be: a permission is missing."""
     cloudformation = stage.at_hand("cloudformation")
     cloudformation.delete_stack(StackName=name)
-    status = wait_until(lambda: settled(stage, name), "the stack is not deleted", 90)
+    status = wait_for(lambda: settled(stage, name), "the stack is not deleted", 90)
     if status == "DELETE_FAILED":
         cloudformation.delete_stack(StackName=name, RetainResources=["Resource"])
-        wait_until(lambda: settled(stage, name) != status, "the stack is not deleted")
+        wait_for(lambda: settled(stage, name) != status, "the stack is not deleted")
 
 
 def failures(stage: Stage, stack: str) -> list[str]:
@@ -382,7 +382,7 @@ def assert_has_events(stage: Stage, group: str, otherwise: str) -> None:
             return stage.at_hand("logs").filter_log_events(logGroupName=group)["events"]
         return None
 
-    wait_until(events, otherwise, 5)
+    wait_for(events, otherwise, 5)
 
 
 def host(stage: Stage) -> None:
@@ -396,7 +396,7 @@ def host(stage: Stage) -> None:
         stage.in_service(name)
         ask(stage.at_hand("sagemaker-runtime"), name)
         captured = f"capture/{name}/"
-        wait_until(lambda: found_below(stage, captured), "nothing is captured", 5)
+        wait_for(lambda: found_below(stage, captured), "nothing is captured", 5)
         wanted = update(stage, name, stage.resources["ServerErrors"])
         now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
@@ -520,7 +520,7 @@ def end_a_job(stage: Stage) -> None:
     before = events_of(stage, "TrainingJobFinish")
     stage.ended(stage.train(stage.identity, "training.fail"))
     what = "the deployment hears nothing of the job's end"
-    wait_until(lambda: events_of(stage, "TrainingJobFinish") > before, what, 5)
+    wait_for(lambda: events_of(stage, "TrainingJobFinish") > before, what, 5)
 
 
 def update_the_endpoint(stage: Stage) -> None:
@@ -529,7 +529,7 @@ def update_the_endpoint(stage: Stage) -> None:
     update(stage, NAME)
     stage.in_service(NAME)
     what = "nobody asks the endpoint while it is updated"
-    wait_until(lambda: events_of(stage, "GateDuringUpdate") > before, what, 5)
+    wait_for(lambda: events_of(stage, "GateDuringUpdate") > before, what, 5)
 
 
 # Emptying the bucket
