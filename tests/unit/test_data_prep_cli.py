@@ -49,6 +49,22 @@ def test_the_options_of_convert_reach_the_manifest(sample: Path) -> None:
     assert (manifest.source.limit, manifest.train.documents) == (30, 15)
 
 
+def test_the_closing_line_counts_documents_that_are_too_short(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sample / "corpus.txt").write_text("1:10\n2:9\n\n3:1\n4:5,5:5\n", encoding="utf-8")
+    capsys.readouterr()
+    assert convert(sample, "--min-words", "10", "--test-fraction", "0") == 0
+    assert capsys.readouterr().out.startswith(
+        "2 documents (1 without words and 2 of fewer than 10 words dropped), 1,000 words, "
+    )
+    assert convert(sample, "--min-words", "11") == 2
+    assert capsys.readouterr().err == (
+        f"data_prep: {sample / 'corpus.txt'}: no document is left to train on: of 5, 1 have no "
+        "words of the vocabulary, 4 have fewer than 11 words and 0 are held out\n"
+    )
+
+
 def test_json_prints_the_manifest_and_nothing_else(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +132,7 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
         ("--test-fraction", "nan"),
         ("--test-fraction", "five"),
         ("--jobs", "0"),
+        ("--min-words", "0"),
         ("--skip-bad", "-1"),
         ("--min-df", "0"),
         ("--min-df", "2.0"),
@@ -155,6 +172,18 @@ def test_inspect_prints_what_is_in_a_corpus_and_draws_it(
     assert printed[-2].startswith("document 3: ")
     assert printed[-1] == f"-> {picture}"
     assert picture.is_file()
+
+
+def test_inspect_prints_json_and_nothing_else(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    files = ["--corpus", str(sample / "corpus.txt"), "--vocab", str(sample / "vocab.txt")]
+    picture = sample / "plot.png"
+    assert main(["inspect", *files, "--json", "--plot", str(picture)]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["documents"] == 40
+    assert printed.err == f"-> {picture}\n"
 
 
 def test_bad_lines_that_are_left_out_are_reported_on_stderr(
