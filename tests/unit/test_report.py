@@ -108,7 +108,9 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
     beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
     counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
     words = ["said", "ape", "also", "dog"]
-    found = look_at(Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None))
+    found = look_at(
+        Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
+    )
     assert [topic.name[0] for topic in found.topics] == ["ape", "dog"]
     assert [topic.words[0].word for topic in found.topics] == ["said", "said"]
     assert found.quality.log_likelihood is None
