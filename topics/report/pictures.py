@@ -148,11 +148,13 @@ def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     sizes = [100 * topic.size for topic in overview.topics]
     axes.bar(range(len(sizes)), sizes, color=palette.accent, width=0.7)
-    axes.set(ylabel="% of all words")
+    axes.set(ylabel="% of all words", xlabel="topic, the largest first")
     axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter("{x:g}")
-    _number_topics(axes, "x", len(sizes))
+    few = len(sizes) <= _FEW_TOPICS  # more numbers have no room
+    numbers = [str(topic.number) for topic in overview.topics] if few else []
+    axes.set_xticks(range(len(numbers)), labels=numbers)
 
 
 def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
@@ -161,7 +163,9 @@ def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
     from matplotlib.ticker import MaxNLocator
 
     beta = overview.model.beta
-    sizes = np.array([topic.size for topic in overview.topics])
+    sizes = np.zeros(len(beta))
+    for topic in overview.topics:
+        sizes[topic.number] = topic.size
     owner = (beta * sizes[:, np.newaxis]).argmax(axis=0)
     order = np.lexsort((-beta[owner, np.arange(len(owner))], owner))
     starts = np.unique(np.linspace(0, len(order), _CELLS, endpoint=False).astype(np.int64))
@@ -200,18 +204,18 @@ def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
     """All in one pair of axes: one for each topic would take a minute for 100 topics."""
     axes = figure.subplots()
     axes.set_axis_off()
-    for topic in overview.topics:
-        row, column = divmod(topic.number, _WORD_COLUMNS)
+    for place, topic in enumerate(overview.topics):
+        row, column = divmod(place, _WORD_COLUMNS)
         left, top = 1.8 * column, row * (WORDS + 2.5)
         shares = [word.probability / topic.words[0].probability for word in topic.words]
-        places = [top + 1 + at for at in range(len(shares))]
-        axes.barh(places, shares, left=left, height=0.75, color=palette.accent)
+        heights = [top + 1 + at for at in range(len(shares))]
+        axes.barh(heights, shares, left=left, height=0.75, color=palette.accent)
         axes.text(left, top, f"topic {topic.number}", va="center", fontsize=8)
-        for place, word in zip(places, topic.words, strict=True):
+        for height, word in zip(heights, topic.words, strict=True):
             short = word.word if len(word.word) <= _LONG_WORD else f"{word.word[:_LONG_WORD]}..."
             axes.text(
                 left - 0.04,
-                place,
+                height,
                 short,
                 ha="right",
                 va="center",
