@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.files import sync
-from data_prep.manifest import LeftOut, Manifest, ManifestError
+from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError
 from data_prep.split import held_out
 
 LEFT_OUT = "left_out.txt"
@@ -45,7 +45,8 @@ def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
         manifest: The manifest in it.
 
     Raises:
-        ManifestError: The file of the documents left out is not what the manifest says.
+        ManifestError: The file of the documents left out is not what the manifest says, or the
+            manifest contradicts itself.
     """
     parts = [part for part in (manifest.train, manifest.test) if part]
     dropped = manifest.empty_documents + manifest.short_documents
@@ -59,5 +60,14 @@ def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest.left_out.sha256:
             raise ManifestError(f"{path}: is not what the manifest says; convert the corpus again")
-        training[np.array(content.split(), np.int64) - 1] = False
-    return np.flatnonzero(training) + 1
+        try:
+            training[np.array(content.split(), np.int64) - 1] = False
+        except (ValueError, IndexError):
+            raise ManifestError(f"{path}: must list numbers of documents, one a line") from None
+    numbers = np.flatnonzero(training) + 1
+    if len(numbers) != manifest.train.documents:
+        raise ManifestError(
+            f"{folder / MANIFEST}: split and documents left out give {len(numbers)} documents to"
+            f" train on, but train has {manifest.train.documents}; convert the corpus again"
+        )
+    return numbers

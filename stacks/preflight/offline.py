@@ -58,8 +58,7 @@ def data(target: Target) -> Iterator[Finding]:
         advice = f"`python -m data_prep convert --corpus FILE --vocab FILE --out {folder}`"
         yield failed("data", str(error), advice)
         return
-    named = (corpus.vocabulary, corpus.train, corpus.test, corpus.golden)
-    digests = {part.file: part.sha256 for part in named if part is not None}
+    digests = {part.file: part.sha256 for part in corpus.files}
     damaged = [file for file, digest in digests.items() if _digest(folder / file) != digest]
     if damaged:
         yield failed(

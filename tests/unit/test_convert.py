@@ -2,6 +2,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from data_prep import recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.left_out import training_numbers
-from data_prep.manifest import MANIFEST, Manifest, ManifestError, Part, Source, Split
+from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
 from data_prep.readers import lines
 from data_prep.readers.reading import Reading
 from data_prep.recordio import read_matrix
@@ -170,6 +171,27 @@ def test_every_training_document_is_found_again_in_the_source(
     found = [f"{word + 1}:{n:.0f}\n" for word, n in zip(train.indices, train.data, strict=True)]
     source = corpus.read_text(encoding="utf-8").splitlines(keepends=True)
     assert found == [source[number - 1] for number in numbers]
+
+
+@pytest.mark.parametrize("content", [b"x\n", b"22\n", b"0x\n"])
+def test_a_list_of_left_out_documents_that_lists_none_is_refused(
+    corpus: Path, vocabulary: Path, out: Path, content: bytes
+) -> None:
+    corpus.write_bytes(b"\n" + corpus.read_bytes())
+    manifest = convert(corpus, vocabulary, out)
+    (out / "left_out.txt").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    changed = replace(manifest, left_out=LeftOut("left_out.txt", 1, len(content), digest))
+    with pytest.raises(ManifestError, match=r"left_out\.txt: must list numbers of documents"):
+        training_numbers(out, changed)
+
+
+def test_a_manifest_with_another_split_than_its_files_is_refused(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    manifest = replace(convert(corpus, vocabulary, out), split=Split(0.5, None))
+    with pytest.raises(ManifestError, match=r"give 10 documents to train on, but train has 19;"):
+        training_numbers(out, manifest)
 
 
 def test_a_list_of_left_out_documents_that_was_changed_is_refused(
