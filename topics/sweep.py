@@ -139,7 +139,8 @@ def sweep(splits: Splits, numbers: Iterable[int], alpha0: float) -> Iterator[Tri
     """Yield a trial for each number of topics; one without a model says why."""
     for number in numbers:
         with Progress(f"{number} topics", len(splits)) as progress:
-            yield _try(splits, number, alpha0, progress)
+            trial = _try(splits, number, alpha0, progress)
+        yield trial  # when the bar is gone, as the row is printed in its place
 
 
 def _try(splits: Splits, number: int, alpha0: float, progress: Progress) -> Trial:

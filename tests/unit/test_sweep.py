@@ -3,12 +3,13 @@
 import json
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.progress import Progress
 from tests.unit.prepared_corpus import write_corpus
 from topics import prepared, spectral
 from topics import sweep as sweep_module
@@ -113,6 +114,24 @@ def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     one, two = sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1)
     assert (one.problem, one.measures) == (problem, {})
     assert two.problem is None
+
+
+def test_the_progress_bar_is_gone_before_a_row_is_printed(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    class Bar(Progress):
+        def __enter__(self) -> Self:
+            shown.append("a bar")
+            return super().__enter__()
+
+        def __exit__(self, *error: object) -> None:
+            shown.clear()
+
+    monkeypatch.setattr(sweep_module, "Progress", Bar)
+    for _ in sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1):
+        assert shown == []
 
 
 # --- the recommendation

@@ -72,6 +72,9 @@ def _numbers(text: str) -> list[int]:
 def run(options: argparse.Namespace) -> int:
     """Print a row a number, as it is known, and the recommendation; 1 if there is none."""
     splits = split(prepared.load(options.corpus), options.splits)
+    if sys.stderr.isatty():
+        numbers = ", ".join(map(str, options.num_topics))
+        print(f"fitting {numbers} topics on {options.splits} splits each ...", file=sys.stderr)
     words = frequencies(splits)
     trials = []
     if not options.json:
