@@ -52,11 +52,15 @@ class Corpus:
 
     def map(self, work: Callable[[sparse.csr_array], _Result]) -> Iterator[_Result]:
         """Do something with each block, on all cores; yields the results in order."""
+        return self.map_numbered(lambda _, block: work(block))
+
+    def map_numbered(self, work: Callable[[int, sparse.csr_array], _Result]) -> Iterator[_Result]:
+        """Do something with each block and its number, as `map` does."""
         workers = cores()
         running: deque[Future[_Result]] = deque()
         with ThreadPoolExecutor(workers) as pool:
-            for block in self:
-                running.append(pool.submit(work, block))
+            for number, block in enumerate(self):
+                running.append(pool.submit(work, number, block))
                 if len(running) > workers:
                     yield running.popleft().result()
             while running:

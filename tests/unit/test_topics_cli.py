@@ -75,11 +75,11 @@ def test_fit_refines_as_often_as_it_is_told(sample: Path, tmp_path: Path) -> Non
     train = sample / "train.recordio"
     with train.open("rb") as stream:
         corpus = in_memory(read_matrix(stream))
-    for option, sweeps in (([], 0), (["--refine", "2"], 2), (["--refine"], 5)):
+    for option, sweeps in (([], 0), (["--refine", "2"], 2), (["--refine", "7"], 7)):
         out = tmp_path / "model.tar.gz"
         arguments = ["fit", str(train), "--num-topics", "4", "--out", str(out), *option]
         assert main(arguments) == 0
-        expected = refine(corpus, fit(corpus, 4), sweeps)
+        expected = refine(corpus, fit(corpus, 4), sweeps, tolerance=1e-5)
         np.testing.assert_allclose(load(str(out)).beta, expected.beta, rtol=1e-5)
 
 
@@ -251,10 +251,20 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
     assert printed.err.count("\n") == 1
 
 
-def test_more_topics_than_the_data_supports_is_bad_input(
+def test_more_topics_than_the_data_shows_are_fitted_and_told(
     sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, out = str(sample / "train.recordio"), tmp_path / "model.tar.gz"
-    assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 2
-    assert "50 topics asked for, but the data supports" in capsys.readouterr().err
-    assert not out.exists()
+    assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("topics: warning: the data shows 5 topics clearly, 50 were asked for")
+    assert len(load(str(out)).alpha) == 50
+
+
+def test_refined_fits_keep_the_sum_of_alpha_that_is_asked_for(sample: Path, tmp_path: Path) -> None:
+    train, out = str(sample / "train.recordio"), tmp_path / "model.tar.gz"
+    fit_four = ["fit", train, "--num-topics", "4", "--out", str(out), "--refine"]
+    assert main([*fit_four, "--alpha0", "5"]) == 0
+    assert load(str(out)).alpha.sum() == pytest.approx(5)
+    assert main(fit_four) == 0
+    assert load(str(out)).alpha.sum() < 4
