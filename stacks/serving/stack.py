@@ -14,7 +14,7 @@ from stacks.network import Network
 from stacks.serving import access, alarms, updates
 from stacks.serving.dashboard import add_dashboard
 from stacks.serving.endpoint import add_configuration, add_endpoint, add_model
-from stacks.serving.gate import Comparison, Gate
+from stacks.serving.gate import Gate
 from stacks.serving.scaling import add_scaling
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
@@ -74,7 +74,6 @@ class ServingStack(Stack):
             golden_file=settings.corpus / golden.file,
             golden_sha256=golden.sha256,
             topics=settings.num_topics,
-            comparison=self._comparison(job, bucket, key),
         )
         if settings.wait_seconds:
             gate.ask_during_updates()
@@ -85,9 +84,3 @@ class ServingStack(Stack):
         for later in (*watching, *parameters):
             later.node.add_dependency(gate.passed)
         CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
-
-    def _comparison(
-        self, job: TrainingJob, bucket: s3.IBucket, key: kms.IKey | None
-    ) -> Comparison | None:
-        tolerance = self._settings.endpoint.gate_tolerance
-        return None if tolerance is None else Comparison(bucket, job.model_key, tolerance, key)

@@ -48,8 +48,6 @@ class EndpointSettings(_Strict):
     instance_type: InstanceType = "ml.m4.xlarge"
     instance_count: int = Field(1, ge=1, le=100)
     capture_percent: int = Field(0, ge=0, le=100)  # of requests and answers, kept in the bucket
-    # How far answers may be from those of our own inference; None: they are not compared.
-    gate_tolerance: float | None = Field(None, gt=0, le=1)
 
 
 class UpdateSettings(_Strict):

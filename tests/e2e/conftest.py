@@ -26,7 +26,6 @@ ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
 FULL_ENDPOINT = {
     "endpoint.instance_count": "2",
     "endpoint.capture_percent": "100",
-    "endpoint.gate_tolerance": "0.001",
     "updates.strategy": "canary",
     "updates.step_percent": "50",
     "updates.wait_seconds": "120",

@@ -25,7 +25,6 @@ ALL = {
     "scaling.min_instances": "2",
     "scaling.instance_type": "ml.m4.xlarge",
     "encryption_key": "create",
-    "endpoint.gate_tolerance": "0.1",
     "network.vpc": "vpc-00000001",
     "network.subnets": "subnet-00000001",
 }

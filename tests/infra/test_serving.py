@@ -180,18 +180,6 @@ class TestGate:
         assert allowed["ReadGoldenDocuments"][0] == "s3:GetObject"
         assert "*" not in allowed["ReadGoldenDocuments"][1]
 
-    def test_with_a_tolerance_answers_are_compared_with_the_model(
-        self, synthesize: Synthesize
-    ) -> None:
-        made = synthesize(**{"endpoint.gate_tolerance": "0.01"})
-        (gate,) = resources(made["serving"], "Custom::EndpointGate").values()
-        assert gate["Properties"]["Tolerance"] == 0.01
-        key = gate["Properties"]["ModelKey"]
-        assert key.endswith("/model.tar.gz")
-        (allowed,) = [s for s in statements(made["serving"]) if s.get("Sid") == "ReadModel"]
-        assert allowed["Action"] == "s3:GetObject"
-        assert json.dumps(allowed["Resource"]).endswith(f'/{key}"]]}}')
-
     def test_parameters_tell_of_a_model_only_when_it_has_passed(self, templates: Templates) -> None:
         (gate,) = resources(templates["serving"], "Custom::EndpointGate")
         for parameter in resources_of(templates["serving"], "SSM::Parameter"):

@@ -71,7 +71,7 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
     message = problem_of(**{"endpoint.instance": "ml.m5.large"})
     assert message == (
         "endpoint.instance is not a setting; these are: enabled, instance_type, instance_count, "
-        "capture_percent, gate_tolerance"
+        "capture_percent"
     )
 
 
@@ -95,7 +95,6 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("endpoint", "big"),
         ("endpoint.enabled", "perhaps"),
         ("endpoint.capture_percent", "101"),
-        ("endpoint.gate_tolerance", "0"),
         ("updates.strategy", "slowly"),
         ("updates.step_percent", "51"),
         ("updates.wait_seconds", "3601"),

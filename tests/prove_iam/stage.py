@@ -332,9 +332,6 @@ class Stage(Cloud):
             "GoldenBucket": self.golden["GOLDEN_BUCKET"],
             "GoldenKey": self.golden["GOLDEN_KEY"],
             "Topics": "5",
-            "ModelBucket": self.bucket,
-            "ModelKey": self.keys("models")[0],
-            "Tolerance": "0.001",
         }
 
     @cached_property
