@@ -34,6 +34,8 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     yield from _of_network(settings)
     yield from _of_key(settings)
     yield from _of_pipeline(settings)
+    if settings.github.ids and not settings.repository:
+        yield f"github.ids is {settings.github.ids!r} and repository is not given; give both"
     if settings.is_serverless:
         yield from _of_serverless(settings)
     else:
