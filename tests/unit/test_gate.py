@@ -90,6 +90,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(boto3, "client", world.client)
     monkeypatch.setattr(time, "sleep", world.slept.append)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "check-logs")
     monkeypatch.setenv("GOLDEN_BUCKET", "assets")
     monkeypatch.setenv("GOLDEN_KEY", "golden.json")
     return world
@@ -136,6 +137,7 @@ class TestCheck:
         with pytest.raises(GateError) as caught:
             check.handler(event("Update"), None)
         assert problem in str(caught.value)
+        assert str(caught.value).endswith("\nThe log is in the group check-logs")
         assert str(caught.value).startswith("The endpoint topics-dev did not pass its gate: ")
 
     def test_an_error_of_the_model_fails_the_deployment(self, world: World) -> None:

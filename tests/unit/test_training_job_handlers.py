@@ -18,6 +18,7 @@ from .training_job_world import (
     S3,
     WAIT,
     SageMaker,
+    Stacks,
     World,
     error,
     event,
@@ -31,6 +32,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(boto3, "client", world.client)
     monkeypatch.setattr(signals, "send", world.signal)
     monkeypatch.setattr(time, "sleep", world.slept.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
+    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "start-logs")
     monkeypatch.setenv("IDENTITY", IDENTITY)
     monkeypatch.setenv("NAME_PREFIX", "topics-dev")
     monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
@@ -39,6 +42,32 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("LINEAGE", "commit fingerprint")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return world
+
+
+def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Let every operation be denied when it is called first; the names of those called."""
+    called: set[str] = set()
+
+    def deny(client: Any, name: str, code: str) -> None:
+        original = getattr(client, name)
+
+        def act(*arguments: Any, **request: Any) -> Any:
+            if name not in called:
+                called.add(name)
+                raise error(code, f"not authorized to perform {name}")
+            return original(*arguments, **request)
+
+        monkeypatch.setattr(client, name, act)
+
+    for client, code in (
+        (S3, "AccessDenied"),
+        (SageMaker, "AccessDeniedException"),
+        (Stacks, "AccessDenied"),
+    ):
+        for name in vars(client).copy():
+            if not name.startswith("__") and name not in ("exceptions", "_tags", "get_paginator"):
+                deny(client, name, code)
+    return called
 
 
 class TestStart:
@@ -195,11 +224,8 @@ class TestStart:
         assert len(world.jobs) == 1
         assert world.slept == [1, 2]
 
-    def test_a_role_that_stays_unknown_is_reported_within_the_bound(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_role_that_stays_unknown_is_reported_within_the_bound(self, world: World) -> None:
         world.errors = [error("ValidationException", "Access denied to output bucket b")] * 20
-        monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
         with pytest.raises(start.StartError, match=r"Access denied to output bucket b \(tried for"):
             start.handler(event("Create"), None)
         assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
@@ -216,25 +242,62 @@ class TestStart:
         assert "/servicequotas/home/services/sagemaker/quotas" in told
         assert world.slept == []
 
-    def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
+    @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+    def test_every_call_with_a_permission_that_is_seconds_old_is_made_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """A new fingerprint changes the ARNs in the function's policy just before it runs."""
+        start.handler(event("Create", "request-0"), None)
+        called = deny_each_first_call(world, monkeypatch)
+        adopting = event(kind) | {"PhysicalResourceId": IDENTITY}
+        start.handler(adopting, None)
+        assert world.running(IDENTITY) == ([] if kind == "Delete" else list(world.jobs))
+        world.jobs.clear()
+        called.clear()
+        start.handler(event(kind, "request-2") | {"PhysicalResourceId": IDENTITY}, None)
+        assert len(world.running(IDENTITY)) == (kind != "Delete")
+        assert world.slept
+
+    def test_a_permission_that_stays_away_is_told_within_the_bound(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         denied = "because no identity-based policy allows the sagemaker:CreateTrainingJob action"
-        world.errors = [error("AccessDeniedException", denied)]  # to this function, not to the role
-        with pytest.raises(ClientError, match="allows the sagemaker:CreateTrainingJob"):
+        world.errors = [error("AccessDeniedException", denied)] * 1000
+        with pytest.raises(start.StartError, match=r"CreateTrainingJob action \(tried for 120 s\)"):
+            start.handler(event("Create"), None)
+        assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
+
+    def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
+        world.errors = [error("ValidationException", "No such instance type")]
+        with pytest.raises(start.StartError, match="No such instance type"):
             start.handler(event("Create"), None)
         assert world.slept == []
+
+    def test_an_error_says_where_the_log_is(self, world: World) -> None:
+        """The CDK's provider names /aws/lambda/FUNCTION, which is not there."""
+        world.errors = [error("ValidationException", "No such instance type")]
+        with pytest.raises(start.StartError, match="The log is in the group start-logs"):
+            start.handler(event("Create"), None)
+
+    @pytest.mark.parametrize(("region", "links"), [("eu-west-1", 1), ("us-gov-west-1", 0)])
+    def test_the_console_is_linked_to_where_its_address_is_known(
+        self, monkeypatch: pytest.MonkeyPatch, region: str, links: int
+    ) -> None:
+        monkeypatch.setenv("AWS_REGION", region)
+        assert len(jobs.console("sagemaker/home")) == links
 
     def test_what_fails_leaves_no_job_running(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """CloudFormation sends no Delete for it, and would never stop an adopted job."""
         start.handler(event("Create", "request-1"), None)
-        refusal = error("AccessDeniedException", "no AddTags")
+        refusal = error("ValidationException", "no AddTags")
 
         def refuse(*_: Any, **__: Any) -> None:
             raise refusal
 
         monkeypatch.setattr(SageMaker, "add_tags", refuse)
-        with pytest.raises(ClientError, match="no AddTags"):
+        with pytest.raises(start.StartError, match="no AddTags"):
             start.handler(event("Create", "request-2"), None)
         assert world.running(IDENTITY) == []
 
@@ -420,7 +483,7 @@ class TestStart:
             raise error("AccessDeniedException", "no StopTrainingJob")
 
         monkeypatch.setattr(SageMaker, "stop_training_job", refuse)
-        with pytest.raises(ClientError, match="no StopTrainingJob"):
+        with pytest.raises(start.StartError, match=r"no StopTrainingJob \(tried for"):
             start.handler(event("Delete"), None)
 
     def test_delete_leaves_the_published_model(self, world: World) -> None:
@@ -434,8 +497,7 @@ class TestStart:
         start.handler(event("Create"), None)
         (name,) = world.jobs
         monkeypatch.setattr(SageMaker, "describe_training_job", lambda *_, **__: world.jobs[name])
-        monkeypatch.setattr(time, "monotonic", iter(range(0, 10_000, 200)).__next__)
-        with pytest.raises(jobs.StopError, match=f"{name} did not stop within 300 s"):
+        with pytest.raises(start.StartError, match=f"{name} did not stop within 300 s"):
             start.handler(event("Delete"), None)
 
 

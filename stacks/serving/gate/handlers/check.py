@@ -1,6 +1,7 @@
 """The custom resource's handler: pass the endpoint, or fail the deployment and say why."""
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +35,11 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         documents = golden.read(properties["GoldenBucket"], properties["GoldenKey"])
         golden.ask(name, documents, int(properties["Topics"]))
     except GateError as error:
-        raise GateError(f"The endpoint {name} did not pass its gate: {error}") from error
+        # The CDK's provider names a log group that a function with one of its own does not have.
+        group = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        raise GateError(
+            f"The endpoint {name} did not pass its gate: {error}\nThe log is in the group {group}"
+        ) from error
     logger.info("%s has passed", name)
     return identity
 
