@@ -28,7 +28,7 @@ FULL_ENDPOINT = {
     "endpoint.capture_percent": "100",
     "updates.strategy": "canary",
     "updates.step_percent": "50",
-    "updates.wait_seconds": "120",
+    "updates.wait_seconds": "180",
     "scaling.min_instances": "2",
     "scaling.max_instances": "3",
     "scaling.instance_type": "ml.m4.xlarge",

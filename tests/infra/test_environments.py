@@ -26,7 +26,7 @@ ALL = {
     "scaling.instance_type": "ml.m4.xlarge",
     "encryption_key": "create",
     "network.vpc": "vpc-00000001",
-    "network.subnets": "subnet-00000001",
+    "network.subnets": "subnet-00000001,subnet-00000002",
 }
 # Properties by which a resource gets a name that somebody else could have taken.
 NAMES = re.compile(r"Name$")

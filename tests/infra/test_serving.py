@@ -72,22 +72,22 @@ class TestUpdates:
         }
 
     def test_rolling_replaces_a_share_at_a_time(self, synthesize: Synthesize) -> None:
-        settings = {"updates.strategy": "rolling", "updates.wait_seconds": "60"}
+        settings = {"updates.strategy": "rolling", "updates.wait_seconds": "240"}
         endpoint = only(synthesize(**TWO, **settings)["serving"], "SageMaker::Endpoint")
         assert endpoint["DeploymentConfig"]["RollingUpdatePolicy"] == {
             "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
-            "WaitIntervalInSeconds": 60,
+            "WaitIntervalInSeconds": 240,
         }
         assert "BlueGreenUpdatePolicy" not in endpoint["DeploymentConfig"]
 
     def test_with_a_wait_even_one_instance_is_watched_after_its_update(
         self, synthesize: Synthesize
     ) -> None:
-        serving = synthesize(**{"updates.wait_seconds": "120"})["serving"]
+        serving = synthesize(**{"updates.wait_seconds": "180"})["serving"]
         deployment = only(serving, "SageMaker::Endpoint")["DeploymentConfig"]
         assert deployment["BlueGreenUpdatePolicy"] == {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 120},
-            "TerminationWaitInSeconds": 120,
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 180},
+            "TerminationWaitInSeconds": 180,
         }
         assert len(deployment["AutoRollbackConfiguration"]["Alarms"]) == 3
 
@@ -113,7 +113,7 @@ class TestUpdates:
         assert watched["Failed"]["Namespace"] == during_update.NAMESPACE
 
     @pytest.mark.parametrize(
-        "change", [SCALED, {"updates.wait_seconds": "60"}], ids=["scaling", "wait"]
+        "change", [SCALED, {"updates.wait_seconds": "240"}], ids=["scaling", "wait"]
     )
     def test_another_way_of_updating_comes_with_a_configuration_of_its_own(
         self, templates: Templates, synthesize: Synthesize, change: dict[str, str]
@@ -278,7 +278,9 @@ class TestNetwork:
         made["training"].resource_count_is("AWS::EC2::SecurityGroup", 0)
 
     def test_without_a_group_of_theirs_both_share_one_of_ours(self, synthesize: Synthesize) -> None:
-        made = synthesize(**{"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"})
+        made = synthesize(
+            **{"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001,subnet-00000002"}
+        )
         made["training"].resource_count_is("AWS::EC2::SecurityGroup", 1)
         made["serving"].resource_count_is("AWS::EC2::SecurityGroup", 0)
         (group,) = only(made["serving"], "SageMaker::Model")["VpcConfig"]["SecurityGroupIds"]
@@ -343,7 +345,7 @@ class TestAsleep:
     def test_the_endpoint_and_what_watches_it_go_and_all_else_stays(
         self, synthesize: Synthesize
     ) -> None:
-        settings = {**SCALED, "updates.wait_seconds": "60"}
+        settings = {**SCALED, "updates.wait_seconds": "240"}
         asleep = synthesize(**settings, **{"endpoint.enabled": "false"})["serving"].to_json()
         awake = synthesize(**settings)["serving"].to_json()
         gone = awake["Resources"].keys() - asleep["Resources"].keys()
@@ -410,13 +412,13 @@ class TestWatching:
 
     def test_no_alarm_looks_back_longer_than_cloudwatch_can(self, synthesize: Synthesize) -> None:
         """Seven days, and a day for periods of less than an hour."""
-        settings = {"alarms.idle_hours": "168", "updates.wait_seconds": "60"}
+        settings = {"alarms.idle_hours": "168", "updates.wait_seconds": "240"}
         for alarm in resources_of(synthesize(**settings)["serving"], "CloudWatch::Alarm"):
             period = alarm["Properties"]["Period"]
             span = period * alarm["Properties"]["EvaluationPeriods"]
             assert span <= (604_800 if period >= 3600 else 86_400)
 
-    @pytest.mark.parametrize("settings", [{}, {"updates.wait_seconds": "60"}], ids=["", "wait"])
+    @pytest.mark.parametrize("settings", [{}, {"updates.wait_seconds": "240"}], ids=["", "wait"])
     def test_the_bill_counts_the_alarms_there_are(
         self, synthesize: Synthesize, settings: dict[str, str]
     ) -> None:
@@ -515,7 +517,7 @@ def test_only_what_knows_no_resource_is_allowed_on_all_whatever_the_settings(
             "updates.strategy": "canary",
             "endpoint.capture_percent": "5",
             "network.vpc": "vpc-00000001",
-            "network.subnets": "subnet-00000001",
+            "network.subnets": "subnet-00000001,subnet-00000002",
         },
     )
     for template in made.values():
