@@ -27,6 +27,7 @@ ONLINE = (
     online.bucket,
     online.role,
     online.endpoint,
+    online.logs,
     online.quotas,
 )
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}

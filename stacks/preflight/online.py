@@ -12,6 +12,10 @@ DEFAULT_QUALIFIER = "hnb659fds"
 # A stack in one of these takes no update; it is deleted first.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
 STUCK = {"UPDATE_ROLLBACK_FAILED"}
+# A change set was made and never executed: the CDK takes such a stack for one that is not there.
+UNMADE = {"REVIEW_IN_PROGRESS"}
+# An endpoint in one of these takes no update, and never leaves it by itself.
+BROKEN = {"Failed", "OutOfService", "UpdateRollbackFailed"}
 
 
 def _code(error: ClientError) -> str:
@@ -72,8 +76,10 @@ def stacks(target: Target) -> Iterator[Finding]:
             yield failed("stacks", f"{name} is {state}", f"delete it: `cdk destroy {name}`")
         elif state in STUCK:
             ready = False
-            yield failed("stacks", f"{name} is {state}", f"mend it: `cdk rollback {name}`")
-        elif state.endswith("_IN_PROGRESS"):
+            # Not `cdk rollback`, which needs a newer bootstrap than a deployment.
+            advice = f"`aws cloudformation continue-update-rollback --stack-name {name}`"
+            yield failed("stacks", f"{name} is {state}", advice)
+        elif state.endswith("_IN_PROGRESS") and state not in UNMADE:
             ready = False
             yield failed("stacks", f"{name} is {state}", "wait until it is done")
     if ready:
@@ -153,7 +159,13 @@ def endpoint(target: Target) -> Iterator[Finding]:
             f"there is an endpoint {name}, and it is not the stack's {name}-serving",
             "delete it, or give this environment another name or `project`",
         )
-    elif status not in {"InService", "Failed"}:
+    elif status in BROKEN and target.settings.endpoint.enabled:
+        advice = (
+            "deploy once with `-c endpoint.enabled=false`, which deletes it, and then as you "
+            "wanted: SageMaker updates no such endpoint"
+        )
+        yield failed("endpoint", f"{name} is {status}", advice)
+    elif status not in BROKEN | {"InService"}:
         advice = "wait until it is in service: SageMaker takes no update before"
         yield failed("endpoint", f"{name} is {status}", advice)
     else:
@@ -161,16 +173,38 @@ def endpoint(target: Target) -> Iterator[Finding]:
 
 
 def _is_ours(target: Target, name: str) -> bool:
+    """Whether the serving stack has made what has this name, or whose ARN ends with it."""
+    stack = f"{target.settings.name}-serving"
     try:
-        answer = target.client("cloudformation").describe_stack_resources(
-            StackName=f"{name}-serving"
-        )
+        answer = target.client("cloudformation").describe_stack_resources(StackName=stack)
     except ClientError as error:
         if "does not exist" in str(error):
             return False
         raise
-    ids = {r["PhysicalResourceId"].rpartition("/")[2] for r in answer["StackResources"]}
-    return name in ids
+    ids = {resource.get("PhysicalResourceId", "") for resource in answer["StackResources"]}
+    return any(id == name or id.endswith(f"/{name}") for id in ids)
+
+
+def logs(target: Target) -> Iterator[Finding]:
+    """No log group of the endpoint's name stands in the stack's way.
+
+    SageMaker makes one if the execution role lets it, as an existing `role` may.
+    """
+    name = f"/aws/sagemaker/Endpoints/{target.settings.name}"
+    pages = target.client("logs").get_paginator("describe_log_groups")
+    found = {
+        group["logGroupName"]
+        for page in pages.paginate(logGroupNamePrefix=name)
+        for group in page["logGroups"]
+    }
+    if name in found and not _is_ours(target, name):
+        yield failed(
+            "logs",
+            f"{name} is there, and not the stack's, which makes one of that name",
+            f"keep what you need of it, then `aws logs delete-log-group --log-group-name {name}`",
+        )
+    else:
+        yield passed("logs", f"{name} does not stand in the way")
 
 
 def quotas(target: Target) -> Iterator[Finding]:

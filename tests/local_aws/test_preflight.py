@@ -77,7 +77,7 @@ def test_a_clean_account_passes(check: Check) -> None:
     assert problems(found) == []
     assert [finding.check for finding in found] == [
         *("image", "instance types", "data", "identity", "bootstrap", "stacks", "bucket", "role"),
-        *("endpoint", "quotas", "quotas"),
+        *("endpoint", "logs", "quotas", "quotas"),
     ]
 
 
@@ -217,11 +217,98 @@ def test_a_stack_that_takes_no_deployment_is_found(check: Check, cloud: Cloud) -
         cloudformation.delete_stack(**name)
 
 
+class Answering:
+    """A client that answers one operation by itself, and the others as the embedded AWS does."""
+
+    def __init__(self, client: Any, operation: str, answer: dict[str, Any]) -> None:
+        self._client, self._operation, self._answer = client, operation, answer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation:
+            return lambda **_: self._answer
+        return getattr(self._client, name)
+
+
+def answering(cloud: Cloud, **answers: tuple[str, dict[str, Any]]) -> Callable[[str], Any]:
+    """Clients of which those named answer one operation, `service=(operation, answer)`."""
+
+    def make(service: str) -> Any:
+        client = cloud.client(service)
+        return Answering(client, *answers[service]) if service in answers else client
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("REVIEW_IN_PROGRESS", None),
+        ("UPDATE_COMPLETE", None),
+        ("UPDATE_ROLLBACK_COMPLETE", None),
+        ("UPDATE_IN_PROGRESS", "wait until it is done"),
+        ("ROLLBACK_COMPLETE", "delete it: `cdk destroy fly-dev-"),
+        ("UPDATE_ROLLBACK_FAILED", "`aws cloudformation continue-update-rollback --stack-name fly"),
+    ],
+)
+def test_a_stacks_state_stops_a_deployment_only_if_it_takes_none(
+    check: Check, cloud: Cloud, state: str, advice: str | None
+) -> None:
+    """The CDK deploys a stack in REVIEW_IN_PROGRESS; none needs a bootstrap newer than ours."""
+    described = {"Stacks": [{"StackStatus": state}]}
+    found = check(client=answering(cloud, cloudformation=("describe_stacks", described)))
+    told = [finding.advice for finding in found if finding.check == "stacks"]
+    assert all(one.startswith(advice or "") for one in told)
+    assert bool(told[0]) is (advice is not None)
+
+
+@pytest.mark.parametrize(
+    ("status", "awake", "advice"),
+    [
+        ("InService", True, None),
+        ("Updating", True, "wait"),
+        ("Deleting", False, "wait"),
+        ("Failed", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("OutOfService", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("UpdateRollbackFailed", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("Failed", False, None),
+    ],
+)
+def test_an_endpoint_that_takes_no_update_is_told_apart_from_one_that_will(
+    check: Check, cloud: Cloud, status: str, awake: bool, advice: str | None
+) -> None:
+    """DeleteEndpoint is the only operation on a failed endpoint, says its API reference."""
+    resources = {"StackResources": [{"PhysicalResourceId": "arn:aws:sagemaker:::endpoint/fly-dev"}]}
+    client = answering(
+        cloud,
+        sagemaker=("describe_endpoint", {"EndpointStatus": status}),
+        cloudformation=("describe_stack_resources", resources),
+    )
+    found = check(client=client, **{"endpoint.enabled": str(awake)})
+    (finding,) = [one for one in found if one.check == "endpoint"]
+    assert finding.advice.startswith(advice or "")
+    assert bool(finding.advice) is (advice is not None)
+
+
+def test_a_log_group_that_stands_in_the_way_is_found(check: Check, cloud: Cloud) -> None:
+    logs, name = cloud.client("logs"), "/aws/sagemaker/Endpoints/fly-dev"
+    logs.create_log_group(logGroupName=f"{name}-2")  # a neighbour's
+    assert problems(check()) == []
+    logs.create_log_group(logGroupName=name)
+    try:
+        assert problems(check()) == [("logs", Status.FAIL)]
+        resources = {"StackResources": [{"PhysicalResourceId": name}]}
+        client = answering(cloud, cloudformation=("describe_stack_resources", resources))
+        assert problems(check(client=client)) == []
+    finally:
+        for one in (name, f"{name}-2"):
+            logs.delete_log_group(logGroupName=one)
+
+
 def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) -> None:
     role = cloud.make_role("BlindToQuotas", allow("s3:*"))
     credentials = cloud.assume(role)
     found = check(client=lambda service: cloud.client(service, credentials))
-    asked = ["bootstrap", "stacks", "endpoint", "quotas"]
+    asked = ["bootstrap", "stacks", "endpoint", "logs", "quotas"]
     assert problems(found) == [(name, Status.WARN) for name in asked]
 
 
