@@ -13,7 +13,7 @@ from stacks.functions import add_log_group
 from stacks.network import Network
 from stacks.serving import access, alarms, updates
 from stacks.serving.dashboard import add_dashboard
-from stacks.serving.endpoint import add_configuration, add_endpoint, add_model
+from stacks.serving.endpoint import add_configuration, add_endpoint, add_model, digest_of
 from stacks.serving.gate import Gate
 from stacks.serving.scaling import add_scaling
 from stacks.settings import Settings
@@ -63,7 +63,9 @@ class ServingStack(Stack):
         CfnOutput(self, "ModelArtifact", value=job.model_artifact)
         if not settings.endpoint.enabled:
             return
-        deployment = updates.deployment_configuration(self, settings, configuration, topic)
+        deployment = updates.deployment_configuration(
+            self, settings, configuration, digest_of(model, configuration), topic
+        )
         endpoint = add_endpoint(self, settings, configuration, deployment)
         endpoint.node.add_dependency(logs)
         gate = Gate(

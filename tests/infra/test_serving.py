@@ -16,6 +16,7 @@ from stacks.training_job.permissions import WILDCARDS
 from .conftest import Synthesize, Templates
 from .test_stacks import request, resources, resources_of, statements
 
+AUTO = "AutoRollbackConfiguration"
 TWO = {"endpoint.instance_count": "2"}
 SCALED = {"scaling.max_instances": "4", "scaling.instance_type": "ml.m4.xlarge"}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -111,6 +112,34 @@ class TestUpdates:
             watched[alarm["MetricName"]] = alarm
         assert watched.keys() == {"Invocation5XXErrors", "ModelLatency", "Failed"}
         assert watched["Failed"]["Namespace"] == during_update.NAMESPACE
+
+    @pytest.mark.parametrize(
+        ("change", "fresh"),
+        [
+            ({"num_topics": "7"}, True),
+            ({"revision": "again"}, True),
+            ({"endpoint.instance_type": "ml.m5.large"}, True),
+            ({"endpoint.capture_percent": "5"}, True),
+            ({"updates.wait_seconds": "240"}, True),
+            ({"owner": "Search"}, False),
+            ({"alarms.latency_ms": "5"}, False),
+            ({"training.volume_gb": "20"}, False),
+        ],
+    )
+    def test_a_new_configuration_comes_with_alarms_that_have_no_state_yet(
+        self, synthesize: Synthesize, change: dict[str, str], fresh: bool
+    ) -> None:
+        """One that is changed keeps its state: in alarm, if the model before has failed."""
+        rollback = {**TWO, "updates.strategy": "canary"}
+        names = [
+            {alarm["AlarmName"]["Ref"] for alarm in endpoint["DeploymentConfig"][AUTO]["Alarms"]}
+            for endpoint in (
+                only(synthesize(**rollback, **more)["serving"], "SageMaker::Endpoint")
+                for more in ({}, change)
+            )
+        ]
+        assert names[0].isdisjoint(names[1]) is fresh
+        assert (names[0] == names[1]) is not fresh
 
     @pytest.mark.parametrize(
         "change", [SCALED, {"updates.wait_seconds": "240"}], ids=["scaling", "wait"]
