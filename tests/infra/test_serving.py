@@ -467,6 +467,13 @@ class TestWatching:
         ):
             assert f'\\"{metric}\\"' in dashboard
 
+    def test_the_use_of_several_cores_is_not_taken_for_a_share_of_all(
+        self, templates: Templates
+    ) -> None:
+        """SageMaker adds the cores up: 0 to 400 % on four, beside memory and disk of 0 to 100 %."""
+        dashboard = json.dumps(only(templates["serving"], "CloudWatch::Dashboard"))
+        assert "CPU (100 % for each core)" in dashboard
+
     def test_dashboards_of_two_regions_do_not_meet(self, templates: Templates) -> None:
         name = only(templates["serving"], "CloudWatch::Dashboard")["DashboardName"]
         assert name == "topic-model-dev-us-east-1"
