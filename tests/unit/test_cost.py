@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -203,7 +203,7 @@ class Recorded:
     question: dict[str, Any] = field(default_factory=dict)
 
     # Service, product family, usage type; families by the pricing files of Infracost's tests.
-    ENTRIES = (
+    ENTRIES: ClassVar[tuple[tuple[str, str, str, dict[str, str]], ...]] = (
         (
             "AmazonSageMaker",
             "ML Instance",
