@@ -12,6 +12,7 @@ from local_aws.sagemaker.account import Account
 
 # What the role describes, by the page "SageMaker roles" of the Developer Guide.
 DESCRIBED = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+DELETING = ("ec2:DeleteNetworkInterfacePermission", "ec2:DeleteNetworkInterface")
 DESCRIPTION = "[Do not delete] ENI managed by SageMaker"
 
 
@@ -54,7 +55,7 @@ def detach(account: Account, role: str, interfaces: list[str]) -> None:
     def delete() -> None:
         for interface in interfaces:
             arn = account.scope.arn(f"network-interface/{interface}", "ec2")
-            if _denied(account, role, "ec2:DeleteNetworkInterface", arn) is None:
+            if not any(_denied(account, role, action, arn) for action in DELETING):
                 ministack_internals.remove_interface(account.scope, interface)
 
     if interfaces:

@@ -376,6 +376,17 @@ def train(stage: Stage) -> None:
     assert_has_events(stage, group, "the job has no log")
 
 
+def leave_no_interface(stage: Stage) -> None:
+    """What stays has the security group, which a stack could then not delete."""
+    stage.put("data")
+    before = stage.interfaces()
+    stage.ended(stage.train(f"{PROJECT}-train", "training.fail"))
+    try:
+        wait_for(lambda: stage.interfaces() <= before, "SageMaker's interfaces stay", 10)
+    finally:
+        stage.remove_interfaces(stage.interfaces() - before)
+
+
 def assert_has_events(stage: Stage, group: str, otherwise: str) -> None:
     def events() -> Any:
         with suppress(ClientError):
@@ -389,6 +400,8 @@ def host(stage: Stage) -> None:
     """An endpoint of its own comes into service, answers, captures, is updated, and has logged."""
     stage.put("models")
     sagemaker, name = stage.at_hand("sagemaker"), f"{PROJECT}-host-{uuid.uuid4().hex[:8]}"
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    stage.at_hand("logs").create_log_group(logGroupName=group)  # as the serving stack does
     sagemaker.create_endpoint(
         EndpointName=name, EndpointConfigName=configuration(stage, InitialInstanceCount=1)
     )
@@ -400,7 +413,6 @@ def host(stage: Stage) -> None:
         wanted = update(stage, name, stage.resources["ServerErrors"])
         now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
-        group = f"/aws/sagemaker/Endpoints/{name}"
         assert_has_events(stage, group, "the endpoint has no log")
     finally:
         with suppress(AssertionError):
@@ -574,6 +586,7 @@ STEPS: dict[str, list[Step]] = {
         log("TrainingJobProviderframeworkonEvent"),
     ],
     "ExecutionRole": [
+        Step("leave no interface in the VPC", leave_no_interface),
         Step("train", train),
         Step("make a model", make_a_model),
         Step("serve, capture and update", host),

@@ -8,7 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.training_job.handlers import crashed, finish, jobs, models, signals, start
+from stacks.training_job.construct import START_TIMEOUT
+from stacks.training_job.handlers import crashed, finish, interfaces, jobs, models, signals, start
 
 from .training_job_world import (
     ARTIFACT,
@@ -16,6 +17,7 @@ from .training_job_world import (
     HANDLE,
     IDENTITY,
     S3,
+    VPC,
     WAIT,
     SageMaker,
     Stacks,
@@ -68,6 +70,19 @@ def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[s
             if not name.startswith("__") and name not in ("exceptions", "_tags", "get_paginator"):
                 deny(client, name, code)
     return called
+
+
+def attach(world: World, description: str, seconds: float, status: str) -> None:
+    """An interface in the job's subnets that goes after so many seconds of sleep."""
+    world.interfaces = [{"NetworkInterfaceId": "eni-1", "Description": description}]
+    world.interfaces_go_after = seconds
+    world.stack_status = status
+
+
+def in_vpc(request: dict[str, Any]) -> dict[str, Any]:
+    properties = request["ResourceProperties"]
+    job = json.loads(properties["Request"]) | {"VpcConfig": VPC}
+    return request | {"ResourceProperties": properties | {"Request": json.dumps(job)}}
 
 
 class TestStart:
@@ -485,6 +500,37 @@ class TestStart:
         monkeypatch.setattr(SageMaker, "stop_training_job", refuse)
         with pytest.raises(start.StartError, match=r"no StopTrainingJob \(tried for"):
             start.handler(event("Delete"), None)
+
+    @pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"])
+    def test_role_and_group_outlive_the_interfaces_that_need_them(
+        self, world: World, status: str
+    ) -> None:
+        """They are deleted after this resource, and SageMaker deletes interfaces as the role."""
+        attach(world, "[Do not delete] ENI managed by SageMaker", 42, status)
+        start.handler(in_vpc(event("Delete")), None)
+        assert 42 <= sum(world.slept) < 42 + interfaces.POLL_SECONDS
+
+    @pytest.mark.parametrize(
+        ("description", "status"),
+        [
+            ("a database's", "DELETE_IN_PROGRESS"),
+            # A model that was replaced goes, and the endpoint that serves the new one stays.
+            ("managed by SageMaker", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
+            ("managed by SageMaker", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+        ],
+    )
+    def test_interfaces_that_stay_are_not_waited_for(
+        self, world: World, description: str, status: str
+    ) -> None:
+        attach(world, description, 42, status)
+        start.handler(in_vpc(event("Delete")), None)
+        assert world.slept == []
+
+    def test_interfaces_are_waited_for_within_the_functions_time(self, world: World) -> None:
+        attach(world, "managed by SageMaker, of another environment", 1e9, "DELETE_IN_PROGRESS")
+        start.handler(in_vpc(event("Delete")), None)
+        longest = sum(world.slept) + jobs.STOP_SECONDS
+        assert interfaces.GONE_SECONDS <= longest < START_TIMEOUT.to_seconds()
 
     def test_delete_leaves_the_published_model(self, world: World) -> None:
         world.objects["bucket", ARTIFACT] = "model"

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.exceptions import ClientError
 
-from . import jobs, models, signals
+from . import interfaces, jobs, models, signals
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -41,6 +41,8 @@ FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack that wants its
 # What services say to a caller without a permission; S3 so tells of an absent object, too, to
 # whoever may not list its bucket.
 DENIED = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+# A stack that deletes, after this resource, what SageMaker needs to delete its interfaces.
+ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 PERMISSION_SECONDS = 120  # how long a new role or policy may not be known everywhere
 LONGEST_PAUSE_SECONDS = 10
 # What SageMaker says of a role that was made, or given its policy, seconds ago. Of those that
@@ -85,6 +87,9 @@ def _handle(event: Mapping[str, Any]) -> dict[str, str]:
         given = event["PhysicalResourceId"]
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
         _patiently(lambda: jobs.stop(sagemaker, given if ours else identity))
+        vpc = json.loads(properties["Request"]).get("VpcConfig")
+        if vpc is not None and _status(event["StackId"]) in ENDING:
+            _patiently(lambda: interfaces.wait_until_gone(vpc))
         return {}
     if event["RequestType"] == "Update":
         former = _identity(event["OldResourceProperties"])
@@ -113,9 +118,13 @@ def _identity(properties: Mapping[str, Any]) -> str:
 
 
 def _is_wanted(stack: str) -> bool:
+    return _status(stack) in FORWARD
+
+
+def _status(stack: str) -> str:
     cloudformation = boto3.client("cloudformation")
     (described,) = _patiently(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
-    return described["StackStatus"] in FORWARD
+    return str(described["StackStatus"])
 
 
 def start(
