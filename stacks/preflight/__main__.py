@@ -24,6 +24,7 @@ OFFLINE = (offline.image, offline.instance_types, offline.data)
 ONLINE = (
     online.bootstrap,
     online.stacks,
+    online.changes,
     online.bucket,
     online.role,
     online.endpoint,

@@ -1,16 +1,19 @@
 """The checks that ask AWS, with the caller's credentials; none changes anything."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stacks.encryption import CREATE
 from stacks.preflight.findings import Finding, Target, failed, passed, warned
 
 BOOTSTRAP_VERSION = 6  # the first whose asset bucket the CDK's deployments can use
 DEFAULT_QUALIFIER = "hnb659fds"
 # A stack in one of these takes no update; it is deleted first.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
+DIGEST = re.compile(r"[0-9A-F]{8}$")  # the CDK's, at the end of a logical id
 STUCK = {"UPDATE_ROLLBACK_FAILED"}
 # A change set was made and never executed: the CDK takes such a stack for one that is not there.
 UNMADE = {"REVIEW_IN_PROGRESS"}
@@ -95,6 +98,67 @@ def _stack_state(cloudformation: Any, name: str) -> str | None:
         raise
 
 
+def changes(target: Target) -> Iterator[Finding]:
+    """No setting takes away what the training or storage stack has made and the serving stack uses.
+
+    CloudFormation deletes no export that another stack imports ("Get exported outputs from a
+    deployed CloudFormation stack", User Guide), and the CDK deploys the importing stack last.
+    """
+    settings, name = target.settings, target.settings.name
+    if not _resources(target, "serving"):
+        yield passed("changes", "no stack needs what another would delete")
+        return
+    first = (
+        f"deploy first `cdk deploy {name}-serving --exclusively` with the same settings, so that "
+        "nothing uses it, and then all"
+    )
+    made = _resources(target, "training")
+    found = []
+    if settings.role is not None and "AWS::IAM::Role ExecutionRole" in made:
+        found.append(("role is given, and the endpoint's model has the role of the stack", first))
+    group = made.get("AWS::EC2::SecurityGroup SecurityGroup")
+    network = settings.network
+    if group is not None and (network.vpc is None or network.security_groups):
+        found.append((f"the endpoint's model has {group}, which network.* would delete", first))
+    elif group is not None and (vpc := _vpc_of(target, group)) != network.vpc:
+        found.append(
+            (
+                f"network.vpc is {network.vpc}, and the security group {group} is in {vpc}",
+                f"name groups of the new VPC in network.security_groups, and {first}",
+            )
+        )
+    if "AWS::KMS::Key Key" in _resources(target, "storage") and settings.encryption_key != CREATE:
+        was = f"encryption_key was {CREATE!r}; the key of all data and models would be deleted"
+        found.append((was, f"keep {CREATE!r}, or destroy the environment and deploy it anew"))
+    for text, advice in found:
+        yield failed("changes", text, advice)
+    if not found:
+        yield passed("changes", "no stack needs what another would delete")
+
+
+def _resources(target: Target, part: str) -> dict[str, str]:
+    """Physical ids of what a stack has made, by type and logical id, less the id's digest."""
+    stack = f"{target.settings.name}-{part}"
+    try:
+        answer = target.client("cloudformation").describe_stack_resources(StackName=stack)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return {}
+        raise
+    return {
+        f"{one['ResourceType']} {DIGEST.sub('', one['LogicalResourceId'])}": one.get(
+            "PhysicalResourceId", ""
+        )
+        for one in answer["StackResources"]
+        if one["ResourceStatus"] != "DELETE_COMPLETE"
+    }
+
+
+def _vpc_of(target: Target, group: str) -> str:
+    groups = target.client("ec2").describe_security_groups(GroupIds=[group])
+    return str(groups["SecurityGroups"][0]["VpcId"])
+
+
 def bucket(target: Target) -> Iterator[Finding]:
     """The bucket of the settings is the account's and in the Region."""
     name = target.settings.bucket
@@ -174,14 +238,7 @@ def endpoint(target: Target) -> Iterator[Finding]:
 
 def _is_ours(target: Target, name: str) -> bool:
     """Whether the serving stack has made what has this name, or whose ARN ends with it."""
-    stack = f"{target.settings.name}-serving"
-    try:
-        answer = target.client("cloudformation").describe_stack_resources(StackName=stack)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return False
-        raise
-    ids = {resource.get("PhysicalResourceId", "") for resource in answer["StackResources"]}
+    ids = _resources(target, "serving").values()
     return any(id == name or id.endswith(f"/{name}") for id in ids)
 
 

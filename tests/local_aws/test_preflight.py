@@ -76,7 +76,17 @@ def test_a_clean_account_passes(check: Check) -> None:
     found = check(account=instance.ACCOUNT)
     assert problems(found) == []
     assert [finding.check for finding in found] == [
-        *("image", "instance types", "data", "identity", "bootstrap", "stacks", "bucket", "role"),
+        *(
+            "image",
+            "instance types",
+            "data",
+            "identity",
+            "bootstrap",
+            "stacks",
+            "changes",
+            "bucket",
+            "role",
+        ),
         *("endpoint", "logs", "quotas", "quotas"),
     ]
 
@@ -261,6 +271,67 @@ def test_a_stacks_state_stops_a_deployment_only_if_it_takes_none(
     assert bool(told[0]) is (advice is not None)
 
 
+def made(kind: str, logical_id: str, physical_id: str) -> dict[str, Any]:
+    """What DescribeStackResources answers of a stack with one resource."""
+    resource = {
+        "ResourceType": kind,
+        "LogicalResourceId": logical_id,
+        "PhysicalResourceId": physical_id,
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+    return {"StackResources": [resource]}
+
+
+ROLE = f"arn:aws:iam::{instance.ACCOUNT}:role/Theirs"
+IN_VPC = {"network.vpc": "vpc-00000002", "network.subnets": "subnet-00000001,subnet-00000002"}
+THEIR_KEY = f"arn:aws:kms:us-east-1:{instance.ACCOUNT}:key/1"
+
+
+@pytest.mark.parametrize(
+    ("resource", "settings", "advice"),
+    [
+        (("AWS::IAM::Role", "ExecutionRole605A040B", "r"), {}, None),
+        (("AWS::IAM::Role", "ExecutionRole605A040B", "r"), {"role": ROLE}, "--exclusively"),
+        (("AWS::IAM::Role", "TrainingJobStartRole605A040B", "r"), {"role": ROLE}, None),
+        (("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"), {}, "--exclusively"),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            {**IN_VPC, "network.security_groups": "sg-00000001"},
+            "--exclusively",
+        ),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            IN_VPC,
+            "name groups of the new VPC in network.security_groups",
+        ),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            {**IN_VPC, "network.vpc": "vpc-00000001"},
+            None,
+        ),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {"encryption_key": "create"}, None),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {}, "keep 'create'"),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {"encryption_key": THEIR_KEY}, "keep 'create'"),
+        (("AWS::KMS::Key", "NoticesKey961B73FD", "k"), {}, None),
+    ],
+)
+def test_a_setting_that_takes_away_what_another_stack_imports_is_found(
+    check: Check,
+    cloud: Cloud,
+    resource: tuple[str, str, str],
+    settings: dict[str, str],
+    advice: str | None,
+) -> None:
+    client = answering(
+        cloud,
+        cloudformation=("describe_stack_resources", made(*resource)),
+        ec2=("describe_security_groups", {"SecurityGroups": [{"VpcId": "vpc-00000001"}]}),
+    )
+    found = [one for one in check(client=client, **settings) if one.check == "changes"]
+    assert [one.status for one in found] == [Status.PASS if advice is None else Status.FAIL]
+    assert (advice or "") in found[0].advice
+
+
 @pytest.mark.parametrize(
     ("status", "awake", "advice"),
     [
@@ -277,7 +348,7 @@ def test_an_endpoint_that_takes_no_update_is_told_apart_from_one_that_will(
     check: Check, cloud: Cloud, status: str, awake: bool, advice: str | None
 ) -> None:
     """DeleteEndpoint is the only operation on a failed endpoint, says its API reference."""
-    resources = {"StackResources": [{"PhysicalResourceId": "arn:aws:sagemaker:::endpoint/fly-dev"}]}
+    resources = made("AWS::SageMaker::Endpoint", "Endpoint", "arn:aws:sagemaker:::endpoint/fly-dev")
     client = answering(
         cloud,
         sagemaker=("describe_endpoint", {"EndpointStatus": status}),
@@ -296,7 +367,7 @@ def test_a_log_group_that_stands_in_the_way_is_found(check: Check, cloud: Cloud)
     logs.create_log_group(logGroupName=name)
     try:
         assert problems(check()) == [("logs", Status.FAIL)]
-        resources = {"StackResources": [{"PhysicalResourceId": name}]}
+        resources = made("AWS::Logs::LogGroup", "EndpointLogs00000000", name)
         client = answering(cloud, cloudformation=("describe_stack_resources", resources))
         assert problems(check(client=client)) == []
     finally:
@@ -308,7 +379,7 @@ def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) ->
     role = cloud.make_role("BlindToQuotas", allow("s3:*"))
     credentials = cloud.assume(role)
     found = check(client=lambda service: cloud.client(service, credentials))
-    asked = ["bootstrap", "stacks", "endpoint", "logs", "quotas"]
+    asked = ["bootstrap", "stacks", "changes", "endpoint", "logs", "quotas"]
     assert problems(found) == [(name, Status.WARN) for name in asked]
 
 
