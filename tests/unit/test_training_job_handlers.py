@@ -156,6 +156,31 @@ class TestStart:
         assert world.objects["bucket", ARTIFACT] == f"model of {name}"
         assert world.signals == [(HANDLE, name, None, "none")]
 
+    @pytest.mark.parametrize("status", ["InProgress", "Completed"])
+    def test_a_job_of_an_environment_that_was_destroyed_is_not_adopted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> None:
+        """Its name and fingerprint are the same; its bucket is gone, or nobody may look into it."""
+        start.handler(event("Create", "request-1"), None)
+        (former,) = world.jobs
+        world.jobs[former] |= {
+            "TrainingJobStatus": status,
+            "OutputDataConfig": {"S3OutputPath": f"s3://former/lda/jobs/{FINGERPRINT}"},
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://former/model.tar.gz"},
+        }
+        listing = S3.list_objects_v2
+
+        def deny(client: S3, Bucket: str, **request: Any) -> Any:  # noqa: N803
+            if Bucket == "former":
+                raise error("AccessDenied", "no s3:ListBucket")
+            return listing(client, Bucket, **request)
+
+        monkeypatch.setattr(S3, "list_objects_v2", deny)
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
+        start.handler(event("Create", "request-2"), None)
+        assert len(world.jobs) == 2
+        assert world.slept == []
+
     @pytest.mark.parametrize("status", ["Failed", "Stopped", "Completed"])
     def test_an_adopted_job_that_failed_is_told_again_and_not_followed_by_another(
         self, world: World, monkeypatch: pytest.MonkeyPatch, status: str

@@ -148,7 +148,8 @@ def start(
         return []
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    if job := _adoptable(sagemaker, identity, handle):
+    request = json.loads(properties["Request"])
+    if job := _adoptable(sagemaker, identity, handle, request["OutputDataConfig"]["S3OutputPath"]):
         name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
@@ -156,7 +157,6 @@ def start(
         return []
     for item in properties["Data"]:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
-    request = json.loads(properties["Request"])
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
@@ -193,14 +193,18 @@ def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
 
 
 def _adoptable(
-    sagemaker: "SageMakerClient", identity: str, handle: str
+    sagemaker: "SageMakerClient", identity: str, handle: str, output: str
 ) -> "DescribeTrainingJobResponseTypeDef | None":
     """A job of an earlier deployment that will bring the model, or has brought it unnoticed.
 
-    Or one that has ended badly for this very deployment, if the request came twice.
+    Or one that has ended badly for this very deployment, if the request came twice. Jobs stay in
+    SageMaker's lists for ever: one that wrote elsewhere than to `output` is of an environment of
+    this name that was destroyed, its bucket with it.
     """
     for name in jobs.find(sagemaker, identity, "InProgress", "Completed"):
         job = sagemaker.describe_training_job(TrainingJobName=name)
+        if job["OutputDataConfig"]["S3OutputPath"] != output:
+            continue
         if job["TrainingJobStatus"] == "InProgress" or (
             job["TrainingJobStatus"] == "Completed" and models.left_by(job)
         ):
