@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.serving.gate.handlers import check, during_update
-from stacks.training_job.handlers import finish, jobs, start
+from stacks.training_job.handlers import finish, interfaces, jobs, start
 from tests.waiting import wait_for
 
 from .stage import (
@@ -97,6 +97,14 @@ def stop_on_delete(stage: Stage) -> None:
         with starting(stage):
             start.handler(request(stage, "Delete", PhysicalResourceId=identity), None)
         assert stage.status(job) == "Stopped", "the job runs on"
+
+
+def look_for_interfaces_on_delete(stage: Stage) -> None:
+    """The endpoint's are there: so it looks once, and waits no longer."""
+    with starting(stage), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start, "ENDING", AT_REST)
+        patch.setattr(interfaces, "GONE_SECONDS", 0)
+        start.handler(request(stage, "Delete", PhysicalResourceId=FORMER), None)
 
 
 def stop_what_an_update_that_goes_back_has_left(stage: Stage) -> None:
@@ -567,6 +575,7 @@ STEPS: dict[str, list[Step]] = {
     "TrainingJobStartRole": [
         Step("start a job", start_a_job),
         Step("stop a job when its resource is deleted", stop_on_delete),
+        Step("look for interfaces before the stack's role goes", look_for_interfaces_on_delete),
         Step("go back from an update", stop_what_an_update_that_goes_back_has_left),
         Step("adopt a job that runs", adopt_a_job_that_runs),
         Step("adopt a job that is done", adopt_a_job_that_is_done),
