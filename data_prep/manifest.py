@@ -4,6 +4,7 @@ It is the last file written into a folder: a folder with a manifest is whole. No
 standard library is imported, since the CDK app reads manifests as well.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -156,6 +157,13 @@ class Manifest:
             _check_file(folder, part)
         return manifest
 
+    def damaged(self, folder: Path) -> list[str]:
+        """Return the names of the files of a folder whose digests are not the manifest's, sorted.
+
+        It reads every file, which `load` does not.
+        """
+        return sorted(p.file for p in self.files if _digest(folder / p.file) != p.sha256)
+
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder: after any interruption it is whole or not there."""
         temporary = folder / f".{MANIFEST}.partial"
@@ -197,6 +205,14 @@ def _parse_object(kind: Any, value: Any, where: str) -> Any:
         raise ManifestError(f"{where}: {odd!r} {problem}")
     types = get_type_hints(kind)
     return kind(**{name: _parse(types[name], value[name], name) for name in value})
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
 
 
 def _check_file(folder: Path, part: Vocabulary | Part | Golden | LeftOut) -> None:

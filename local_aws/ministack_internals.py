@@ -16,11 +16,12 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 import ministack.app as gateway
-from ministack.core import iam_actions, iam_evaluator, responses, router
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router
 from ministack.services import (
     cloudformation,
     cloudwatch,
     cloudwatch_logs,
+    ec2,
     eventbridge,
     iam,
     kms,
@@ -32,7 +33,7 @@ from ministack.services import (
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
 
-from local_aws import alarms, embedded_metrics
+from local_aws import alarms, embedded_metrics, switches
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -41,6 +42,7 @@ SESSION_SECONDS = 3600
 SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 # What a service does to a resource that it tells of something, by the resource's service.
 CALLS = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish"}
+IDS = "NetworkInterfaceId"
 WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 MAKE_LOGS = ("logs:CreateLogGroup", *WRITE_LOGS)
 _LOG_GROUP = re.compile(r"arn:aws:logs:[^:]*:[^:]*:log-group:[^:]+")
@@ -122,6 +124,13 @@ def install(*services: Service) -> None:
     _hand_over_failures_of_functions()
     _ask_who_is_told()
     _ask_for_keys_of_objects()
+    _tell_functions_their_log_group()
+    _keep_exports_in_use()
+    _filter_interfaces()
+    _keep_groups_in_use()
+    _provision_oidc_providers()
+    _list_what_is_gone()
+    _let_policies_be_young()
 
 
 def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, str]]]) -> None:
@@ -131,7 +140,7 @@ def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, st
         for arn, pairs in tags(current_scope()).items():
             yield arn, [{"Key": key, "Value": value} for key, value in pairs.items()]
 
-    tagging._COLLECTORS[service] = collect
+    tagging._COLLECTORS[service] = _lingering(collect)
 
 
 def _name_resources(services: Mapping[str, Service]) -> None:
@@ -297,8 +306,7 @@ def _write_logs_of_functions() -> None:
 
     def emit(function: dict[str, Any], request_id: str, log: str, *rest: Any, **more: Any) -> None:
         config = function.get("config") or function
-        group = (config.get("LoggingConfig") or {}).get("LogGroup")
-        group = group or f"/aws/lambda/{config['FunctionName']}"
+        group = _log_group(config)
         stream = current_scope().arn(f"log-group:{group}:log-stream:new", "logs")
         actions = WRITE_LOGS if group in cloudwatch_logs._log_groups else MAKE_LOGS
         if all(_role_may(config["Role"], action, stream) for action in actions):
@@ -307,6 +315,221 @@ def _write_logs_of_functions() -> None:
             original(function, request_id, log, *rest, **more)
 
     lambda_svc._emit_lambda_logs = emit
+
+
+def _log_group(config: Mapping[str, Any]) -> str:
+    """The log group of a function."""
+    given = (config.get("LoggingConfig") or {}).get("LogGroup")
+    return str(given or f"/aws/lambda/{config['FunctionName']}")
+
+
+def _tell_functions_their_log_group() -> None:
+    """Set AWS_LAMBDA_LOG_GROUP_NAME, as Lambda does.
+
+    Source: Lambda Developer Guide, "Defined runtime environment variables".
+    """
+    original = lambda_runtime.Worker._spawn
+
+    def spawn(worker: Any) -> Any:
+        config = worker.config
+        variables = (config.get("Environment") or {}).get("Variables") or {}
+        named = {"AWS_LAMBDA_LOG_GROUP_NAME": _log_group(config)}
+        worker.config = config | {"Environment": {"Variables": variables | named}}
+        try:
+            return original(worker)
+        finally:
+            worker.config = config
+
+    lambda_runtime.Worker._spawn = spawn
+
+
+def _keep_exports_in_use() -> None:
+    """Let an update fail that drops or changes an export which another stack imports.
+
+    MiniStack checks at deletions alone, and keeps exports that a template has dropped.
+    """
+    original = stacks._resolve_stack_outputs
+
+    def resolve(*arguments: Any) -> tuple[list[Any], dict[str, dict[str, str]]]:
+        outputs, exports = original(*arguments)
+        stack_name, stack_id = arguments[-2:]
+        for name, old in list(cloudformation._exports.items()):
+            if old["StackId"] != stack_id or exports.get(name, {}).get("Value") == old["Value"]:
+                continue
+            importing = _importing(name, stack_name)
+            if importing and switches.seconds("exports.in-use"):
+                what = "Cannot update export" if name in exports else "Export"
+                rest = "" if name in exports else " cannot be deleted"
+                tail = f" as it is in use by {', '.join(importing)}"
+                raise ValueError(f"{what} {name}{rest}{tail}")
+            del cloudformation._exports[name]
+        return outputs, exports
+
+    stacks._resolve_stack_outputs = resolve
+
+
+def _importing(export: str, own: str) -> list[str]:
+    """The stacks, besides the one that has it, that import an export."""
+    return [
+        name
+        for name, stack in cloudformation._stacks.items()
+        if name != own
+        and not str(stack.get("StackStatus")).startswith("DELETE_COMPLETE")
+        and export in requests._imported_export_names(stack, name)
+    ]
+
+
+def _filter_interfaces() -> None:
+    """Let DescribeNetworkInterfaces obey its filters, of which MiniStack takes no notice."""
+
+    def describe(params: Any) -> Any:
+        filters, ids = ec2._parse_filters(params), ec2._parse_member_list(params, IDS)
+        found = [
+            ec2._eni_fields_xml(interface)
+            for interface in ec2._network_interfaces.values()
+            if (not ids or interface[IDS] in ids) and _matches(interface, filters)
+        ]
+        answer = f"<networkInterfaceSet>{''.join(found)}</networkInterfaceSet>"
+        return ec2._xml(200, "DescribeNetworkInterfacesResponse", answer)
+
+    ec2._ACTION_MAP["DescribeNetworkInterfaces"] = describe
+
+
+def _matches(interface: Mapping[str, Any], filters: Mapping[str, list[str]]) -> bool:
+    values = {
+        "subnet-id": {interface["SubnetId"]},
+        "group-id": {group["GroupId"] for group in interface["Groups"]},
+    }
+    return all(values[name] & set(wanted) for name, wanted in filters.items())
+
+
+def _keep_groups_in_use() -> None:
+    """Refuse to delete a stack's security group while an interface has it."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup"]
+    delete = handlers["delete"]
+
+    def delete_unused(physical_id: str, properties: dict[str, Any]) -> None:
+        using = [
+            interface
+            for interface in ec2._network_interfaces.values()
+            if _matches(interface, {"group-id": [physical_id]})
+        ]
+        if using and switches.seconds("vpc.groups"):
+            raise ValueError(f"resource {physical_id} has a dependent object")
+        delete(physical_id, properties)
+
+    handlers["delete"] = delete_unused
+
+
+def add_interface(scope: Scope, subnet: str, groups: list[str], description: str) -> str:
+    """Add a network interface; its id."""
+    created = {"SubnetId": subnet, "Description": description}
+    created |= {f"SecurityGroupId.{number}": group for number, group in enumerate(groups, 1)}
+    with responses.request_scope(scope.account, scope.region):
+        before = set(ec2._network_interfaces.keys())
+        ec2._create_network_interface({name: [value] for name, value in created.items()})
+        (added,) = set(ec2._network_interfaces.keys()) - before
+    return str(added)
+
+
+def remove_interface(scope: Scope, interface: str) -> None:
+    """Remove a network interface, if it is there."""
+    with responses.request_scope(scope.account, scope.region):
+        ec2._network_interfaces.pop(interface, None)
+
+
+def _provision_oidc_providers() -> None:
+    """Provide AWS::IAM::OIDCProvider, of which an account has one for a URL."""
+
+    def create(_: str, properties: dict[str, Any], *__: Any) -> Any:
+        request = {"Url": [properties["Url"]]}
+        for member in ("ClientIdList", "ThumbprintList"):
+            for number, value in enumerate(properties.get(member, []), 1):
+                name = "ClientIDList" if member == "ClientIdList" else member
+                request[f"{name}.member.{number}"] = [value]
+        before = set(iam._oidc_providers.keys())
+        status, _, body = iam._create_oidc_provider(request)
+        if status != 200:
+            raise ValueError(
+                re.sub(r".*<Message>(.*)</Message>.*", r"\1", body.decode(), flags=re.S)
+            )
+        (arn,) = set(iam._oidc_providers.keys()) - before
+        return arn, {"Arn": arn}
+
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::OIDCProvider"] = {
+        "create": create,
+        "delete": lambda physical_id, _: iam._oidc_providers.pop(physical_id, None),
+    }
+
+
+_Collector = Callable[[], Iterator[tuple[str, list[dict[str, str]]]]]
+
+
+def _list_what_is_gone() -> None:
+    """Let the tagging API go on listing what it has listed, and what deleted stacks had."""
+    for name, collector in list(tagging._COLLECTORS.items()):
+        tagging._COLLECTORS[name] = _lingering(collector)
+    original = requests._delete_stack_async
+
+    async def delete(*arguments: Any, **more: Any) -> None:
+        for collector in list(tagging._COLLECTORS.values()):
+            list(collector())
+        await original(*arguments, **more)
+
+    requests._delete_stack_async = delete
+
+
+def _lingering(collector: _Collector) -> _Collector:
+    own: dict[Scope, dict[str, tuple[float, list[dict[str, str]]]]] = {}
+
+    def collect() -> Iterator[tuple[str, list[dict[str, str]]]]:
+        listed, now = own.setdefault(current_scope(), {}), time.time()
+        present = dict(collector())
+        yield from present.items()
+        for arn, (seen, pairs) in list(listed.items()):
+            if arn in present:
+                continue
+            if now - seen < switches.seconds("tags.linger"):
+                yield arn, pairs
+            else:
+                del listed[arn]
+        listed.update({arn: (now, pairs) for arn, pairs in present.items()})
+
+    return collect
+
+
+def _let_policies_be_young() -> None:
+    """Let a role have its former policies for as long as the switch `iam.young` says."""
+    gather = iam_evaluator._gather_role_policies
+    former: dict[tuple[str, str], tuple[float, list[Any]]] = {}
+
+    def gather_known(role: str, account: str) -> list[Any]:
+        since, policies = former.get((account, role), (0.0, []))
+        young = time.time() - since < switches.seconds("iam.young")
+        return policies if young else list(gather(role, account))
+
+    def noting(change: Callable[..., Any], roles: Callable[..., list[str]]) -> Callable[..., Any]:
+        def act(*arguments: Any, **more: Any) -> Any:
+            account = current_scope().account
+            before = {role: gather_known(role, account) for role in roles(*arguments)}
+            answer = change(*arguments, **more)
+            for role, policies in before.items():
+                former[account, role] = (time.time(), policies)
+            return answer
+
+        return act
+
+    iam_evaluator._gather_role_policies = gather_known
+    iam._IAM_HANDLERS["PutRolePolicy"] = noting(
+        iam._put_role_policy, lambda request: [str(iam._p(request, "RoleName"))]
+    )
+    of_policy = provisioners._RESOURCE_HANDLERS["AWS::IAM::Policy"]
+    of_policy["create"] = noting(of_policy["create"], lambda _, p, *__: list(p.get("Roles", [])))
+    of_policy["update"] = noting(
+        of_policy["update"], lambda _, __, p, *___: list(p.get("Roles", []))
+    )
+    of_role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    of_role["update"] = noting(of_role["update"], lambda role, *_: [role])
 
 
 def _mind_alarms() -> None:

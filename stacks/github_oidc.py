@@ -1,6 +1,7 @@
-"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
+r"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
 
-    cdk deploy --app "python3 -m stacks.github_oidc" -c repository=OWNER/NAME
+    cdk deploy --app "python3 -m stacks.github_oidc" -c repository=OWNER/NAME \
+        -c github.ids=OWNER-ID/REPOSITORY-ID
 
 It is no part of an environment, and no workflow may change it.
 """
@@ -13,7 +14,7 @@ from aws_cdk import App, Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.settings import Settings, SettingsError, load
+from stacks.settings import GitHubSettings, Settings, SettingsError, load
 from stacks.synthesis import synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
@@ -36,24 +37,30 @@ class GitHubStack(Stack):
         *,
         environments: list[Settings],
         repository: str,
+        github: GitHubSettings,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, description="Deployments from GitHub", **props)
-        self._provider = iam.OidcProviderNative(
-            self, "GitHub", url=f"https://{ISSUER}", client_ids=[AUDIENCE]
+        self._repositories = subjects(repository, github.ids)
+        self._provider_arn = (
+            f"arn:{Aws.PARTITION}:iam::{self.account}:oidc-provider/{ISSUER}"
+            if github.provider == "existing"
+            else iam.OidcProviderNative(
+                self, "GitHub", url=f"https://{ISSUER}", client_ids=[AUDIENCE]
+            ).oidc_provider_arn
         )
         for settings in environments:
             self._add_role(
                 f"Deploy-{settings.env}",
                 f"Deploy {settings.name} from {repository}",
-                f"repo:{repository}:environment:{settings.env}",
+                f"environment:{settings.env}",
                 self._bootstrap_roles(settings, "deploy", "file-publishing", "lookup"),
             )
         looked_up = [self._bootstrap_roles(settings, "lookup") for settings in environments]
         self._add_role(
             "Diff",
             f"See what a pull request of {repository} would change",
-            f"repo:{repository}:pull_request",
+            "pull_request",
             sorted({role for roles in looked_up for role in roles}),
         )
 
@@ -65,16 +72,17 @@ class GitHubStack(Stack):
             for kind in kinds
         ]
 
-    def _add_role(self, id: str, description: str, subject: str, roles: list[str]) -> None:
-        claims = {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subject}
+    def _add_role(self, id: str, description: str, context: str, roles: list[str]) -> None:
+        claims = {
+            f"{ISSUER}:aud": AUDIENCE,
+            f"{ISSUER}:sub": [f"{repository}:{context}" for repository in self._repositories],
+        }
         role = iam.Role(
             self,
             id,
             description=description,
             max_session_duration=LONGEST_JOB,
-            assumed_by=iam.WebIdentityPrincipal(
-                self._provider.oidc_provider_arn, {"StringEquals": claims}
-            ),
+            assumed_by=iam.WebIdentityPrincipal(self._provider_arn, {"StringEquals": claims}),
             inline_policies={
                 "Bootstrap": iam.PolicyDocument(
                     statements=[iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles)]
@@ -84,24 +92,51 @@ class GitHubStack(Stack):
         CfnOutput(self, f"{id.replace('-', '')}RoleArn", value=role.role_arn)
 
 
+def subjects(repository: str, ids: str | None) -> list[str]:
+    """Return what the subject of a token may begin with, for one repository.
+
+    GitHub puts the ids of owner and repository into the subjects of repositories that were
+    created, renamed or moved since July 2026; older ones may switch to that form at any time.
+
+    Args:
+        repository: OWNER/NAME.
+        ids: OWNER-ID/REPOSITORY-ID; without them only the form without ids is trusted.
+    """
+    found = [f"repo:{repository}"]
+    if ids is not None:
+        (owner, name), (owner_id, name_id) = repository.split("/"), ids.split("/")
+        found.append(f"repo:{owner}@{owner_id}/{name}@{name_id}")
+    return found
+
+
 def build(app: App) -> None:
     """Add the stack, with the environments of the context that are in the caller's account.
 
     Raises:
-        SettingsError: A setting is wrong, or `repository` is missing.
+        SettingsError: A setting is wrong, no environment is in the account, or they do not share
+            one `repository` and one `github`.
     """
     context = app.node.get_all_context()
     account = os.environ.get("CDK_DEFAULT_ACCOUNT")
     declared = [load(context | {"env": env}) for env in context.get("environments", {})]
     here = [one for one in declared if account is None or one.account in (None, account)]
-    repositories = {settings.repository for settings in here if settings.repository}
-    if len(repositories) != 1:
-        raise SettingsError("repository must be one for all environments: -c repository=OWNER/NAME")
+    if not here:
+        raise SettingsError(
+            f"no environment of cdk.json is in the account {account}, which the credentials are "
+            "of: take other credentials, or mend the setting `account` of an environment"
+        )
+    asked = {(settings.repository, settings.github) for settings in here}
+    if len(asked) > 1 or here[0].repository is None:
+        raise SettingsError(
+            "repository and github.* must be given, and the same for all environments of the "
+            "account: in `defaults` of cdk.json, or by -c repository=OWNER/NAME"
+        )
     GitHubStack(
         app,
         f"{here[0].project}-github",
         environments=here,
-        repository=repositories.pop(),
+        repository=here[0].repository,
+        github=here[0].github,
         env=Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION")),
     )
 

@@ -165,7 +165,8 @@ class PipelineStack(Stack):
             "Smoke",
             input=self._source,
             additional_inputs={PREPARED: self._prepared},
-            commands=[f"make smoke ENDPOINT={settings.name} AWS_DEFAULT_REGION={place.region}"],
+            # CodeBuild sets AWS_REGION to its own, which wins over AWS_DEFAULT_REGION.
+            commands=[f"make smoke ENDPOINT={settings.name} AWS_REGION={place.region}"],
             role_policy_statements=[
                 iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint])
             ],

@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker import container, faults, logs
+from local_aws.sagemaker import container, faults, interfaces, logs
 from local_aws.sagemaker.account import Account
 from topics import artifact
 
@@ -52,6 +52,8 @@ class Instance:
         self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
         self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
         self._container: container.Container | None = None
+        self._account = account
+        self._interfaces: list[str] = []
         try:
             self._start(account, endpoint, variant)
         except BaseException:
@@ -67,6 +69,10 @@ class Instance:
         container.write_configuration(root, {})
         self.role: str = model["ExecutionRoleArn"]
         _fetch_model(account, model, root)
+        try:
+            self._interfaces = interfaces.attach(account, model.get("VpcConfig"), self.role)
+        except interfaces.AttachError as error:
+            raise StartError(str(error)) from None
         self.log = logs.Stream(
             account.client("logs", self.role),
             f"/aws/sagemaker/Endpoints/{endpoint}",
@@ -125,6 +131,8 @@ class Instance:
         if self._container is not None:
             self._container.stop(seconds=5)
         self._folder.cleanup()
+        if self._interfaces:
+            interfaces.detach(self._account, self.role, self._interfaces)
 
 
 class Fleet:

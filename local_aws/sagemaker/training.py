@@ -18,7 +18,7 @@ from urllib.parse import urlparse
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.api.errors import invalid
-from local_aws.sagemaker import container, events, faults, logs
+from local_aws.sagemaker import container, events, faults, interfaces, logs
 from local_aws.sagemaker.account import Account, encrypted_with
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -117,7 +117,7 @@ class TrainingJob:
         with tempfile.TemporaryDirectory(prefix="training-") as folder:
             try:
                 self._change("InProgress", "Starting", "Preparing the instances for training")
-                end = self._train(Path(folder))
+                end = self._train_attached(Path(folder))
                 self._change(*end)
             except JobError as error:
                 self.failure = str(error)[:FAILURE_CHARACTERS]
@@ -126,6 +126,18 @@ class TrainingJob:
                 self.failure = f"InternalServerError: {error!r}"[:FAILURE_CHARACTERS]
                 self._change("Failed", "Failed", self.failure)
                 raise
+
+    def _train_attached(self, root: Path) -> tuple[str, str, str]:
+        """Do the work on an instance that is attached to the job's VPC, if it has one."""
+        role = self.request["RoleArn"]
+        try:
+            attached = interfaces.attach(self.account, self.request.get("VpcConfig"), role)
+        except interfaces.AttachError as error:
+            raise JobError(str(error)) from None
+        try:
+            return self._train(root)
+        finally:
+            interfaces.detach(self.account, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Do the work; the final status, secondary status and message."""

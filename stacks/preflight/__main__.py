@@ -24,9 +24,11 @@ OFFLINE = (offline.image, offline.instance_types, offline.data)
 ONLINE = (
     online.bootstrap,
     online.stacks,
+    online.changes,
     online.bucket,
     online.role,
     online.endpoint,
+    online.logs,
     online.quotas,
 )
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}

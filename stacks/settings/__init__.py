@@ -6,9 +6,10 @@
 """
 
 from stacks.settings.load import SettingsError, load, read_context
-from stacks.settings.model import NetworkSettings, ScalingSettings, Settings
+from stacks.settings.model import GitHubSettings, NetworkSettings, ScalingSettings, Settings
 
 __all__ = [
+    "GitHubSettings",
     "NetworkSettings",
     "ScalingSettings",
     "Settings",

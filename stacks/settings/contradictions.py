@@ -5,6 +5,7 @@ SageMaker Developer Guide's "Deployment guardrails exclusions", "Serverless Infe
 endpoints that use auto scaling", and the API reference of CreateEndpointConfig.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stacks.settings.model import Settings
 
+# Metrics come once a minute, and alarms on them need two whole ones: less protects from nothing.
+SHORTEST_WAIT = 180
+LONGEST_UPDATE = 28_800  # seconds: the most of MaximumExecutionTimeoutInSeconds
 GRADUAL = {"canary": 1, "linear": 10, "rolling": 5}  # by the smallest step, a percentage
 BURSTABLE = re.compile(r"ml\.t\d")
 # Their own disks are encrypted by the hardware, with no key of anybody's.
@@ -34,6 +38,8 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     yield from _of_network(settings)
     yield from _of_key(settings)
     yield from _of_pipeline(settings)
+    if settings.github.ids and not settings.repository:
+        yield f"github.ids is {settings.github.ids!r} and repository is not given; give both"
     if settings.is_serverless:
         yield from _of_serverless(settings)
     else:
@@ -60,8 +66,12 @@ def _of_tags(settings: "Settings") -> Iterator[str]:
 
 def _of_network(settings: "Settings") -> Iterator[str]:
     network = settings.network
-    if network.vpc and not network.subnets:
-        yield f"network.vpc is {network.vpc!r} and network.subnets names none; name one or more"
+    needed = 2 if settings.endpoint.enabled and not settings.is_serverless else 1
+    if network.vpc and len(network.subnets) < needed:
+        yield (
+            f"network.subnets names {len(network.subnets)} of {network.vpc}; "
+            "an endpoint needs 2 or more, in different Availability Zones, and training alone 1"
+        )
     if not network.vpc and (network.subnets or network.security_groups):
         yield "network.subnets or network.security_groups are given without their network.vpc"
 
@@ -119,7 +129,21 @@ def _of_serverless(settings: "Settings") -> Iterator[str]:
 
 def _of_updates(settings: "Settings") -> Iterator[str]:
     updates = settings.updates
-    if updates.strategy == "all_at_once":
+    gradual = updates.strategy != "all_at_once"
+    wait = settings.wait_seconds
+    if wait < SHORTEST_WAIT and (wait or gradual):
+        none = "" if gradual else "0, for no watching, or "
+        yield (
+            f"updates.wait_seconds is {wait}; alarms look at whole minutes and would see nothing "
+            f"of the new model: take {none}{SHORTEST_WAIT} to 3600"
+        )
+    if (seconds := _longest_update(settings)) >= LONGEST_UPDATE:
+        yield (
+            f"updates.wait_seconds is {wait} and updates.step_percent {updates.step_percent}; an "
+            f"update would wait {seconds} s, and SageMaker ends it after {LONGEST_UPDATE} s: take "
+            "a shorter wait or larger steps"
+        )
+    if not gradual:
         return
     counts = {"endpoint.instance_count": settings.endpoint.instance_count}
     if settings.scaled:
@@ -136,6 +160,18 @@ def _of_updates(settings: "Settings") -> Iterator[str]:
             f"updates.step_percent is {updates.step_percent}; with the strategy "
             f"{updates.strategy!r} it is {smallest} to 50"
         )
+
+
+def _longest_update(settings: "Settings") -> int:
+    """Return the seconds that an update only waits: after each step, and before the old fleet ends.
+
+    Source: API reference, BlueGreenUpdatePolicy and RollingUpdatePolicy.
+    """
+    strategy = settings.updates.strategy
+    steps = {"all_at_once": 1, "canary": 2}.get(
+        strategy, math.ceil(100 / settings.updates.step_percent)
+    )
+    return settings.wait_seconds * (steps + (strategy != "rolling"))
 
 
 def _of_scaling(settings: "Settings") -> Iterator[str]:

@@ -48,8 +48,6 @@ class EndpointSettings(_Strict):
     instance_type: InstanceType = "ml.m4.xlarge"
     instance_count: int = Field(1, ge=1, le=100)
     capture_percent: int = Field(0, ge=0, le=100)  # of requests and answers, kept in the bucket
-    # How far answers may be from those of our own inference; None: they are not compared.
-    gate_tolerance: float | None = Field(None, gt=0, le=1)
 
 
 class UpdateSettings(_Strict):
@@ -112,6 +110,15 @@ class PipelineSettings(_Strict):
     environments: Names = ("dev", "prod")  # in this order; all but the first are approved
 
 
+class GitHubSettings(_Strict):
+    """What else AWS must know of the repository, to trust its workflows (`stacks.github_oidc`)."""
+
+    # OWNER-ID/REPOSITORY-ID, the numbers by which GitHub knows OWNER/NAME for ever.
+    ids: str | None = Field(None, pattern=r"^\d{1,20}/\d{1,20}$")
+    # An account has one OIDC provider for GitHub: whether it is there already.
+    provider: Literal["create", "existing"] = "create"
+
+
 class Settings(_Strict):
     """Everything that may differ between two environments."""
 
@@ -154,6 +161,7 @@ class Settings(_Strict):
     network: NetworkSettings = NetworkSettings()
     alarms: AlarmSettings = AlarmSettings()
     pipeline: PipelineSettings = PipelineSettings()
+    github: GitHubSettings = GitHubSettings()
 
     @property
     def name(self) -> str:

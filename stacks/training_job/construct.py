@@ -326,6 +326,7 @@ class TrainingJob(Construct):
             self.role,
             self._channels.values(),
             data.values(),
+            attached="VpcConfig" in request,
         )
         self._allow(start, may)
         return CustomResource(

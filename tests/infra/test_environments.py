@@ -25,9 +25,8 @@ ALL = {
     "scaling.min_instances": "2",
     "scaling.instance_type": "ml.m4.xlarge",
     "encryption_key": "create",
-    "endpoint.gate_tolerance": "0.1",
     "network.vpc": "vpc-00000001",
-    "network.subnets": "subnet-00000001",
+    "network.subnets": "subnet-00000001,subnet-00000002",
 }
 # Properties by which a resource gets a name that somebody else could have taken.
 NAMES = re.compile(r"Name$")
@@ -53,6 +52,54 @@ def test_an_environment_inherits_the_defaults_and_wins_over_them() -> None:
     assert settings.endpoint.instance_type == "ml.m5.large"
     assert settings.endpoint.capture_percent == 9
     assert not settings.endpoint.enabled
+
+
+VPC = {"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001,subnet-00000002"}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+ROLE = "arn:aws:iam::111122223333:role/Theirs"
+EACH = [
+    {},
+    ALL,
+    {"role": ROLE},
+    VPC,
+    {**VPC, "network.security_groups": "sg-00000001"},
+    {"encryption_key": "create"},
+    {"encryption_key": KEY},
+    {"num_topics": "7"},
+    {"retain_data": "true"},
+    {"endpoint.enabled": "false"},
+    {"endpoint.capture_percent": "5"},
+    {"serverless.memory_mb": "1024"},
+    {"permissions_boundary": "Bound"},
+]
+
+
+def test_preflight_knows_every_export_that_a_change_of_settings_drops(
+    synthesize: Synthesize,
+) -> None:
+    """CloudFormation refuses to delete one that the stacks deployed before still import."""
+    exports, imports = {}, {}
+    for number, settings in enumerate(EACH):
+        made = {name: template.to_json() for name, template in synthesize(**settings).items()}
+        exports[number] = {
+            output["Export"]["Name"]
+            for template in made.values()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+        imports[number] = set(
+            re.findall(r'{"Fn::ImportValue": "([^"]+)"}', json.dumps(list(made.values())))
+        )
+    dropped = {
+        name
+        for before, used in imports.items()
+        for after, offered in exports.items()
+        if before != after
+        for name in used - offered
+    }
+    known = re.compile(r"GetAtt(ExecutionRole|SecurityGroup|Key)[0-9A-F]{8}")
+    assert dropped
+    assert [name for name in dropped if known.search(name) is None] == []
 
 
 def test_an_environment_takes_back_a_default_with_null() -> None:

@@ -71,7 +71,7 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
     message = problem_of(**{"endpoint.instance": "ml.m5.large"})
     assert message == (
         "endpoint.instance is not a setting; these are: enabled, instance_type, instance_count, "
-        "capture_percent, gate_tolerance"
+        "capture_percent"
     )
 
 
@@ -95,7 +95,6 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("endpoint", "big"),
         ("endpoint.enabled", "perhaps"),
         ("endpoint.capture_percent", "101"),
-        ("endpoint.gate_tolerance", "0"),
         ("updates.strategy", "slowly"),
         ("updates.step_percent", "51"),
         ("updates.wait_seconds", "3601"),
@@ -140,9 +139,10 @@ def test_a_list_is_given_with_commas_or_as_a_list() -> None:
     network = {"network.vpc": "vpc-00000001"}
     given = load(DEV | network | {"network.subnets": "subnet-00000001,subnet-00000002"})
     assert given.network.subnets == ("subnet-00000001", "subnet-00000002")
-    nested = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001"]}
+    nested = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001", "subnet-00000003"]}
     assert load({"environments": {"dev": {"network": nested}}}).network.subnets == (
         "subnet-00000001",
+        "subnet-00000003",
     )
 
 
@@ -160,7 +160,7 @@ def test_alarms_watch_each_step_for_five_minutes_but_for_all_at_once(
 ) -> None:
     chosen = {"updates.strategy": strategy, "endpoint.instance_count": str(count)}
     assert load(DEV | chosen).wait_seconds == seconds
-    assert load(DEV | chosen | {"updates.wait_seconds": "7"}).wait_seconds == 7
+    assert load(DEV | chosen | {"updates.wait_seconds": "180"}).wait_seconds == 180
 
 
 def test_what_can_be_isolated_is() -> None:
@@ -264,7 +264,59 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
         ),
         (
             {"network.vpc": "vpc-00000001"},
-            "network.vpc is 'vpc-00000001' and network.subnets names none; name one or more",
+            (
+                "network.subnets names 0 of vpc-00000001; an endpoint needs 2 or more, in "
+                "different Availability Zones, and training alone 1"
+            ),
+        ),
+        (
+            {"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"},
+            (
+                "network.subnets names 1 of vpc-00000001; an endpoint needs 2 or more, in "
+                "different Availability Zones, and training alone 1"
+            ),
+        ),
+        (
+            {"updates.wait_seconds": "179"},
+            (
+                "updates.wait_seconds is 179; alarms look at whole minutes and would see nothing "
+                "of the new model: take 0, for no watching, or 180 to 3600"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "canary",
+                "updates.wait_seconds": "0",
+                "endpoint.instance_count": "2",
+            },
+            (
+                "updates.wait_seconds is 0; alarms look at whole minutes and would see nothing of "
+                "the new model: take 180 to 3600"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "linear",
+                "updates.step_percent": "10",
+                "updates.wait_seconds": "3600",
+                "endpoint.instance_count": "2",
+            },
+            (
+                "updates.wait_seconds is 3600 and updates.step_percent 10; an update would wait "
+                "39600 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "rolling",
+                "updates.step_percent": "5",
+                "updates.wait_seconds": "1440",
+                "endpoint.instance_count": "20",
+            },
+            (
+                "updates.wait_seconds is 1440 and updates.step_percent 5; an update would wait "
+                "28800 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+            ),
         ),
         (
             {"network.security_groups": "sg-00000001"},

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from stacks.leftovers import Client, Thing, everything, is_kept, left_of, main
+from local_aws import instance
+from stacks.leftovers import (
+    KINDS,
+    LISTS,
+    Client,
+    Thing,
+    everything,
+    is_kept,
+    left_of,
+    listed_as,
+    main,
+)
 from stacks.settings import Settings
 
 from .conftest import IMAGE, Cloud, allow
@@ -126,6 +137,55 @@ def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
     )["ModelArn"]
     assert left_of(SETTINGS, client) == [Thing("tagged", arn)]
     sagemaker.delete_model(ModelName="Model-1a2b")
+    assert left_of(SETTINGS, client) == []
+
+
+ARN = "arn:aws:{}:us-east-1:111122223333:{}"
+
+
+@pytest.mark.parametrize(
+    ("arn", "thing"),
+    [
+        ("arn:aws:s3:::crumbs", Thing("bucket", "crumbs")),
+        (ARN.format("sns", "crumbs"), Thing("topic", ARN.format("sns", "crumbs"))),
+        (ARN.format("cloudformation", "stack/crumb/1-2"), Thing("stack", "crumb")),
+        (ARN.format("sagemaker", "model/model-1a"), Thing("model", "model-1a")),
+        (ARN.format("sagemaker", "endpoint-config/c-1"), Thing("configuration", "c-1")),
+        (ARN.format("lambda", "function:crumb"), Thing("function", "crumb")),
+        ("arn:aws:iam::111122223333:role/a/path/crumb", Thing("role", "crumb")),
+        (ARN.format("ssm", "parameter/crumb/dev/a"), Thing("parameter", "crumb/dev/a")),
+        (ARN.format("logs", "log-group:/aws/x/crumb:*"), Thing("log group", "/aws/x/crumb")),
+        (ARN.format("cloudwatch", "alarm:crumb"), Thing("alarm", "crumb")),
+        (ARN.format("events", "rule/crumb"), Thing("rule", "crumb")),
+        (ARN.format("ec2", "security-group/sg-1"), Thing("security group", "sg-1")),
+        (ARN.format("ec2", "network-interface/eni-1"), None),
+        (ARN.format("kms", "key/1-2"), None),
+    ],
+)
+def test_an_arn_is_found_in_the_lists_of_its_service(arn: str, thing: Thing | None) -> None:
+    assert listed_as(arn) == thing
+
+
+def test_every_kind_of_arn_is_one_that_is_listed(client: Client) -> None:
+    """Else what is there would be taken for gone."""
+    assert set(KINDS.values()) <= {kind for kind, *_ in LISTS} | {"policy"}
+
+
+def test_what_only_the_tagging_api_still_lists_is_not_left(
+    cloud: Cloud, client: Client, bucket: str, role: str
+) -> None:
+    """It lists what is gone for minutes or hours: `make destroy` would end with 1."""
+    sns, logs = cloud.client("sns"), cloud.client("logs")
+    topic = sns.create_topic(Name="crumbs", Tags=listed(TAGS))["TopicArn"]
+    logs.create_log_group(logGroupName="crumbs", tags=TAGS)
+    found = {thing.name.removesuffix(":*") for thing in left_of(SETTINGS, client)}
+    assert {topic, f"arn:aws:logs:us-east-1:{instance.ACCOUNT}:log-group:crumbs"} >= found
+    assert topic in found
+    sns.delete_topic(TopicArn=topic)
+    logs.delete_log_group(logGroupName="crumbs")
+    filters = [{"Key": key, "Values": [value]} for key, value in TAGS.items()]
+    tagging = cloud.client("resourcegroupstaggingapi").get_resources(TagFilters=filters)
+    assert topic in [one["ResourceARN"] for one in tagging["ResourceTagMappingList"]]
     assert left_of(SETTINGS, client) == []
 
 

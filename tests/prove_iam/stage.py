@@ -142,6 +142,17 @@ class Stage(Cloud):
         for group in logs.describe_log_groups(logGroupNamePrefix=own)["logGroups"]:
             logs.delete_log_group(logGroupName=group["logGroupName"])
 
+        self.remove_interfaces(self.interfaces())
+
+    def interfaces(self) -> set[str]:
+        """The network interfaces of all instances."""
+        found = self.at_hand("ec2").describe_network_interfaces()["NetworkInterfaces"]
+        return {interface["NetworkInterfaceId"] for interface in found}
+
+    def remove_interfaces(self, interfaces: set[str]) -> None:
+        for interface in interfaces:
+            self.at_hand("ec2").delete_network_interface(NetworkInterfaceId=interface)
+
     def in_service(self, endpoint: str) -> dict[str, Any]:
         """The endpoint's description when no change is under way."""
 
@@ -332,9 +343,6 @@ class Stage(Cloud):
             "GoldenBucket": self.golden["GOLDEN_BUCKET"],
             "GoldenKey": self.golden["GOLDEN_KEY"],
             "Topics": "5",
-            "ModelBucket": self.bucket,
-            "ModelKey": self.keys("models")[0],
-            "Tolerance": "0.001",
         }
 
     @cached_property

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.serving.gate.handlers import check, during_update
-from stacks.training_job.handlers import finish, jobs, start
+from stacks.training_job.handlers import finish, interfaces, jobs, start
 from tests.waiting import wait_for
 
 from .stage import (
@@ -97,6 +97,14 @@ def stop_on_delete(stage: Stage) -> None:
         with starting(stage):
             start.handler(request(stage, "Delete", PhysicalResourceId=identity), None)
         assert stage.status(job) == "Stopped", "the job runs on"
+
+
+def look_for_interfaces_on_delete(stage: Stage) -> None:
+    """The endpoint's are there: so it looks once, and waits no longer."""
+    with starting(stage), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start, "ENDING", AT_REST)
+        patch.setattr(interfaces, "GONE_SECONDS", 0)
+        start.handler(request(stage, "Delete", PhysicalResourceId=FORMER), None)
 
 
 def stop_what_an_update_that_goes_back_has_left(stage: Stage) -> None:
@@ -376,6 +384,17 @@ def train(stage: Stage) -> None:
     assert_has_events(stage, group, "the job has no log")
 
 
+def leave_no_interface(stage: Stage) -> None:
+    """What stays has the security group, which a stack could then not delete."""
+    stage.put("data")
+    before = stage.interfaces()
+    stage.ended(stage.train(f"{PROJECT}-train", "training.fail"))
+    try:
+        wait_for(lambda: stage.interfaces() <= before, "SageMaker's interfaces stay", 10)
+    finally:
+        stage.remove_interfaces(stage.interfaces() - before)
+
+
 def assert_has_events(stage: Stage, group: str, otherwise: str) -> None:
     def events() -> Any:
         with suppress(ClientError):
@@ -389,6 +408,8 @@ def host(stage: Stage) -> None:
     """An endpoint of its own comes into service, answers, captures, is updated, and has logged."""
     stage.put("models")
     sagemaker, name = stage.at_hand("sagemaker"), f"{PROJECT}-host-{uuid.uuid4().hex[:8]}"
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    stage.at_hand("logs").create_log_group(logGroupName=group)  # as the serving stack does
     sagemaker.create_endpoint(
         EndpointName=name, EndpointConfigName=configuration(stage, InitialInstanceCount=1)
     )
@@ -400,7 +421,6 @@ def host(stage: Stage) -> None:
         wanted = update(stage, name, stage.resources["ServerErrors"])
         now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
-        group = f"/aws/sagemaker/Endpoints/{name}"
         assert_has_events(stage, group, "the endpoint has no log")
     finally:
         with suppress(AssertionError):
@@ -555,6 +575,7 @@ STEPS: dict[str, list[Step]] = {
     "TrainingJobStartRole": [
         Step("start a job", start_a_job),
         Step("stop a job when its resource is deleted", stop_on_delete),
+        Step("look for interfaces before the stack's role goes", look_for_interfaces_on_delete),
         Step("go back from an update", stop_what_an_update_that_goes_back_has_left),
         Step("adopt a job that runs", adopt_a_job_that_runs),
         Step("adopt a job that is done", adopt_a_job_that_is_done),
@@ -574,6 +595,7 @@ STEPS: dict[str, list[Step]] = {
         log("TrainingJobProviderframeworkonEvent"),
     ],
     "ExecutionRole": [
+        Step("leave no interface in the VPC", leave_no_interface),
         Step("train", train),
         Step("make a model", make_a_model),
         Step("serve, capture and update", host),

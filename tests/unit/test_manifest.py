@@ -17,6 +17,7 @@ from data_prep.manifest import (
     Split,
     Vocabulary,
 )
+from tests.infra.conftest import write_corpus
 
 TEXT = """\
 {
@@ -184,6 +185,17 @@ def test_what_is_no_manifest_at_all_is_refused(folder: Path, content: bytes) -> 
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(ManifestError, match=r"manifest\.json: "):
         Manifest.load(folder)
+
+
+def test_files_with_other_bytes_of_the_same_size_are_named(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path)
+    manifest = Manifest.load(folder)
+    assert manifest.damaged(folder) == []
+    for name in ("train.recordio", "golden.json"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-1] + b"?")
+    (folder / "vocab.txt").unlink()
+    assert manifest.damaged(folder) == ["golden.json", "train.recordio", "vocab.txt"]
 
 
 def test_the_manifest_is_imported_without_numpy_and_scipy() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,28 @@ def test_every_command_is_the_makefiles(file: Path) -> None:
                 assert target in targets
 
 
-def test_two_deployments_never_overlap() -> None:
-    deploy = workflow(PROJECT / ".github/workflows/deploy.yml")
-    assert deploy["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+def test_two_deployments_of_an_environment_never_overlap_and_none_is_dropped() -> None:
+    """GitHub drops the waiting run of a group when another comes, unless the group queues."""
+    deploy = workflow(PROJECT / ".github/workflows/deploy-environment.yml")
+    assert deploy["jobs"]["deploy"]["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
+        "queue": "max",
+        "cancel-in-progress": False,
+    }
+
+
+def test_an_approval_of_one_environment_keeps_no_other_waiting() -> None:
+    """A group of the whole workflow would be held for as long as prod waits for its approval."""
+    assert "concurrency" not in workflow(PROJECT / ".github/workflows/deploy.yml")
+
+
+def test_every_promised_python_is_tried_and_macos_too() -> None:
+    ruff = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["ruff"]
+    oldest = ruff["target-version"].replace("py3", "3.")
+    jobs = workflow(PROJECT / ".github/workflows/check.yml")["jobs"]
+    tried = [tuple(one.values()) for one in jobs["check"]["strategy"]["matrix"]["include"]]
+    assert ("ubuntu-24.04", oldest) in tried
+    assert any(system.startswith("macos-") for system, _ in tried)
 
 
 def test_differences_are_shown_for_every_environment_and_prod_comes_after_dev() -> None:
