@@ -2,15 +2,13 @@
 
 import json
 import os
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from local_aws import instance
+from local_aws import client, instance
 from local_aws.sagemaker import faults
 
 PATH = "/_local_aws/faults"
@@ -19,21 +17,30 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def serve_before(app: App) -> App:
-    """`app`, but for requests of the route."""
+    """`app`, but for requests of the route; the door has let them in, with their whole body."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         if scope.get("path") != PATH:
             await app(scope, receive, send)
             return
+        status = HTTPStatus.OK
         if scope["method"] == "DELETE":
             faults.clear()
         elif scope["method"] == "POST":
-            faults.arm(**json.loads((await receive())["body"]))
+            status = _arm((await receive())["body"])
         body = json.dumps(faults.armed()).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
     return serve
+
+
+def _arm(body: bytes) -> HTTPStatus:
+    try:
+        faults.arm(**json.loads(body))
+    except (ValueError, TypeError):  # no JSON, no object, or no fault
+        return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.OK
 
 
 def ask(
@@ -44,17 +51,16 @@ def ask(
     Raises:
         InstanceError: There is none.
     """
-    url, certificate = os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_CA_BUNDLE")
-    if url is None or urllib.parse.urlsplit(url).hostname != "127.0.0.1" or certificate is None:
+    environment: Mapping[str, str] = os.environ
+    host = urllib.parse.urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname
+    if host != "127.0.0.1" or client.NEEDED - environment.keys():
         environment = instance.find(folder).environment()
-        url, certificate = environment["AWS_ENDPOINT_URL"], environment["AWS_CA_BUNDLE"]
-    request = urllib.request.Request(
-        url + PATH, method=method, data=None if fault is None else json.dumps(fault).encode()
-    )
+    body = b"" if fault is None else json.dumps(fault).encode()
     try:
-        context = ssl.create_default_context(cafile=certificate)
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            armed: list[dict[str, Any]] = json.load(answer)
-            return armed
+        armed: list[dict[str, Any]] = json.loads(
+            client.ask(environment, PATH, method=method, body=body)
+        )
     except (OSError, ValueError) as error:
+        url = environment["AWS_ENDPOINT_URL"]
         raise instance.InstanceError(f"no embedded AWS answers at {url}: {error}") from None
+    return armed

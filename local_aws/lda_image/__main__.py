@@ -1,6 +1,7 @@
 """The entry points of the image: `train` and `serve`."""
 
 import argparse
+import secrets
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def main(arguments: list[str] | None = None) -> int:
         return train(options.ml_root)
     from local_aws.lda_image.serve import serve
 
-    return serve(options.ml_root, options.port)
+    prefix = f"/{secrets.token_urlsafe(20)}" if options.private else ""
+    return serve(options.ml_root, options.port, prefix)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_from(0, 65535),
         default=8080,
         help="0 takes a free one (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--private",
+        action="store_true",
+        help="answer below a path that nobody can guess, and print it with the address: every user"
+        " of the machine reaches its ports",
     )
     return parser
 
