@@ -1,5 +1,6 @@
 """What a report says about a model: computed here, shown elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -157,7 +158,7 @@ def _documents(
     telling: Array,
     counts: sparse.csr_array,
     numbers: NDArray[np.int64],
-    words: list[str],
+    words: Sequence[str],
 ) -> list[Document]:
     """Return the documents with the largest shares of a topic."""
     found = []
