@@ -22,6 +22,7 @@ import io
 import struct
 import tarfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ SMALL_BYTES = 32 << 20  # of an unpacked archive, which may have packed to nothi
 MAX_RATIO = 100
 
 _FILE_MAGIC = 0x112
+_FILE_START = struct.pack("<Q", _FILE_MAGIC)
 _V1, _V2, _V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 _DENSE = 0
 _CPU = 1
@@ -173,40 +175,51 @@ class _Archive:
         self._name = name
 
     def find(self) -> bytes | bytearray:
-        """Return the content of the one file whose name begins with `model_`."""
-        model: bytearray | None = None
-        members: list[str] = []
-        candidates: list[str] = []  # members that a program might leave as a file `model_...`
+        """Return the content of `model_algo-1`, or of the only other file `model_...`."""
+        models: dict[str, bytearray] = {}  # by the names under which programs leave them
+        taken: set[str] = set()
+        others: list[str] = []
         linked = False
+        for member, kind, size in self._members():
+            linked |= kind in _TAR_LINKS
+            name = _left_as(member, through_links=linked)
+            plain = "/" not in _without_dots(member)
+            if not name.startswith(_MEMBER_PREFIX):
+                self._skip(size)
+            elif plain and kind not in _TAR_REGULAR:
+                raise ArtifactError(f"{self._name}: {member!r} is not a regular file")
+            elif name in models:
+                raise ArtifactError(f"{self._name}: two models, the second is {member!r}")
+            else:
+                models[name] = self._read(size)
+                taken |= {name} if plain else set()
+            if name not in taken and len(others) < _NAMED:
+                others.append(repr(member))
+        self._read_on()
+        real = [name for name, content in models.items() if content.startswith(_FILE_START)]
+        if len(real) > 1:
+            raise ArtifactError(f"{self._name}: two models, {real[0]!r} and {real[1]!r}")
+        for name in (MEMBER, *real, *models):
+            if name in taken:
+                return models[name]
+        found = f"it holds {', '.join(others)}" if others else "it is empty"
+        raise ArtifactError(
+            f"{self._name}: no file named {_MEMBER_PREFIX}... in the archive; {found}"
+        )
+
+    def _members(self) -> Iterator[tuple[str, bytes, int]]:
+        """Yield name, type and size of the members; whoever takes one reads so much and goes on."""
         while (header := self._read(_TAR_BLOCK)).strip(b"\0"):
             member, kind, size = self._parse_header(header)
             if kind in _TAR_EXTENDED:
                 self._check_extension(size)
-                continue
-            if kind not in (*_TAR_REGULAR, *_TAR_WITHOUT_CONTENT):
-                raise ArtifactError(f"{self._name}: {member!r} is of the unusual kind {kind!r}")
-            if len(members) < _NAMED:
-                members.append(repr(member))
-            linked |= kind in _TAR_LINKS
-            if _could_be_model(member, through_links=linked):
-                candidates.append(member)
-            if len(candidates) > 1:
-                first, second = candidates
-                raise ArtifactError(f"{self._name}: two models, {first!r} and {second!r}")
-            if member.startswith(_MEMBER_PREFIX) and "/" not in member:
-                if kind not in _TAR_REGULAR:
-                    raise ArtifactError(f"{self._name}: {member!r} is not a regular file")
-                model = self._read(size)
-                self._skip(-size % _TAR_BLOCK)
+            elif kind in _TAR_WITHOUT_CONTENT:
+                yield member, kind, 0
             elif kind in _TAR_REGULAR:
-                self._skip(size + -size % _TAR_BLOCK)
-        self._read_on()
-        if model is None:
-            found = f"it holds {', '.join(members)}" if members else "it is empty"
-            raise ArtifactError(
-                f"{self._name}: no file named {_MEMBER_PREFIX}... in the archive; {found}"
-            )
-        return model
+                yield member, kind, size
+                self._skip(-size % _TAR_BLOCK)
+            else:
+                raise ArtifactError(f"{self._name}: {member!r} is of the unusual kind {kind!r}")
 
     def _check_extension(self, size: int) -> None:
         """Let an extended header (POSIX pax) pass that gives no other name and no other size."""
@@ -281,16 +294,20 @@ class _Archive:
             size -= len(self._read(min(size, _READ_BYTES)))
 
 
-def _could_be_model(member: str, *, through_links: bool) -> bool:
-    """Whether a program that unpacks `member` might leave it as a file `model_...`.
+def _without_dots(member: str) -> str:
+    """Drop what is the folder itself: `tar -C folder .` puts `./` in front of names."""
+    return "/".join(part for part in member.split("/") if part != ".")
+
+
+def _left_as(member: str, *, through_links: bool) -> str:
+    """Return the name of the file that a program might leave in the folder; "" for none.
 
     Programs drop a leading `/` and `./`, some drop all up to `..`, and a folder may be a link.
     """
     parts = [part for part in member.split("/") if part not in ("", ".")]
     while ".." in parts:
         del parts[: parts.index("..") + 1]
-    outermost = len(parts) == 1 or (through_links and parts)
-    return bool(outermost) and parts[-1].startswith(_MEMBER_PREFIX)
+    return parts[-1] if len(parts) == 1 or (parts and through_links) else ""
 
 
 def _unpack(archive: Any, name: str) -> bytes | bytearray:
