@@ -5,12 +5,16 @@ import secrets
 import sys
 from pathlib import Path
 
-from data_prep.arguments import Parser, whole_from
+from data_prep.arguments import Parser, run_command, whole_from
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run an entry point; returns the exit code."""
     options = _parser().parse_args(arguments)
+    return run_command("lda_image", lambda: _enter(options), bad_input=())
+
+
+def _enter(options: argparse.Namespace) -> int:
     # Imported here: each needs libraries that the other doesn't, and both should start at once.
     if options.entry == "train":
         from local_aws.lda_image.train import train
