@@ -416,7 +416,8 @@ def _read_array(reader: _Reader) -> NDArray[np.float64]:
     if elements > MAX_ELEMENTS:
         raise ArtifactError(f"{reader.name}: an array of {elements} numbers; {MAX_ELEMENTS} may be")
     array = np.frombuffer(content, _DTYPES[code]).reshape(shape)
-    return array.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of what is no number; that is refused later
+        return array.astype(np.float64)
 
 
 def _checked(alpha: NDArray[np.float64], beta: NDArray[np.float64], name: str) -> Model:

@@ -109,6 +109,7 @@ def test_every_truncation_is_refused() -> None:
         (ALPHA, "0000003f 00000000", "alpha must be finite and positive"),
         (ALPHA, "0000003f 0000c07f", "alpha must be finite and positive"),
         (BETA, BETA.replace("0000803e", "0000c07f"), "beta must be finite and not negative"),
+        (BETA, BETA.replace("0000803e", "0100807f"), "beta must be finite and not negative"),
         (BETA, BETA.replace("0000803e", "000080be"), "beta must be finite and not negative"),
         (BETA, BETA[:27] + "00000000" * 3, "topic 1 gives no word a probability"),
     ],
