@@ -2,15 +2,13 @@
 
 import json
 import os
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from local_aws import instance, switches
+from local_aws import client, instance, switches
 from local_aws.sagemaker import faults
 
 FAULTS = "/_local_aws/faults"
@@ -25,7 +23,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def serve_before(app: App) -> App:
-    """`app`, but for requests of the routes."""
+    """`app`, but for requests of the routes; the door has let them in, with their whole body."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         route = ROUTES.get(scope.get("path"))
@@ -33,15 +31,24 @@ def serve_before(app: App) -> App:
             await app(scope, receive, send)
             return
         change, undo, state = route
+        status = HTTPStatus.OK
         if scope["method"] == "DELETE":
             undo()
         elif scope["method"] == "POST":
-            change(**json.loads((await receive())["body"]))
+            status = _change(change, (await receive())["body"])
         body = json.dumps(state()).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
     return serve
+
+
+def _change(change: Callable[..., None], body: bytes) -> HTTPStatus:
+    try:
+        change(**json.loads(body))
+    except (ValueError, TypeError):  # no JSON, no object, no fault, or no switch
+        return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.OK
 
 
 def ask(
@@ -64,16 +71,13 @@ def ask(
     Raises:
         InstanceError: There is none.
     """
-    url, certificate = os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_CA_BUNDLE")
-    if url is None or urllib.parse.urlsplit(url).hostname != "127.0.0.1" or certificate is None:
+    environment: Mapping[str, str] = os.environ
+    host = urllib.parse.urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname
+    if host != "127.0.0.1" or client.NEEDED - environment.keys():
         environment = instance.find(folder).environment()
-        url, certificate = environment["AWS_ENDPOINT_URL"], environment["AWS_CA_BUNDLE"]
-    request = urllib.request.Request(
-        url + path, method=method, data=None if content is None else json.dumps(content).encode()
-    )
+    body = b"" if content is None else json.dumps(content).encode()
     try:
-        context = ssl.create_default_context(cafile=certificate)
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            return json.load(answer)
+        return json.loads(client.ask(environment, path, method=method, body=body))
     except (OSError, ValueError) as error:
+        url = environment["AWS_ENDPOINT_URL"]
         raise instance.InstanceError(f"no embedded AWS answers at {url}: {error}") from None

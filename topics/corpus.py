@@ -21,6 +21,22 @@ _ENTRIES = 1 << 17
 _ENTRIES_A_WORD = 16
 _CACHED = 1 << 18  # elements of an array in which it costs little to jump about
 _KEPT_BYTES = 1 << 29  # of documents that are kept in memory instead of being read again
+MAX_COUNT = 1 << 24  # of a word in a document: up to there float32 tells whole numbers apart
+
+
+class CountsError(ValueError):
+    """Numbers that are no word counts."""
+
+
+def check_counts(counts: sparse.csr_array) -> None:
+    """Refuse what no document has.
+
+    Raises:
+        CountsError: A count is negative, not finite, or more than `MAX_COUNT`.
+    """
+    # Not a number is not between the two either.
+    if not ((counts.data >= 0) & (counts.data <= MAX_COUNT)).all():
+        raise CountsError(f"word counts must be numbers from 0 to {MAX_COUNT:,}")
 
 
 class Corpus:

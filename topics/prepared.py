@@ -1,5 +1,6 @@
 """A corpus as `python -m data_prep convert` leaves it: a folder with words and documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from data_prep.left_out import training_numbers
 from data_prep.manifest import Manifest, ManifestError
 from data_prep.recordio import RecordIOError, read_matrix
 from topics import vocabulary
+from topics.corpus import CountsError, check_counts
 
 
 class PreparedError(ValueError):
@@ -29,7 +31,7 @@ class Prepared:
             converted.
     """
 
-    words: list[str]
+    words: Sequence[str]
     train: sparse.csr_array
     test: sparse.csr_array | None
     numbers: NDArray[np.int64]
@@ -59,6 +61,8 @@ def load(folder: Path) -> Prepared:
 def _read(file: Path, size: int) -> sparse.csr_array:
     try:
         with file.open("rb") as stream:
-            return read_matrix(stream, size)
-    except RecordIOError as error:
+            counts = read_matrix(stream, size)
+        check_counts(counts)
+    except (RecordIOError, CountsError) as error:
         raise PreparedError(f"{file}: {error}") from None
+    return counts

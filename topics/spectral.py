@@ -56,7 +56,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from topics.artifact import Model
+from topics.artifact import MAX_ELEMENTS, Model
 from topics.corpus import Corpus, for_products, in_memory
 from topics.eigen import Array32, top_eigenpairs
 from topics.noise import noise_edge
@@ -137,7 +137,7 @@ def fit(
     rng = np.random.default_rng(seed)
     # The blocks of the corpus keep all cores busy: more threads would be in their way.
     with threadpool_limits(1, "blas"):
-        averages = _average(corpus)
+        averages = _average(corpus, num_topics)
         if num_topics == 1:
             return Model(np.array([alpha0]), averages.frequencies[np.newaxis, :])
         values, vectors = _directions(corpus, averages, alpha0, num_topics, rng)
@@ -237,10 +237,18 @@ class _Averages(NamedTuple):
     thrice: Array
 
 
-def _average(corpus: Corpus) -> _Averages:
+def _average(corpus: Corpus, num_topics: int = 1) -> _Averages:
+    def sum_up(counts: sparse.csr_array) -> tuple[dict[float, int], Array]:
+        if counts.shape[1] * num_topics > MAX_ELEMENTS:
+            raise SpectralError(
+                f"a model of {num_topics} topics and {counts.shape[1]} words would have more than"
+                f" {MAX_ELEMENTS} numbers; ask for fewer topics, or leave rare words out"
+            )
+        return _sum_words(counts)
+
     times: Counter[float] = Counter()
     sums: Array | None = None
-    for lengths, words in corpus.map(_sum_words):
+    for lengths, words in corpus.map(sum_up):
         times.update(lengths)
         sums = words if sums is None else sums + words
     if sums is None or not sums[:, 0].any():

@@ -55,7 +55,13 @@ _lock = threading.Lock()
 
 
 def arm(name: str, reason: str = "injected", times: int = 1, seconds: float = 5) -> None:
-    """Let the fault strike the next `times` times that it can."""
+    """Let the fault strike the next `times` times that it can.
+
+    Raises:
+        ValueError: There is no such fault.
+    """
+    if name not in FAULTS:
+        raise ValueError(f"{name!r} is no fault")
     with _lock:
         _armed.append(Fault(name, reason, times, seconds))
 

@@ -80,7 +80,7 @@ class Instance:
         )
         self._container = container.Container(
             container.image_module(model["PrimaryContainer"]["Image"]),
-            ["serve", "--ml-root", str(root), "--port", "0"],
+            ["serve", "--ml-root", str(root), "--port", "0", "--private"],
             dict(model["PrimaryContainer"].get("Environment", {})),
             self.log.write,
         )

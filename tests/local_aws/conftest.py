@@ -123,8 +123,8 @@ def role(cloud: Cloud) -> str:
 @pytest.fixture
 def arm(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Arms a fault; what has not struck by the end of the test is disarmed."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.setenv(name, cloud.environment[name])
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
 
     def add(name: str, **members: Any) -> None:
         fault_route.ask(Path(), "POST", {"name": name, **members})

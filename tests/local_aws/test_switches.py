@@ -24,8 +24,8 @@ DOING = ("s3:GetObject", "s3:ListBucket", "logs:CreateLogStream", "logs:PutLogEv
 @pytest.fixture
 def turn(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Turn]:
     """Sets a switch; at the end all are as they were."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.setenv(name, cloud.environment[name])
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
 
     def switch(name: str, seconds: float) -> None:
         fault_route.ask(

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
 from stacks.serving.gate.handlers.golden import GateError
 
@@ -229,6 +230,71 @@ class TestDuringUpdate:
     def test_without_a_new_configuration_nothing_is_asked(self, world: World) -> None:
         during_update.handler(self.EVENT, None)
         assert world.asked == []
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            predictions(None, None),
+            predictions(5, [1, 0]),
+            predictions([], []),
+            predictions({}, {}),
+            predictions(True),
+            b'{"predictions": {"a": 1}}',
+            b'{"predictions": "ab"}',
+            b'{"predictions": [null, null]}',
+            b"null",
+            b"\xff",
+            b"[" * 100_000,
+            b"9" * 5000,
+            b'{"predictions": [{"topic_mixture": [1e999, NaN]}, {"topic_mixture": []}]}',
+            b'{"predictions": [{"topic_mixture": [' + b"9" * 4000 + b"]}]}",
+            ValueError("of a kind that nobody thought of"),
+        ],
+    )
+    def test_each_question_counts_once_whatever_the_model_answers(
+        self, answer: bytes | Exception, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.endpoints = [self.PENDING]
+        world.answers = [answer]
+        during_update.handler(self.EVENT, None)
+        assert self.counted(capsys.readouterr().out) == [during_update.ASKED]
+
+    @pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x85", "\u2028", " "])
+    def test_no_answer_can_forge_a_metric(
+        self, separator: str, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        forged = json.dumps(during_update._measure("topics-dev", "new", -30))
+        error: Any = {"Error": {"Code": "ModelError", "Message": f"x{separator}{forged}"}}
+        world.endpoints = [self.PENDING]
+        world.answers = [
+            ClientError(error, "InvokeEndpoint"),
+            ValueError(f"x{separator}{forged}"),
+            f"x{separator}{forged}".encode(),
+            predictions(f"x{separator}{forged}", [1, 0]),
+        ]
+        during_update.handler(self.EVENT, None)
+        log = capsys.readouterr().out
+        assert self.counted(log) == [during_update.ASKED]
+        assert log.isascii()
+        assert [line for line in log.splitlines() if not line.isprintable()] == []
+
+    def test_a_model_that_is_slow_does_not_keep_the_count_from_being_written(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        class Context:
+            left = iter([600_000, 400_000, 200_000, during_update.LAST_MILLISECONDS - 1])
+
+            def get_remaining_time_in_millis(self) -> int:
+                return next(self.left)
+
+        world.endpoints = [self.PENDING]
+        world.answers = [b""]
+        during_update.handler(self.EVENT, Context())
+        assert self.counted(capsys.readouterr().out) == [3]
+
+    def counted(self, log: str) -> list[float]:
+        """The values of the metrics that the embedded AWS finds in a log."""
+        return [metric.value for metric in embedded_metrics.found_in(log)]
 
     @pytest.mark.parametrize("first", [None, 5, True, {}, "", []])
     def test_a_first_answer_of_another_type_is_a_wrong_answer(

@@ -596,6 +596,25 @@ def test_the_server_announces_itself_answers_and_ends_on_sigterm(
         assert process.wait(10) == -signal.SIGTERM
 
 
+def test_a_private_server_answers_below_the_path_that_it_prints_alone(
+    model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    arguments = ["serve", "--ml-root", str(tmp_path), "--port", "0", "--private"]
+    with start(*arguments) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().rstrip().removeprefix("listening on http://127.0.0.1:")
+        port, _, path = address.partition("/")
+        assert len(path) > 20
+        csv = {"Content-Type": "text/csv"}
+        assert ask(int(port), b"", {}, method="GET", path=f"/{path}/ping") == (200, "")
+        assert ask(int(port), ROW.encode(), csv, path=f"/{path}/invocations")[0] == 200
+        for refused in ("/ping", "/invocations", f"/{path}", f"/{path[:-1]}/invocations"):
+            assert ask(int(port), ROW.encode(), csv, path=refused)[0] == 404
+        process.kill()
+
+
 @pytest.mark.parametrize("content", [None, b"junk"])
 def test_without_a_usable_model_the_server_does_not_start(
     content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]

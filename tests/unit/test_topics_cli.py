@@ -1,6 +1,7 @@
 """The command line `python -m topics`."""
 
 import json
+import struct
 import subprocess
 import sys
 import zipfile
@@ -162,6 +163,14 @@ def test_recover_counts_the_planted_topics_that_were_found(
     assert min(pair["cosine"] for pair in answer["pairs"]) >= 0.95
 
 
+def test_recover_takes_numbers_of_any_size(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "planted.npz", beta=np.array([[0.5, 0.5, 0], [0.1, 0.2, 0.5]]) * 1e308)
+    assert main(["recover", small, str(tmp_path / "planted.npz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovered"] == 2
+
+
 def test_recover_does_not_count_what_was_missed(
     small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +194,13 @@ def test_recover_does_not_count_what_was_missed(
         (["recover", "model.tar.gz", "other.npz"], "over 2 words can't be matched with topics"),
         (["recover", "model.tar.gz", "zero.npz"], "zero.npz: beta must be"),
         (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "bomb.npz"], "bomb.npz: beta unpacks to 40000128 bytes, too"),
+        (["recover", "model.tar.gz", "nan.npz"], "nan.npz: beta must be"),
+        (["fit", "wide.recordio", "--num-topics", "1", "--out", "x"], "1 topics and 2147483647 wo"),
+        (["fit", "minus.recordio", "--num-topics", "1", "--out", "x"], "must be numbers from 0 to"),
+        (["infer", "model.tar.gz", "minus.recordio"], "must be numbers from 0 to 16,777,216"),
+        (["infer", "model.tar.gz", "huge.recordio"], "must be numbers from 0 to 16,777,216"),
+        (["infer", "model.tar.gz", "nan.recordio"], "nan.recordio: "),
         (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
         (["predict", "--endpoint", "it", "junk"], "junk: a file that is not RecordIO needs --voc"),
@@ -209,6 +225,16 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     Path("junk").write_text("not at all a file of any such kind", encoding="utf-8")
     Path("bad.recordio").write_bytes(bytes.fromhex("0a23d7ce ffffffff"))
     np.savez("other.npz", beta=[[0.5, 0.5]])
+    np.savez("nan.npz", beta=[[0.5, 0.5, np.nan]])
+    np.savez_compressed("bomb.npz", beta=np.zeros((5, 1_000_000)))
+    for name, count in (("minus", -1), ("huge", 3e38), ("nan", np.nan)):
+        counts = sparse.csr_array(np.array([[1, 2, 4]], np.float32))
+        content = b"".join(encode(counts))
+        # As another program may write it.
+        content = content.replace(struct.pack("<f", 4), struct.pack("<f", count))
+        Path(f"{name}.recordio").write_bytes(content)
+    one = sparse.csr_array(([3], [0], [0, 1]), shape=(1, (1 << 31) - 1), dtype=np.float32)
+    Path("wide.recordio").write_bytes(b"".join(encode(one)))
     Path("empty.npz").touch()
     np.savez_compressed("damaged.npz", beta=np.arange(1000.0))
     damaged = bytearray(Path("damaged.npz").read_bytes())

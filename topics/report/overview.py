@@ -1,5 +1,6 @@
 """What a report says about a model: computed here, shown elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -168,7 +169,7 @@ def look_at(model: Model, source: str, corpus: Prepared) -> Overview:
         baseline(corpus),
         topics,
         similarity,
-        [corpus.words[id_] for id_ in np.flatnonzero(common)],
+        [corpus.words[id_] for id_ in np.flatnonzero(common).tolist()],
     )
 
 
@@ -223,7 +224,7 @@ def _documents(
     telling: Array,
     counts: sparse.csr_array,
     numbers: NDArray[np.int64],
-    words: list[str],
+    words: Sequence[str],
 ) -> list[Document]:
     """Return the documents with the largest shares of a topic."""
     found = []

@@ -71,7 +71,8 @@ def _invoke(endpoint: str, body: bytes) -> bytes:
         )
         return answer["Body"].read(ANSWER_BYTES)
     except (ClientError, BotoCoreError) as error:
-        raise GateError(f"it did not answer golden documents: {error}") from error
+        # The text is the model's own; so escaped it is one line, and nothing else than text.
+        raise GateError(f"it did not answer golden documents: {str(error)!a}") from error
 
 
 def _problem(mixture: Any, topics: int | None) -> str | None:
