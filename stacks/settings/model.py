@@ -161,6 +161,11 @@ class Settings(_Strict):
         return f"{self.project}-{self.env}"
 
     @property
+    def stacks(self) -> tuple[str, ...]:
+        """The names of this environment's stacks; one of a bucket that is there has no storage."""
+        return tuple(f"{self.name}-{part}" for part in ("storage", "training", "serving"))
+
+    @property
     def all_tags(self) -> dict[str, str]:
         """The tags of everything that takes tags."""
         known = {
