@@ -34,6 +34,10 @@ def run_command(
         bad_input: What it raises for an input that its caller has to mend; the exit code is 2.
         failures: What it raises beside `OSError` when it fails; the exit code is 1.
     """
+    if sys.stderr is None:  # as after `2>&-`
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        return _fail(name, 1, "standard output is closed; nothing was done")
     try:
         code = command() or 0
         sys.stdout.flush()

@@ -59,7 +59,8 @@ def convert(
     with ExitStack() as stack:
         workers = stack.enter_context(Workers(jobs))
         start_early(workers, corpus)
-        words, documents = stack.enter_context(open_corpus(corpus, vocabulary, reading))
+        reads = stack.enter_context(ExitStack())
+        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
         staged = stack.enter_context(staging(out))
         testing = held_out(documents.documents, test_fraction, seed)
         train, test, log = with_documents_in_order(
@@ -85,6 +86,7 @@ def convert(
             ),
             empty_documents=empty,
         )
+        reads.close()  # raises when the corpus has changed meanwhile
         _publish(manifest, staged, out)
     for error in log.bad:
         report(error)
