@@ -129,7 +129,8 @@ def start(
         return []
     for item in properties["Data"]:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
-    request = json.loads(properties["Request"])
+    # Not the event's: whoever may invoke this function could run anything as the execution role.
+    request = json.loads(os.environ["REQUEST"])
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
