@@ -30,8 +30,10 @@ def cooldown() -> int:
         f"a line has at most {MAX_LINE_BYTES // MIB} MiB",
         f"a vocabulary {MAX_VOCABULARY_BYTES // MIB} MiB",
         f"a corpus {MAX_DOCUMENTS:,} documents",
-        f"gzip is refused from {opening._UNPACKED_BYTES // GIB} GiB on, when it is more than "
-        f"{opening._UNPACKED_TIMES} times as large as its file",
+        (
+            f"gzip is refused from {opening._UNPACKED_BYTES // GIB} GiB on, when it is more than "
+            f"{opening._UNPACKED_TIMES} times as large as its file"
+        ),
     ],
 )
 def test_a_number_is_that_of_the_code(sentence: str) -> None:
