@@ -41,6 +41,10 @@ def run_command(
         bad_input: What it raises for an input that its caller has to mend; the exit code is 2.
         failures: What it raises beside `OSError` when it fails; the exit code is 1.
     """
+    if sys.stderr is None:  # as after `2>&-`
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        return _fail(name, 1, "standard output is closed; nothing was done")
     streams: Any = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
         return _run(name, command, bad_input, failures)

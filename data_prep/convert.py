@@ -1,13 +1,12 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
 import hashlib
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.files import sync
+from data_prep.files import staging, sync
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
@@ -57,13 +56,15 @@ def convert(
     Raises:
         CorpusError: The corpus or the vocabulary is no good, or leaves no document to train on.
             Then nothing has been written.
+        OSError: A file can't be written, or another run is writing to `out`.
     """
     keep_freed_memory()
     with ExitStack() as stack:
         workers = stack.enter_context(Workers(jobs))
         start_early(workers, corpus)
-        words, documents = stack.enter_context(open_corpus(corpus, vocabulary, reading))
-        staged = stack.enter_context(_staging(out))
+        reads = stack.enter_context(ExitStack())
+        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
+        staged = stack.enter_context(staging(out))
         testing = held_out(documents.documents, test_fraction, seed)
         train, test, left_out, short, log = with_documents_in_order(
             documents,
@@ -95,25 +96,11 @@ def convert(
             short_documents=short,
             left_out=write_left_out(left_out, staged / LEFT_OUT),
         )
+        reads.close()  # raises when the corpus has changed meanwhile
         _publish(manifest, staged, out)
     for error in log.bad:
         report(error)
     return manifest
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Yield a folder inside `out` that is gone afterwards, as is `out` itself after an error."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=out) as staged:
-            yield Path(staged)
-    except BaseException:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 def _write_vocabulary(words: list[str], path: Path) -> Vocabulary:

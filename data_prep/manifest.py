@@ -6,12 +6,13 @@ standard library is imported, since the CDK app reads manifests as well.
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Self, get_args, get_type_hints
+
+from data_prep.files import replacing
 
 MANIFEST = "manifest.json"
 
@@ -166,12 +167,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder: after any interruption it is whole or not there."""
-        temporary = folder / f".{MANIFEST}.partial"
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(self.to_json())
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(folder / MANIFEST)
+        with replacing(folder / MANIFEST) as stream:
+            stream.write(self.to_json().encode())
 
     def to_json(self) -> str:
         """Return the text of the file: equal manifests give equal bytes."""

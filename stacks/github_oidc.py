@@ -14,6 +14,7 @@ from aws_cdk import App, Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stacks.environment import stack_properties
 from stacks.settings import GitHubSettings, Settings, SettingsError, load
 from stacks.synthesis import synthesize
 
@@ -26,8 +27,11 @@ BOOTSTRAP = "hnb659fds"  # the CDK's own qualifier
 class GitHubStack(Stack):
     """GitHub's OIDC provider, a role to deploy each environment, and one to look at differences.
 
-    A role trusts one environment of one repository, or its pull requests, and may do nothing but
-    assume roles that the CDK's bootstrap made. What a deployment may do is theirs to say.
+    A role to deploy trusts one environment of one repository, and may do nothing but assume roles
+    that the CDK's bootstrap made. What a deployment may do is theirs to say.
+
+    The role for differences trusts pull requests, which nobody has reviewed. It reads templates of
+    our stacks. The bootstrap's lookup role would do too much: it reads everything in the account.
     """
 
     def __init__(
@@ -54,14 +58,15 @@ class GitHubStack(Stack):
                 f"Deploy-{settings.env}",
                 f"Deploy {settings.name} from {repository}",
                 f"environment:{settings.env}",
-                self._bootstrap_roles(settings, "deploy", "file-publishing", "lookup"),
+                actions=["sts:AssumeRole"],
+                resources=self._bootstrap_roles(settings, "deploy", "file-publishing", "lookup"),
             )
-        looked_up = [self._bootstrap_roles(settings, "lookup") for settings in environments]
         self._add_role(
             "Diff",
             f"See what a pull request of {repository} would change",
             "pull_request",
-            sorted({role for roles in looked_up for role in roles}),
+            actions=["cloudformation:DescribeStacks", "cloudformation:GetTemplate"],
+            resources=[stack for settings in environments for stack in self._stacks(settings)],
         )
 
     def _bootstrap_roles(self, settings: Settings, *kinds: str) -> list[str]:
@@ -72,7 +77,15 @@ class GitHubStack(Stack):
             for kind in kinds
         ]
 
-    def _add_role(self, id: str, description: str, context: str, roles: list[str]) -> None:
+    def _stacks(self, settings: Settings) -> list[str]:
+        place = f"{settings.region or self.region}:{self.account}"
+        return [
+            f"arn:{Aws.PARTITION}:cloudformation:{place}:stack/{name}/*" for name in settings.stacks
+        ]
+
+    def _add_role(
+        self, id: str, description: str, context: str, *, actions: list[str], resources: list[str]
+    ) -> None:
         claims = {
             f"{ISSUER}:aud": AUDIENCE,
             f"{ISSUER}:sub": [f"{repository}:{context}" for repository in self._repositories],
@@ -84,8 +97,8 @@ class GitHubStack(Stack):
             max_session_duration=LONGEST_JOB,
             assumed_by=iam.WebIdentityPrincipal(self._provider_arn, {"StringEquals": claims}),
             inline_policies={
-                "Bootstrap": iam.PolicyDocument(
-                    statements=[iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles)]
+                "Allowed": iam.PolicyDocument(
+                    statements=[iam.PolicyStatement(actions=actions, resources=resources)]
                 )
             },
         )
@@ -131,13 +144,15 @@ def build(app: App) -> None:
             "repository and github.* must be given, and the same for all environments of the "
             "account: in `defaults` of cdk.json, or by -c repository=OWNER/NAME"
         )
+    # What is said of all environments holds for this stack too: tags, bounds of roles, bootstrap.
+    shared = load({**context, "environments": {"github": {}}, "env": "github"})
+    place = Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION"))
     GitHubStack(
         app,
-        f"{here[0].project}-github",
         environments=here,
         repository=here[0].repository,
         github=here[0].github,
-        env=Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION")),
+        **stack_properties(shared, place, f"{here[0].project}-github"),
     )
 
 

@@ -23,7 +23,6 @@ from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
 
 Client = Callable[[str], Any]
-PARTS = ("storage", "training", "serving")
 OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
 OF_A_BOARD = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
 RUNNING = ("InProgress", "Stopping")
@@ -166,7 +165,7 @@ def _last(name: str) -> str:
 def _is_named_after(thing: Thing, settings: Settings) -> bool:
     """By CloudFormation, after a stack; or by us, after the environment."""
     name = _last(thing.name)
-    made_by = tuple(f"{settings.name}-{part}-" for part in PARTS)
+    made_by = tuple(f"{name}-" for name in settings.stacks)
     return (
         name == settings.name
         or thing.name.startswith(f"endpoint/{settings.name}/")  # a scalable target

@@ -30,6 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.files import replacing
+
 MEMBER = "model_algo-1"
 MAX_MODEL_BYTES = 1 << 30  # of the unpacked archive: 150 topics x 1.7 million words in float32
 MAX_ELEMENTS = 1 << 28  # of an array, whatever the size of each: 2 GiB in memory
@@ -137,7 +139,7 @@ def save(model: Model, path: Path) -> None:
     member.size = len(content)
     member.mode = 0o644
     with (
-        path.open("wb") as raw,
+        replacing(path) as raw,
         # No file name and no time go into the header; TarInfo's own defaults are fixed too.
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
-from data_prep.readers.entries import check_words, group
+from data_prep.readers.entries import check_shape, group
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_SIDE = (1 << 31) - 1
@@ -62,7 +62,7 @@ class Npz:
             ):
                 raise ValueError(f"the shape {shape} must be documents x words")
         rows, words = shape
-        check_words(name, rows, words, vocabulary_size)
+        check_shape(name, rows, words, vocabulary_size)
         documents = rows if limit is None else min(limit, rows)
         return cls(path, name, vocabulary_size, layout, rows, nonzeros, documents)
 
@@ -122,7 +122,7 @@ class Npz:
 class _Member:
     """An array of the archive, read from its start to its end."""
 
-    def __init__(self, stream: IO[bytes], array: str, axes: int) -> None:
+    def __init__(self, stream: IO[bytes], array: str, axes: int, stored: int) -> None:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -130,6 +130,8 @@ class _Member:
         if len(shape) != axes or self._dtype.hasobject or not self._dtype.itemsize:
             raise ValueError(f"the array {array} has the shape {shape} and type {self._dtype}")
         self.size = shape[0] if shape else 1
+        if self.size * self._dtype.itemsize > stored:
+            raise ValueError(f"the array {array} says {self.size} elements, in {stored} bytes")
 
     def read(self, limit: int) -> NDArray[Any]:
         """Return the next `limit` elements, fewer only at the end."""
@@ -173,7 +175,10 @@ def _open_archive(path: Path, name: str) -> Iterator[Callable[[str, int], _Membe
         with zipfile.ZipFile(path) as archive, ExitStack() as stack:
 
             def member(array: str, axes: int) -> _Member:
-                return _Member(stack.enter_context(archive.open(f"{array}.npy")), array, axes)
+                found = archive.getinfo(f"{array}.npy")
+                return _Member(
+                    stack.enter_context(archive.open(found)), array, axes, found.file_size
+                )
 
             yield member
     except CorpusError:

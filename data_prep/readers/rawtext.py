@@ -141,13 +141,18 @@ def _read_lines(path: Path, name: str, _: Reading, log: Log) -> Iterator[str]:
 
 
 def _read_folder(path: Path, name: str, _: Reading, log: Log) -> Iterator[str]:
-    """A document a `.txt` file, in the order of their paths."""
+    """A document a `.txt` file, in the order of their paths; links that lead elsewhere are bad."""
     files = sorted(file for file in path.rglob("*.txt") if file.is_file())
     if not files:
         raise CorpusError(f"{name}: there is no .txt file in the folder")
+    folder = path.resolve()
     for file in files:
         try:
-            yield read_text_file(file)
+            # As it is now: what is read is what was checked.
+            target = file.resolve()
+            if not target.is_relative_to(folder):
+                raise CorpusError(f"{file}: the link leads out of the folder {path}; copy the file")
+            yield read_text_file(target if file.is_symlink() else file)
         except CorpusError as error:
             log.skip(error)
             yield ""

@@ -25,10 +25,9 @@ from data_prep.readers.digits import (
     parse_short,
     within,
 )
-from data_prep.readers.entries import check_words, group
+from data_prep.readers.entries import MAX_DOCUMENTS, check_shape, group
 from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_number, quote
 
-MAX_DOCUMENTS = 10**MAX_DIGITS - 1
 MAX_ENTRIES = 10**12
 
 _MAX_HEADER_LINE = 1 << 12
@@ -113,7 +112,12 @@ class Triples:
         vocabulary_size: int,
         limit: int | None,
     ) -> Self:
-        check_words(name, header.documents, header.words, vocabulary_size)
+        room = os.fstat(stream.fileno()).st_size - header.size
+        if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
+            raise CorpusError(
+                f"{name}: the header says {header.entries} entries, and {room} bytes follow"
+            )
+        check_shape(name, header.documents, header.words, vocabulary_size)
         documents = header.documents if limit is None else min(limit, header.documents)
         pieces = _cut(stream, header.size, documents)
         return cls(path, name, vocabulary_size, header, documents, pieces)

@@ -40,6 +40,22 @@ def identity(target: Target) -> Iterator[Finding]:
         yield passed("identity", f"{arn}, in {target.region}")
 
 
+def separation(target: Target) -> Iterator[Finding]:
+    """No other environment can be deployed by whoever deploys this one."""
+    caller = _account(target)
+    account = target.settings.account or caller
+    together = [other.env for other in target.others if (other.account or caller) == account]
+    if together:
+        yield warned(
+            "separation",
+            f"account {account} also has {', '.join(together)}: whoever deploys one of them can "
+            "deploy the others, whatever has to be approved",
+            "give each its own account: the setting `account`",
+        )
+    else:
+        yield passed("separation", f"no other environment is in account {account}")
+
+
 def bootstrap(target: Target) -> Iterator[Finding]:
     """The CDK's bootstrap stack is there and new enough."""
     qualifier = target.settings.bootstrap_qualifier or DEFAULT_QUALIFIER
@@ -69,8 +85,7 @@ def stacks(target: Target) -> Iterator[Finding]:
     settings = target.settings
     cloudformation = target.client("cloudformation")
     ready = True
-    for part in ("storage", "training", "serving"):
-        name = f"{settings.name}-{part}"
+    for name in settings.stacks:
         state = _stack_state(cloudformation, name)
         if state is None:
             continue

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 DEFAULT_WAIT_SECONDS = 300
 RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})$"  # what EC2's ids end with
+PREFIX_PART = r"[\w!'()-][\w!.'()-]*"
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
@@ -104,7 +105,9 @@ class PipelineSettings(_Strict):
     )
     branch: str = Field("main", pattern=r"^[\w./-]+$")
     # The folder of S3 that the corpus is fetched from, s3://BUCKET/PREFIX, and the files in it.
-    source: str | None = Field(None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)+$")
+    source: str | None = Field(
+        None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w-][\w.-]*)+$"
+    )
     corpus: str = Field("corpus.txt", pattern=r"^\w[\w.-]*$")
     vocab: str | None = Field(None, pattern=r"^\w[\w.-]*$")  # None: the corpus is raw text
     environments: Names = ("dev", "prod")  # in this order; all but the first are approved
@@ -132,7 +135,8 @@ class Settings(_Strict):
     corpus: Path = Path("build/corpus")  # the folder that data_prep wrote
     bucket: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
     role: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")
-    prefix: str = Field("sagemaker/lda-model", pattern=r"^[\w!.*'()-]+(/[\w!.*'()-]+)*$")
+    # No star, which IAM takes for any text, and no part `..`, which programs resolve.
+    prefix: str = Field("sagemaker/lda-model", pattern=rf"^{PREFIX_PART}(/{PREFIX_PART})*$")
     retain_data: bool = False
     termination_protection: bool = False  # no stack is deleted until it is off
     # A managed policy, by name or ARN, that bounds every role.
@@ -167,6 +171,11 @@ class Settings(_Strict):
     def name(self) -> str:
         """The name that resources of this environment share: `<project>-<env>`."""
         return f"{self.project}-{self.env}"
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """The names of this environment's stacks; one of a bucket that is there has no storage."""
+        return tuple(f"{self.name}-{part}" for part in ("storage", "training", "serving"))
 
     @property
     def all_tags(self) -> dict[str, str]:

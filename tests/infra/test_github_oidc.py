@@ -80,11 +80,21 @@ def test_a_role_deploys_by_the_bootstraps_roles_of_its_environment_alone() -> No
     ]
 
 
-def test_a_pull_request_can_look_and_no_more() -> None:
-    assert assumable(roles(repository="a/b")["repo:a/b:pull_request"]) == [
-        f"cdk-hnb659fds-lookup-role-{ACCOUNT}-eu-west-1",
-        f"cdk-platform1-lookup-role-{ACCOUNT}-us-east-1",
-    ]
+def test_a_pull_request_reads_the_templates_of_our_stacks_and_nothing_else() -> None:
+    """The bootstrap's lookup role reads the wait handle, with which a deployment can be ended."""
+    (policy,) = roles(repository="a/b")["repo:a/b:pull_request"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
+    assert {json.dumps(arn).split(":cloudformation:")[1] for arn in statement["Resource"]} == {
+        f'{region}:{ACCOUNT}:stack/topic-model-{env}-{part}/*"]]}}'
+        for env, region in (("dev", "eu-west-1"), ("prod", "us-east-1"))
+        for part in ("storage", "training", "serving")
+    }
+
+
+def test_what_holds_for_all_environments_bounds_the_roles_of_github_too() -> None:
+    for role in roles(repository="a/b", defaults={"permissions_boundary": "team"}).values():
+        assert json.dumps(role["PermissionsBoundary"]).endswith(':policy/team"')
 
 
 def test_without_a_repository_nobody_is_let_in() -> None:

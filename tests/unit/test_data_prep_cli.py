@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -230,3 +231,28 @@ def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert (process.returncode, errors) == (1, b"data_prep: interrupted\n")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [
+        ("<&-", 2, "data_prep: standard input is closed; name a file, or give it a corpus\n"),
+        (">&-", 1, "data_prep: standard output is closed; nothing was done\n"),
+        ("2>&-", 2, ""),
+        ("<&- >&- 2>&-", 1, ""),
+    ],
+)
+def test_a_closed_stream_is_told_where_it_can_be(
+    tmp_path: Path, closed: str, code: int, said: str
+) -> None:
+    (tmp_path / "vocab.txt").write_text("one\n", encoding="utf-8")
+    command = f'{shlex.quote(sys.executable)} -m data_prep inspect --corpus - --vocab "$0" {closed}'
+    result = subprocess.run(
+        ["bash", "-c", command, tmp_path / "vocab.txt"],
+        cwd=ROOT,
+        env={},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (code, said)

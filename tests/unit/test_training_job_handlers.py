@@ -24,6 +24,7 @@ from .training_job_world import (
     World,
     error,
     event,
+    job_request,
 )
 
 
@@ -41,6 +42,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
     monkeypatch.setenv("WAIT_HANDLE", HANDLE)
     monkeypatch.setenv("WAIT", WAIT)
+    monkeypatch.setenv("REQUEST", job_request())
     monkeypatch.setenv("LINEAGE", "commit fingerprint")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return world
@@ -93,6 +95,14 @@ class TestStart:
         (name,) = world.jobs
         assert name.startswith(f"{IDENTITY}-")
         assert world.signals == []
+
+    def test_the_request_is_the_functions_own_whatever_the_event_says(self, world: World) -> None:
+        forged = event("Create")
+        forged["ResourceProperties"]["Request"] = '{"RoleArn": "mine", "Tags": []}'
+        start.handler(forged, None)
+        (job,) = world.jobs.values()
+        assert job["OutputDataConfig"] == json.loads(job_request())["OutputDataConfig"]
+        assert "RoleArn" not in job
 
     def test_a_published_model_is_signalled_at_once_and_not_trained(self, world: World) -> None:
         world.objects["bucket", ARTIFACT] = "model"

@@ -238,6 +238,7 @@ def test_counts_of_a_word_that_add_up_to_too_much_are_refused(file: Path) -> Non
         (b"2\n8\n1\n", ": there are 8 words, but 9 in the vocabulary"),
         (b"9\n2\n1\n", ": there are 2 words, but 9 in the vocabulary; are its rows words?"),
         (b"\xff\n9\n1\n", ":1:1: byte 0xff is not UTF-8"),
+        (b"9\n9\n999999\n", ": the header says 999999 entries, and 6 bytes follow"),
     ],
 )
 def test_bad_headers_are_told(file: Path, header: bytes, problem: str) -> None:

@@ -70,6 +70,30 @@ def test_credentials_are_a_roles_and_none_is_a_secret(file: Path) -> None:
                 assert step["with"] == {"persist-credentials": False}
 
 
+def test_what_runs_with_credentials_was_installed_before_they_were_there(file: Path) -> None:
+    """And without what only tests need: the code of all of it could use them."""
+    for job in workflow(file)["jobs"].values():
+        names = [step.get("uses", step.get("run", "")) for step in steps(job)]
+        given = [at for at, name in enumerate(names) if name.startswith(CREDENTIALS)]
+        if given:
+            assert "make setup-deploy" in names[: given[0]]
+            assert needs_of_targets(names[given[0] :]) <= {"prepare", ".venv/ready"}
+
+
+def needs_of_targets(commands: list[str]) -> set[str]:
+    """What Make makes first, for the targets that commands name."""
+    rules = dict(re.findall(r"^([a-z-]+):([^#\n]*)", (PROJECT / "Makefile").read_text(), re.M))
+    targets = re.findall(r"make (?:--silent )?([a-z-]+)", "\n".join(commands))
+    return {need for target in targets for need in rules[target].split()}
+
+
+def test_the_code_of_a_release_that_nobody_has_looked_at_gets_no_credentials() -> None:
+    diff = workflow(PROJECT / ".github/workflows/check.yml")["jobs"]["diff"]
+    assert "pull_request.user.login != 'dependabot[bot]'" in diff["if"]
+    updates = workflow(PROJECT / ".github/dependabot.yml")["updates"]
+    assert [update["cooldown"] for update in updates] == [{"default-days": 7}] * 3
+
+
 def test_no_text_from_outside_becomes_a_command(file: Path) -> None:
     """Expressions reach commands by the environment alone, where the shell takes them for data."""
     for job in workflow(file)["jobs"].values():

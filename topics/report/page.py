@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.files import replacing
 from topics.report.markup import Html, join, page, tag
 from topics.report.numbers import MINUS, decimal, percent
 from topics.report.overview import COMMON, RELEVANCE, REPEATED, Document, Overview, Topic
@@ -47,7 +48,8 @@ _TERMS = {
 
 def write_report(file: Path, overview: Overview) -> None:
     """Write the page."""
-    file.write_text(_report(overview), encoding="utf-8")
+    with replacing(file) as stream:
+        stream.write(_report(overview).encode())
 
 
 def _report(overview: Overview) -> str:

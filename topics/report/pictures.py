@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from data_prep.files import replacing
 from topics.report.overview import WORDS, Overview
 from topics.sweep import Recommendation, Trial
 
@@ -83,7 +84,9 @@ def save_report_pictures(folder: Path, overview: Overview) -> list[Path]:
     for picture in (*PICTURES, Picture("words", "Most probable words", _draw_words)):
         file = folder / f"{picture.name}.png"
         size = sizes.get(picture.name, _SIZE)
-        file.write_bytes(_render("png", size, LIGHT, picture.draw, overview, title=picture.title))
+        content = _render("png", size, LIGHT, picture.draw, overview, title=picture.title)
+        with replacing(file) as stream:
+            stream.write(content)
         files.append(file)
     return files
 
@@ -95,7 +98,8 @@ def save_sweep(
     content = _render(
         file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies, found
     )
-    file.write_bytes(content)
+    with replacing(file) as stream:
+        stream.write(content)
 
 
 def _render(

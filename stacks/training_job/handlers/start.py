@@ -87,7 +87,7 @@ def _handle(event: Mapping[str, Any]) -> dict[str, str]:
         given = event["PhysicalResourceId"]
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
         _patiently(lambda: jobs.stop(sagemaker, given if ours else identity))
-        vpc = json.loads(properties["Request"]).get("VpcConfig")
+        vpc = json.loads(os.environ["REQUEST"]).get("VpcConfig")
         if vpc is not None and _status(event["StackId"]) in ENDING:
             _patiently(lambda: interfaces.wait_until_gone(vpc))
         return {}
@@ -148,7 +148,8 @@ def start(
         return []
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    request = json.loads(properties["Request"])
+    # Not the event's: whoever may invoke this function could run anything as the execution role.
+    request = json.loads(os.environ["REQUEST"])
     if job := _adoptable(sagemaker, identity, handle, request["OutputDataConfig"]["S3OutputPath"]):
         name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
