@@ -58,6 +58,11 @@ def data(target: Target) -> Iterator[Finding]:
         advice = f"`python -m data_prep convert --corpus FILE --vocab FILE --out {folder}`"
         yield failed("data", str(error), advice)
         return
+    try:
+        lda.check_volume(corpus, target.settings.training.volume_gb)
+    except lda.LdaError as error:
+        yield failed("data", str(error), "change the setting")
+        return
     named = (corpus.vocabulary, corpus.train, corpus.test, corpus.golden)
     digests = {part.file: part.sha256 for part in named if part is not None}
     damaged = [file for file, digest in digests.items() if _digest(folder / file) != digest]
