@@ -14,7 +14,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.settings import Settings, SettingsError, load
-from stacks.synthesis import synthesize
+from stacks.synthesis import context_of, synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -90,7 +90,7 @@ def build(app: App) -> None:
     Raises:
         SettingsError: A setting is wrong, or `repository` is missing.
     """
-    context = app.node.get_all_context()
+    context = context_of(app)
     account = os.environ.get("CDK_DEFAULT_ACCOUNT")
     declared = [load(context | {"env": env}) for env in context.get("environments", {})]
     here = [one for one in declared if account is None or one.account in (None, account)]
