@@ -186,14 +186,14 @@ class TrainingJob:
             raise JobError(f"AlgorithmError: {fault.reason}, exit code: 1")
         if faults.strike("training.stop"):
             self.stop()
-        hanging = faults.strike("training.hang") is not None
+        hang = faults.strike("training.hang")
         running = self._container = container.Container(
             image,
             ["train", "--ml-root", str(root)],
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
             stream.write,
         )
-        while (code := running.wait(LOOK_SECONDS)) is None or hanging:
+        while (code := running.wait(LOOK_SECONDS)) is None or (hang and not hang.over.is_set()):
             if code is not None:
                 self._stop.wait(LOOK_SECONDS)
             if self._stop.is_set():
