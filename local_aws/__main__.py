@@ -92,7 +92,9 @@ def _add_fault_commands(fault: argparse.ArgumentParser) -> None:
     add.set_defaults(run=_arm)
     listing = actions.add_parser("list", help="show the faults that are armed")
     listing.set_defaults(run=_list)
-    actions.add_parser("clear", help="disarm all").set_defaults(run=_disarm)
+    actions.add_parser("clear", help="disarm all, and end what takes long").set_defaults(
+        run=_disarm
+    )
 
 
 def _arm(options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from stacks.environment import stack_properties
 from stacks.settings import GitHubSettings, Settings, SettingsError, load
-from stacks.synthesis import synthesize
+from stacks.synthesis import context_of, synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -129,7 +129,7 @@ def build(app: App) -> None:
         SettingsError: A setting is wrong, no environment is in the account, or they do not share
             one `repository` and one `github`.
     """
-    context = app.node.get_all_context()
+    context = context_of(app)
     account = os.environ.get("CDK_DEFAULT_ACCOUNT")
     declared = [load(context | {"env": env}) for env in context.get("environments", {})]
     here = [one for one in declared if account is None or one.account in (None, account)]

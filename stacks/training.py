@@ -142,6 +142,7 @@ class TrainingStack(Stack):
         lda.check_training(
             settings.training.instance_type, max_runtime, spot=settings.training.spot
         )
+        lda.check_volume(corpus, settings.training.volume_gb)
         job = TrainingJob(
             self,
             "TrainingJob",

@@ -91,7 +91,7 @@ class Instance:
             raise StartError(_no_ping(self.variant, self._container))
         self._address = line.removeprefix(LISTENING)
         if slow := faults.strike("endpoint.slow-start"):
-            time.sleep(min(slow.seconds, seconds))
+            slow.over.wait(min(slow.seconds, seconds))
         while time.monotonic() > deadline or not self._ping():
             if time.monotonic() > deadline or not self._container.running():
                 raise StartError(_no_ping(self.variant, self._container))
@@ -113,7 +113,7 @@ class Instance:
         if error := faults.strike("invoke.model-error"):
             return http.HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", error.reason.encode()
         if slow := faults.strike("invoke.slow"):
-            time.sleep(min(slow.seconds, INVOCATION_SECONDS))
+            slow.over.wait(min(slow.seconds, INVOCATION_SECONDS))
         request = urllib.request.Request(
             f"{self._address}/invocations", data=body, headers=dict(headers), method="POST"
         )

@@ -56,6 +56,11 @@ def data(target: Target) -> Iterator[Finding]:
         advice = f"`python -m data_prep convert --corpus FILE --vocab FILE --out {folder}`"
         yield failed("data", str(error), advice)
         return
+    try:
+        lda.check_volume(corpus, target.settings.training.volume_gb)
+    except lda.LdaError as error:
+        yield failed("data", str(error), "change the setting")
+        return
     if damaged := corpus.damaged(folder):
         yield failed(
             "data",

@@ -29,6 +29,8 @@ OWN_TAGS = {
     "commit": "the setting commit",
 }
 RESERVED_BY_SSM = ("aws", "ssm")
+RESERVED_BY_S3 = ("xn--", "sthree-", "amzn-s3-demo-")  # at the beginning of a bucket's name
+MOST_TAGS = 40  # AWS takes 50 on a resource, and a training job has some of its own
 
 
 def contradictions(settings: "Settings") -> Iterator[str]:
@@ -53,6 +55,11 @@ def _of_names(settings: "Settings") -> Iterator[str]:
             f"project is {settings.project!r}; names of parameters may not begin with "
             f"{' or '.join(RESERVED_BY_SSM)}"
         )
+    if settings.bucket is None and settings.name.startswith(RESERVED_BY_S3):
+        yield (
+            f"project is {settings.project!r}; a bucket is named after it, and S3 keeps names that "
+            f"begin with {' or '.join(RESERVED_BY_S3)} for itself"
+        )
 
 
 def _of_tags(settings: "Settings") -> Iterator[str]:
@@ -62,6 +69,8 @@ def _of_tags(settings: "Settings") -> Iterator[str]:
             yield f"tags has {key!r}, which {OWN_TAGS[key.lower()]} sets"
         elif lowered.count(key.lower()) > 1 or key.lower().startswith("aws"):
             yield f"tags has {key!r}; keys differ by more than case and do not begin with aws"
+    if len(settings.tags) > MOST_TAGS:
+        yield f"tags has {len(settings.tags)} keys; at most {MOST_TAGS} are allowed"
 
 
 def _of_network(settings: "Settings") -> Iterator[str]:
@@ -74,6 +83,10 @@ def _of_network(settings: "Settings") -> Iterator[str]:
         )
     if not network.vpc and (network.subnets or network.security_groups):
         yield "network.subnets or network.security_groups are given without their network.vpc"
+    for name in ("subnets", "security_groups"):
+        given = getattr(network, name)
+        if len(set(given)) < len(given):
+            yield f"network.{name} is {', '.join(given)}; each is named once"
 
 
 def _of_key(settings: "Settings") -> Iterator[str]:
@@ -83,6 +96,12 @@ def _of_key(settings: "Settings") -> Iterator[str]:
         yield (
             f"encryption_key is 'create' and bucket is {settings.bucket!r}, which has a key "
             "already; give that key's ARN"
+        )
+    place = settings.encryption_key.split(":")[3:4]  # none of a key that is yet to be made
+    if settings.region and place not in ([], [settings.region]):
+        yield (
+            f"encryption_key is a key of {place[0]} and region is {settings.region!r}; S3 and "
+            "SageMaker take a key of their own Region alone"
         )
     for group, instance_type in (
         ("training", settings.training.instance_type),

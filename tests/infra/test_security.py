@@ -10,6 +10,7 @@ from data_prep.readers import opening
 from data_prep.readers.entries import MAX_DOCUMENTS
 from data_prep.readers.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
+from topics import artifact
 
 from .conftest import PROJECT, Synthesize, Templates
 
@@ -34,6 +35,11 @@ def cooldown() -> int:
             f"gzip is refused from {opening._UNPACKED_BYTES // GIB} GiB on, when it is more than "
             f"{opening._UNPACKED_TIMES} times as large as its file"
         ),
+        (
+            f"unpacks to more than {artifact.MAX_MODEL_BYTES // GIB} GiB, to more than "
+            f"{artifact.MAX_RATIO} times its size (beyond {artifact.SMALL_BYTES // MIB} MiB)"
+        ),
+        f"up to 2^{artifact.MAX_ELEMENTS.bit_length() - 1} numbers",
     ],
 )
 def test_a_number_is_that_of_the_code(sentence: str) -> None:
@@ -43,7 +49,8 @@ def test_a_number_is_that_of_the_code(sentence: str) -> None:
 def test_every_number_is_held() -> None:
     """A new one needs a line above."""
     told = re.sub(r"\(docs/[^)]*\)|NIST 800-53 r5|SHA-256", "", SENTENCES)
-    assert re.findall(r"\b\d[\d,]*", told) == ["7", "16", "256", "99,999,999", "1", "100"]
+    held = ["7", "16", "256", "99,999,999", "1", "100", "1", "100", "32", "2", "28"]
+    assert re.findall(r"\b\d[\d,]*", told) == held
 
 
 def test_files_that_it_names_are_there() -> None:

@@ -120,6 +120,16 @@ def role(cloud: Cloud) -> str:
     )
 
 
+def disarm() -> None:
+    """Disarm all faults of the instance that `arm` points at, and end those that take long."""
+    fault_route.ask(Path(), "DELETE")
+
+
+def have_struck() -> bool:
+    """Whether all faults that were armed have struck."""
+    return not fault_route.ask(Path())
+
+
 @pytest.fixture
 def arm(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Arms a fault; what has not struck by the end of the test is disarmed."""
@@ -130,4 +140,4 @@ def arm(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[...,
         fault_route.ask(Path(), "POST", {"name": name, **members})
 
     yield add
-    fault_route.ask(Path(), "DELETE")
+    disarm()

@@ -1,7 +1,7 @@
 """Leftovers against the embedded AWS: what is planted is found, and a neighbour's is not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -21,7 +21,7 @@ from stacks.leftovers import (
 )
 from stacks.settings import Settings
 
-from .conftest import IMAGE, Cloud, allow
+from .conftest import IMAGE, Cloud, allow, disarm
 
 SETTINGS = Settings(env="dev", project="crumb")
 TAGS = {"project": "crumb", "environment": "dev"}
@@ -214,8 +214,11 @@ def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) ->
     iam.delete_role(**role)
 
 
-def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str, role: str) -> None:
+def test_a_job_is_found_while_it_runs(
+    cloud: Cloud, client: Client, bucket: str, role: str, arm: Callable[..., None]
+) -> None:
     sagemaker = cloud.client("sagemaker")
+    arm("training.hang")
     name = "crumb-dev-0123456789ab-abcd1234"
     sagemaker.create_training_job(
         TrainingJobName=name,
@@ -228,7 +231,7 @@ def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str,
             "InstanceCount": 1,
             "VolumeSizeInGB": 1,
         },
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        StoppingCondition={"MaxRuntimeInSeconds": 3600},
         HyperParameters={"num_topics": "2", "feature_dim": "30", "mini_batch_size": "300"},
         InputDataConfig=[
             {
@@ -241,6 +244,7 @@ def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str,
         ],
     )
     assert left_of(SETTINGS, client) == [Thing("running job", name)]
+    disarm()
     waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     assert left_of(SETTINGS, client) == []

@@ -33,6 +33,7 @@ from .stage import (
 AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 EMPTYING = "CustomS3AutoDeleteObjectsCustomResourceProviderHandler"
 FORMER = f"{NAME}-000000000000"  # jobs of a fingerprint before this one
+STEPS_OF_AN_UPDATE = 3  # that SageMaker tells of: creating, activating traffic, baking
 
 
 @dataclass(frozen=True)
@@ -205,20 +206,25 @@ def hand_over_what_fails(stage: Stage) -> None:
         Payload=json.dumps({"detail": {"TrainingJobName": "unknown"}}),
     )
     what = "the deployment hears nothing of an end that could not be handled"
-    wait_for(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
+    stage.expect(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
 
 
 # Every function
 
 
-def events_of(stage: Stage, function: str) -> int:
-    """How many events a function's log group has."""
+def events_of(stage: Stage, function: str, prefix: str = "") -> int:
+    """How many events that begin so a function's log group has."""
     config = stage.at_hand("lambda").get_function_configuration(
         FunctionName=stage.resources[function]
     )
     group = config["LoggingConfig"]["LogGroup"]
     pages = stage.at_hand("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
-    return sum(len(page["events"]) for page in pages)
+    return sum(event["message"].startswith(prefix) for page in pages for event in page["events"])
+
+
+def calls_of(stage: Stage, function: str) -> int:
+    """How often a function has been called and is done."""
+    return events_of(stage, function, "REPORT ")
 
 
 def log(function: str) -> Step:
@@ -227,7 +233,7 @@ def log(function: str) -> Step:
     def take(stage: Stage) -> None:
         before = events_of(stage, function)
         stage.invoke(function, {"RequestType": "None"})
-        wait_for(lambda: events_of(stage, function) > before, "its log is empty", seconds=3)
+        stage.expect(lambda: events_of(stage, function) > before, "its log is empty")
 
     return Step("its log says what it did", take, logs=True)
 
@@ -328,12 +334,8 @@ def let_a_rollback_pass(stage: Stage) -> None:
 def ask_during_an_update(stage: Stage) -> None:
     stage.put("models")
     said = io.StringIO()
-    update(stage, NAME)
-    try:
-        with stage.acting_as("GateDuringUpdate"), redirect_stdout(said):
-            during_update.handler({"detail": {"EndpointName": NAME}}, None)
-    finally:
-        stage.in_service(NAME)
+    with updating(stage), stage.acting_as("GateDuringUpdate"), redirect_stdout(said):
+        during_update.handler({"detail": {"EndpointName": NAME}}, None)
     measured = json.loads(said.getvalue().splitlines()[-1])
     assert measured["Failed"] == 0, "every answer counts as a wrong one, and turns the update back"
 
@@ -352,17 +354,25 @@ def configuration(stage: Stage, **variant: Any) -> str:
 def update(stage: Stage, endpoint: str, *alarms: str) -> str:
     """Begin to move an endpoint to a new configuration; its name."""
     name = configuration(stage)
-    stage.in_service(endpoint)  # it may be scaled just now
     rollback = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": one} for one in alarms]}}
     routing = {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60},
     }
-    stage.at_hand("sagemaker").update_endpoint(
-        EndpointName=endpoint,
-        EndpointConfigName=name,
-        DeploymentConfig={"BlueGreenUpdatePolicy": routing} | (rollback if alarms else {}),
-    )
+    policy = {"BlueGreenUpdatePolicy": routing} | (rollback if alarms else {})
+    stage.update(endpoint, name, DeploymentConfig=policy)
     return name
+
+
+@contextmanager
+def updating(stage: Stage) -> Iterator[None]:
+    """Update the endpoint for as long as the block runs: a new container starts slowly."""
+    stage.arm("endpoint.slow-start", seconds=300)
+    update(stage, NAME)
+    try:
+        yield
+    finally:
+        stage.disarm()
+        stage.in_service(NAME)
 
 
 # The execution role
@@ -401,7 +411,7 @@ def assert_has_events(stage: Stage, group: str, otherwise: str) -> None:
             return stage.at_hand("logs").filter_log_events(logGroupName=group)["events"]
         return None
 
-    wait_for(events, otherwise, 5)
+    stage.expect(events, otherwise)
 
 
 def host(stage: Stage) -> None:
@@ -417,7 +427,7 @@ def host(stage: Stage) -> None:
         stage.in_service(name)
         ask(stage.at_hand("sagemaker-runtime"), name)
         captured = f"capture/{name}/"
-        wait_for(lambda: found_below(stage, captured), "nothing is captured", 5)
+        stage.expect(lambda: found_below(stage, captured), "nothing is captured")
         wanted = update(stage, name, stage.resources["ServerErrors"])
         now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
@@ -506,8 +516,10 @@ def listening(stage: Stage, topic: str) -> Iterator[Callable[[], str]]:
     )["SubscriptionArn"]
 
     def receive() -> str:
-        received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", [])
-        assert received, "nobody is told"
+        received = stage.expect(
+            lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
+            "nobody is told",
+        )
         return str(received[0]["Body"])
 
     try:
@@ -519,9 +531,12 @@ def listening(stage: Stage, topic: str) -> Iterator[Callable[[], str]]:
 
 def notify(stage: Stage) -> None:
     stage.put("data")
+    before = calls_of(stage, "TrainingJobFinish")
     with listening(stage, "Notices") as receive:
         job = stage.train(stage.identity, "training.fail")
         stage.ended(job)
+        # It is called too, and no later step may take that for its own.
+        wait_for(lambda: calls_of(stage, "TrainingJobFinish") > before)
         assert f"Training job {job} ended as Failed" in receive()
 
 
@@ -537,19 +552,20 @@ def alarm(stage: Stage) -> None:
 def end_a_job(stage: Stage) -> None:
     """The rule calls `Finish`, which counts the failure in its log."""
     stage.put("data")
-    before = events_of(stage, "TrainingJobFinish")
+    before = calls_of(stage, "TrainingJobFinish")
     stage.ended(stage.train(stage.identity, "training.fail"))
     what = "the deployment hears nothing of the job's end"
-    wait_for(lambda: events_of(stage, "TrainingJobFinish") > before, what, 5)
+    stage.expect(lambda: calls_of(stage, "TrainingJobFinish") > before, what)
 
 
 def update_the_endpoint(stage: Stage) -> None:
     stage.put("models")
-    before = events_of(stage, "GateDuringUpdate")
-    update(stage, NAME)
-    stage.in_service(NAME)
+    before = calls_of(stage, "GateDuringUpdate")
     what = "nobody asks the endpoint while it is updated"
-    wait_for(lambda: events_of(stage, "GateDuringUpdate") > before, what, 5)
+    with updating(stage):
+        stage.expect(lambda: calls_of(stage, "GateDuringUpdate") > before, what)
+    # The calls of the other steps come late, and no later step may take them for its own.
+    wait_for(lambda: calls_of(stage, "GateDuringUpdate") >= before + STEPS_OF_AN_UPDATE)
 
 
 # Emptying the bucket

@@ -74,7 +74,7 @@ def failure_without(permission: Permission, stage: Stage, steps: list[Step]) -> 
 def failure_of(step: Step, stage: Stage, permission: Permission) -> BaseException | None:
     """How a step fails without the permission."""
     try:
-        with permission.removed():
+        with stage.without(permission):
             step.take(stage)
     except (Exception, pytest.fail.Exception) as error:
         return error

@@ -11,7 +11,7 @@ ROOMS = {"data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
-    "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic"},
+    "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic", "pydantic_core"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
 }
 MAY_IMPORT = {

@@ -122,7 +122,7 @@ class TestPrices:
             "asked": (today - datetime.timedelta(days=7)).isoformat()
         }
         cache.write_text(json.dumps(old))
-        assert find_prices([HOST], "us-east-1", cache)[0].asked == today
+        assert find_prices([HOST], "us-east-1", cache)[0].asked >= today  # it may be midnight
         assert len(api.asked) == 2
 
     def test_what_is_not_kept_is_asked_for(self, api: Api, tmp_path: Path) -> None:
@@ -291,9 +291,9 @@ class TestCommand:
         out = capsys.readouterr().out
         assert "topic-model-prod in us-east-1" in out
         assert "1,460 hours        438.00 USD" in out
-        assert f"the AWS Price List of {datetime.datetime.now(tz=datetime.UTC).date()}" in out
         assert "Left out: taxes, discounts" in out
-        assert (project / "build" / "prices-us-east-1.json").exists()
+        kept = json.loads((project / "build" / "prices-us-east-1.json").read_text())
+        assert f"the AWS Price List of {kept['asked']}" in out
 
     def test_without_an_answer_quantities_are_printed_alone(
         self, offline: None, project: Path, capsys: pytest.CaptureFixture[str]

@@ -211,6 +211,24 @@ def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
     assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
 
 
+# Converts, but for ever waits for an interrupt when the first piece is done and others are not.
+CONVERSION_THAT_WAITS = """
+import signal, sys
+from data_prep.__main__ import main
+from data_prep.parallel import Workers
+
+def wait_after_the_first(*arguments, results=Workers.map_in_order):
+    for result in results(*arguments):
+        yield result
+        print("under way", flush=True)
+        while True:
+            signal.pause()
+
+Workers.map_in_order = wait_after_the_first
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     """The signal goes to all its processes, as from a terminal; nothing is left."""
     corpus = tmp_path / "corpus.txt"
@@ -220,13 +238,14 @@ def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text(words, encoding="utf-8")
     files = [f"--corpus={corpus}", f"--vocab={tmp_path / 'vocab.txt'}", f"--out={tmp_path / 'out'}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "data_prep", "convert", *files, "--jobs=2"],
+        [sys.executable, "-c", CONVERSION_THAT_WAITS, "convert", *files, "--jobs=2"],
         cwd=ROOT,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    while not any(path.stat().st_size for path in tmp_path.glob("out/.partial-*/train.recordio")):
-        assert process.poll() is None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"under way\n"
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate()
     assert (process.returncode, errors) == (1, b"data_prep: interrupted\n")

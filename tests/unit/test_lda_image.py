@@ -646,8 +646,10 @@ def test_training_ends_on_sigterm_and_leaves_no_model(tmp_path: Path) -> None:
     pipe.unlink()
     os.mkfifo(pipe)  # nobody writes, so training waits here
     with start("train", "--ml-root", str(tmp_path)) as process:
+        writing = os.open(pipe, os.O_WRONLY)  # which waits for the reader
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
+    os.close(writing)
     assert not list((tmp_path / "model").iterdir())
 
 
