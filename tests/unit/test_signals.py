@@ -136,7 +136,9 @@ def test_a_signal_whose_answer_is_lost_is_sent_again(
             r'{"a": "{\"password\": \"***\", \"c\": 1}"}',
         ),
         (r'"{\\\"token\\\":\\\"abc\\\"}"', r'"{\\\"token\\\":\\\"***\\\"}"'),
+        # pragma: allowlist nextline secret
         (r'{"password": "a\"b", "c": 1}', '{"password": "***", "c": 1}'),
+        # pragma: allowlist nextline secret
         ("{'secret': 'a b', 'c': 1}", "{'secret': '***', 'c': 1}"),
         ("train --password abc --epochs 3", "train --password *** --epochs 3"),
         ("train --db-password 'a b' x", "train --db-password '***' x"),
@@ -148,11 +150,14 @@ def test_a_signal_whose_answer_is_lost_is_sent_again(
         ("password=correct horse, battery\nnext", "password=***\nnext"),
         ("passwd=abc", "passwd=***"),
         ("passphrase: a b", "passphrase: ***"),
+        # pragma: allowlist nextline secret
         ("key AKIAIOSFODNN7EXAMPLE, ASIAIOSFODNN7EXAMPLE", "key ***, ***"),
         (
+            # pragma: allowlist nextline secret
             "a\n-----BEGIN RSA PRIVATE KEY-----\nb\n-----END RSA PRIVATE KEY-----\nc",
-            "a\n-----BEGIN RSA PRIVATE KEY-----***\nc",
+            "a\n-----BEGIN RSA PRIVATE KEY-----***\nc",  # pragma: allowlist secret
         ),
+        # pragma: allowlist nextline secret
         ("-----BEGIN PRIVATE KEY-----\nabc", "-----BEGIN PRIVATE KEY-----***"),
         ("tokens 5, alpha 0.1", "tokens 5, alpha 0.1"),
         ("the token is not known", "the token is not known"),
@@ -189,7 +194,7 @@ def test_secrets_in_a_jobs_log_are_neither_told_nor_logged(
         ),
         *(
             "AKIA",
-            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN PRIVATE KEY-----",  # pragma: allowlist secret
             "-----BEGIN ",
             "token\\",
             "'",

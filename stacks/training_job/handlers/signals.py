@@ -30,7 +30,7 @@ SECRETS = [
         # A private key, whole or cut off.
         r"""(?P<kept> -----BEGIN\ [A-Z\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?----- )
         [\s\S]*? (?: -----END\ [A-Z\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?----- | \Z )""",
-        # https://user:password@host
+        # A URL with a name and a password.
         r"(?P<kept> ://[^\s/:@]{0,100}: ) [^\s/@]{1,200} (?=@)",
         # <Password>value</Password>
         rf"(?P<kept> <(?!/)[\w:-]{{0,40}}?{_WORD}(?:\s[^<>]{{0,100}})?> ) [^<]+",
