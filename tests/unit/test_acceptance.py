@@ -1,0 +1,412 @@
+"""The acceptance: it says first what it bills, and destroys whatever happens."""
+
+import datetime
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from acceptance import __main__ as acceptance
+from acceptance import cleanup, estimate, waiting
+from acceptance.interruptions import SIGNALS, Interruptions
+from acceptance.life import Step, steps
+from acceptance.report import AS_EXPECTED, NOT_ASKED, NOT_REACHED, OTHERWISE, Outcome, Report
+from acceptance.stage import Stage, Unexpected
+from stacks.cost.prices import PriceList
+from stacks.cost.quantities import Item, Product, items
+from stacks.leftovers import Thing
+from stacks.settings import Settings
+
+SETTINGS = Settings(env="acc-1", region="eu-west-1")
+DAY = datetime.date(2026, 7, 1)
+
+
+def stage(folder: Path) -> Stage:
+    return Stage(folder, SETTINGS)
+
+
+def report() -> Report:
+    return Report("topic-model-acc-1", "eu-west-1 of AWS", "123456789012", {"commit": "a1b2"}, {})
+
+
+def step(title: str, do: Callable[[Stage], str]) -> Step:
+    return Step(title, "it works", 1, do)
+
+
+def works(_: Stage) -> str:
+    return "it worked"
+
+
+def raising(error: BaseException) -> Callable[[Stage], str]:
+    def do(_: Stage) -> str:
+        raise error
+
+    return do
+
+
+@pytest.fixture
+def destroyed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Names of the environments that were destroyed."""
+    names: list[str] = []
+
+    def clean_up(stage: Stage) -> list[Thing]:
+        names.append(stage.settings.name)
+        return []
+
+    monkeypatch.setattr(acceptance, "clean_up", clean_up)
+    monkeypatch.setattr(acceptance, "REPORT", tmp_path / "acceptance.md")
+    return names
+
+
+class TestDestroy:
+    @pytest.mark.parametrize("number", range(len(steps(canary=True))))
+    @pytest.mark.parametrize(
+        "error", [Unexpected("other"), RuntimeError("a bug"), KeyboardInterrupt(), SystemExit(1)]
+    )
+    def test_everything_is_destroyed_and_told_whichever_step_fails_and_how(
+        self, destroyed: list[str], tmp_path: Path, number: int, error: BaseException
+    ) -> None:
+        life = [step(one.title, works) for one in steps(canary=True)]
+        life[number] = step(life[number].title, raising(error))
+        told = report()
+        raised: AbstractContextManager[Any] = nullcontext()
+        if not isinstance(error, Unexpected):
+            raised = pytest.raises(type(error))
+        with raised:
+            acceptance.play(stage(tmp_path), life, told, Interruptions())
+        assert destroyed == ["topic-model-acc-1"]
+        assert not told.is_good
+        assert [one.state for one in told.outcomes[:number]] == [AS_EXPECTED] * number
+        later = told.outcomes[number + 1 :]
+        assert [one.state for one in later] == [NOT_REACHED] * (len(life) - number - 1)
+        assert (tmp_path / "acceptance.md").read_text() == told.text()
+
+    def test_a_run_as_expected_is_destroyed_too(self, destroyed: list[str], tmp_path: Path) -> None:
+        told = report()
+        acceptance.play(stage(tmp_path), [step("a", works)], told, Interruptions())
+        assert destroyed == ["topic-model-acc-1"]
+        assert told.is_good
+
+    @pytest.mark.parametrize("number", SIGNALS)
+    def test_a_signal_ends_the_steps_and_no_second_one_ends_the_destruction(
+        self,
+        destroyed: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        number: signal.Signals,
+    ) -> None:
+        def clean_up(_: Stage) -> list[Thing]:
+            os.kill(os.getpid(), number)
+            destroyed.append("whole")
+            return []
+
+        monkeypatch.setattr(acceptance, "clean_up", clean_up)
+
+        def killed(_: Stage) -> str:
+            os.kill(os.getpid(), number)
+            return "not interrupted"
+
+        told = report()
+        life = [step("a", killed), step("b", works)]
+        with Interruptions() as interruptions, pytest.raises(KeyboardInterrupt):
+            acceptance.play(stage(tmp_path), life, told, interruptions)
+        assert destroyed == ["whole"]
+        assert [one.state for one in told.outcomes] == ["interrupted", NOT_REACHED]
+
+    def test_a_destruction_that_is_not_interrupted_by_a_first_signal_either(
+        self, destroyed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def clean_up(_: Stage) -> list[Thing]:
+            os.kill(os.getpid(), signal.SIGINT)
+            destroyed.append("whole")
+            return []
+
+        monkeypatch.setattr(acceptance, "clean_up", clean_up)
+        with Interruptions() as interruptions:
+            acceptance.play(stage(tmp_path), [step("a", works)], report(), interruptions)
+        assert destroyed == ["whole"]
+
+    def test_a_command_and_what_it_started_end_when_the_run_is_interrupted(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def interrupt(text: str = "", **_: Any) -> None:
+            if text.startswith("begun"):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr("builtins.print", interrupt)
+        script = "sleep 1000 & echo begun $!; wait"
+        with Interruptions(), pytest.raises(KeyboardInterrupt):
+            stage(tmp_path).run("bash", "-c", script)
+        child = int((tmp_path / "log.txt").read_text().split()[-1])
+        waiting.wait_until(lambda: not is_running(child), 1)
+        assert not is_running(child)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def refused(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ValidationError", "Message": message}}, "Operation")
+
+
+@dataclass
+class CloudFormation:
+    """Stacks with the states that they go through, one at each look; the last one stays.
+
+    A deletion ends them, unless a stack is one of `stubborn`.
+    """
+
+    states: dict[str, list[str]]
+    stubborn: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+
+    @property
+    def exceptions(self) -> Any:
+        return SimpleNamespace(ClientError=ClientError)
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if StackName not in self.states:
+            raise refused(f"Stack with id {StackName} does not exist")
+        states = self.states[StackName]
+        status = states.pop(0) if len(states) > 1 else states[0]
+        return {"Stacks": [{"StackStatus": status}]}
+
+    def cancel_update_stack(self, StackName: str) -> None:  # noqa: N803
+        self.calls.append(f"cancel {StackName}")
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803
+        self.calls.append(f"delete {StackName} {self.states[StackName][0]}")
+        if StackName in self.stubborn:
+            raise refused("it has a mind of its own")
+        del self.states[StackName]
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "PAUSE", 0)
+    monkeypatch.setattr(cleanup, "LATE_MINUTES", 0)
+    monkeypatch.setattr(cleanup, "remove", lambda _: None)
+
+
+def cleaned(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> list[Thing]:
+    """Clean up an environment of these stacks."""
+    there = stage(Path())
+    there.client = lambda _: cloudformation  # type: ignore[assignment]
+
+    def left_of(*_: Any) -> list[Thing]:
+        return [Thing("stack", name) for name in cloudformation.states]
+
+    monkeypatch.setattr(cleanup, "left_of", left_of)
+    return cleanup.clean_up(there)
+
+
+STORAGE, TRAINING, SERVING = SETTINGS.stacks
+
+
+@pytest.mark.usefixtures("at_once")
+class TestCleanUp:
+    def test_the_latest_stack_goes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = CloudFormation({name: ["CREATE_COMPLETE"] for name in SETTINGS.stacks})
+        assert cleaned(made, monkeypatch) == []
+        assert made.calls == [
+            f"delete {name} CREATE_COMPLETE" for name in (SERVING, TRAINING, STORAGE)
+        ]
+
+    def test_a_stack_that_trains_is_deleted_at_once_which_stops_its_job(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = CloudFormation({TRAINING: ["CREATE_IN_PROGRESS"]})
+        assert cleaned(made, monkeypatch) == []
+        assert made.calls == [f"delete {TRAINING} CREATE_IN_PROGRESS"]
+
+    def test_an_endpoint_that_is_being_created_is_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = CloudFormation({SERVING: ["CREATE_IN_PROGRESS"] * 9 + ["CREATE_COMPLETE"]})
+        assert cleaned(made, monkeypatch) == []
+        assert made.calls == [f"delete {SERVING} CREATE_COMPLETE"]
+
+    def test_an_update_is_cancelled_and_its_rollback_waited_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        states = ["UPDATE_IN_PROGRESS"] * 2 + ["UPDATE_ROLLBACK_IN_PROGRESS"] * 3
+        made = CloudFormation({TRAINING: [*states, "UPDATE_ROLLBACK_COMPLETE"]})
+        assert cleaned(made, monkeypatch) == []
+        assert made.calls == [
+            f"cancel {TRAINING}",
+            f"delete {TRAINING} UPDATE_ROLLBACK_COMPLETE",
+        ]
+
+    def test_what_cant_be_deleted_keeps_nothing_else_and_is_told(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = CloudFormation(
+            {name: ["CREATE_COMPLETE"] for name in SETTINGS.stacks}, stubborn={SERVING}
+        )
+        assert cleaned(made, monkeypatch) == [Thing("stack", SERVING)]
+        assert made.calls.count(f"delete {SERVING} CREATE_COMPLETE") == cleanup.TIMES
+
+
+class TestAsking:
+    @pytest.fixture
+    def played(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+        """The environments that a run would have gone through."""
+        names: list[str] = []
+
+        class Sts:
+            def get_caller_identity(self) -> dict[str, str]:
+                return {"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}
+
+        def make_stage(_: Any) -> Stage:
+            there = stage(tmp_path)
+            there.client = lambda _: Sts()  # type: ignore[assignment]
+            return there
+
+        def play(stage: Stage, *_: Any) -> None:
+            names.append(stage.settings.name)
+
+        monkeypatch.setattr(acceptance, "_make_stage", make_stage)
+        monkeypatch.setattr(acceptance, "_estimate", lambda *_: ["It bills 1 USD"])
+        monkeypatch.setattr(acceptance, "play", play)
+        return names
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yeah\n"])
+    def test_no_answer_but_yes_begins_and_the_cost_is_said_before(
+        self,
+        played: list[str],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        answer: str,
+    ) -> None:
+        monkeypatch.setattr("sys.stdin.readline", lambda: answer, raising=False)
+        assert acceptance.main([]) == 1
+        assert played == []
+        told = capsys.readouterr().out
+        assert told.index("It bills 1 USD") < told.index("Go on? [y/N]")
+        assert told.endswith("acceptance: nothing was done\n")
+
+    def test_yes_begins(self, played: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin.readline", lambda: "y\n", raising=False)
+        assert acceptance.main([]) == 1  # the report has no steps, and nobody has looked
+        assert played == ["topic-model-acc-1"]
+
+    def test_with_yes_nobody_is_asked_and_the_cost_is_said(
+        self, played: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        acceptance.main(["--yes"])
+        assert played == ["topic-model-acc-1"]
+        told = capsys.readouterr().out
+        assert "It bills 1 USD" in told
+        assert "Go on?" not in told
+
+    @pytest.mark.parametrize("subnets", ["subnet-1", "vpc-1,vpc-2", "subnet-1,", ""])
+    def test_subnets_that_are_none_are_wrong_use(self, subnets: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            acceptance.main(["--vpc", subnets])
+        assert ended.value.code == 2
+
+
+def item(name: str, usage: str, amount: float, per: str) -> Item:
+    return Item(name, amount, "hours", per, Product("AmazonSageMaker", usage, "a", "b"))
+
+
+class TestEstimate:
+    LIFE = (
+        Step("a", "", 50, works, jobs=1),
+        Step("b", "", 40, works, jobs=1),
+    )
+
+    def test_it_is_the_share_of_a_month_and_all_jobs(self) -> None:
+        billed = [
+            item("endpoint", "Host:x", 730, "a month"),
+            item("training", "Train:x", 0.25, "a training run"),
+        ]
+        prices = PriceList(DAY, {"Host:x": Decimal("0.10"), "Train:x": Decimal("0.40")})
+        assert list(estimate.lines(billed, prices, self.LIFE))[:-1] == [
+            "It takes about 90 minutes on AWS, and bills at most 0.35 USD:",
+            "  endpoint                                               1.5 hours      0.15 USD",
+            "  training                                               0.5 hours      0.20 USD",
+            "Prices on demand, from the AWS Price List of 2026-07-01.",
+        ]
+
+    def test_what_has_no_price_is_told(self) -> None:
+        billed = [
+            item("endpoint", "Host:x", 730, "a month"),
+            item("training", "Train:x", 0.25, "a training run"),
+        ]
+        some = list(estimate.lines(billed, PriceList(DAY, {"Host:x": Decimal(1)}), self.LIFE))
+        none = list(estimate.lines(billed, PriceList(DAY, {}), self.LIFE))
+        assert some[0].endswith("bills 1.50 USD and what has no price here:")
+        assert some[2].endswith("no price")
+        assert none[0].endswith("AWS tells no prices of what it bills:")
+
+    def test_each_item_of_an_environment_is_in_it(self) -> None:
+        billed = list(items(SETTINGS, None, requests=0, request_ms=1))
+        told = "\n".join(estimate.lines(billed, PriceList(DAY, {}), self.LIFE))
+        assert all(one.name in told for one in billed)
+
+
+def test_the_report_reads_so() -> None:
+    told = Report(
+        "topic-model-acc-1",
+        "eu-west-1 of AWS",
+        "123456789012",
+        {"commit": "a1b2", "options": "none"},
+        {"Has ModelLatency p50, p90 and p99?": "yes: p50 1 µs"},
+        [
+            Outcome("preflight", "no check fails", "nothing fails", AS_EXPECTED, 4.6),
+            Outcome("deploy", "one job", "arn:aws:x:123456789012:a|b\n<failed>", OTHERWISE, 60),
+            Outcome("sleep", "the endpoint goes", "", NOT_REACHED),
+        ],
+        ["stack topic-model-acc-1-storage"],
+    )
+    assert (
+        told.text()
+        == f"""\
+# Acceptance of topic-model-acc-1 in eu-west-1 of AWS
+
+1 of 3 steps went as expected; 1 is left.
+
+- commit: a1b2
+- options: none
+
+## Steps
+
+| step | expected | what AWS did | as expected | seconds |
+| --- | --- | --- | --- | --- |
+| preflight | no check fails | nothing fails | yes | 5 |
+| deploy | one job | arn:aws:x:ACCOUNT:a\\|b<br>&lt;failed> | NO | 60 |
+| sleep | the endpoint goes |  | not reached |  |
+| all |  |  |  | 65 |
+
+## Questions that AWS's documentation leaves open
+
+| question | answer |
+| --- | --- |
+| Does UpdateEndpoint refuse while a rollback alarm is in ALARM? | {NOT_ASKED} |
+| What does CloudFormation do when SageMaker has rolled an update back? | {NOT_ASKED} |
+| What does CloudFormation do with the endpoint for a change of tags alone? | {NOT_ASKED} |
+| Can an endpoint in `Creating` be deleted? | {NOT_ASKED} |
+| How long does a job that is still starting take to stop? | {NOT_ASKED} |
+| Has ModelLatency p50, p90 and p99? | yes: p50 1 µs |
+| Does SageMaker log to a group that exists, when it may not create groups? | {NOT_ASKED} |
+| How many resources does the tagging API still list after `destroy`? | {NOT_ASKED} |
+
+## Left at the end
+
+- stack topic-model-acc-1-storage
+"""
+    )
