@@ -279,6 +279,7 @@ class TestAsking:
             names.append(stage.settings.name)
 
         monkeypatch.setattr(acceptance, "_make_stage", make_stage)
+        monkeypatch.setattr(acceptance, "_facts", lambda _: {})
         monkeypatch.setattr(acceptance, "_estimate", lambda *_: ["It bills 1 USD"])
         monkeypatch.setattr(acceptance, "play", play)
         return names
