@@ -38,6 +38,8 @@ CANARY = {
     "endpoint": {"instance_count": 2},
     "updates": {"strategy": "canary", "step_percent": 50, "wait_seconds": 180},
 }
+# What the embedded AWS does not know.
+OF_AN_ACCOUNT = ("account", "region", "permissions_boundary", "bootstrap_qualifier")
 SUBNETS = re.compile(r"subnet-[0-9a-f]+(,subnet-[0-9a-f]+)+")
 # What a step's own calls raise where AWS does something else.
 OF_A_STEP = (Unexpected, EndpointError, ClientError, BotoCoreError, OSError)
@@ -82,7 +84,8 @@ def _run(options: argparse.Namespace) -> int:
         )
         print(f"\n{identity['Arn']}, in {stage.settings.region}")
         print("\n".join(_estimate(stage, life)))
-        print(f"{stage.settings.name} is destroyed at the end. The report goes to {REPORT}.")
+        print(f"{stage.settings.name} is destroyed at the end: have credentials that last so long.")
+        print(f"The report goes to {REPORT}.")
         if not (options.yes or options.local or _agrees()):
             print("acceptance: nothing was done")
             return 1
@@ -191,6 +194,8 @@ def _instance_error() -> type[Exception]:
 
 def _make_stage(options: argparse.Namespace) -> Stage:
     of = load(read_context(options.env, []))
+    if options.local:
+        of = of.model_copy(update=dict.fromkeys(OF_AN_ACCOUNT))
     region = region_of(of)
     # For boto3, which does not read the first, and for what this process starts.
     os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}

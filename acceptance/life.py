@@ -19,7 +19,8 @@ OTHER_TOPICS = 3
 TOLERANCE = 1e-4  # between the answers to two formats, of which CSV and JSON write decimals
 REASON_CHARACTERS = 60  # of a failed job's reason, which CloudFormation may cut
 ALARM_PAUSE = 0.5  # seconds: DescribeAlarms and SetAlarmState are throttled at a few a second
-DIGEST = re.compile(r"[0-9A-F]{8}$")  # the CDK's, at the end of a logical id
+# At the end of a logical id: that of a configuration, if an alarm has one, and the CDK's.
+DIGESTS = re.compile(r"([0-9a-f]{8})?[0-9A-F]{8}$")
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def watch(stage: Stage) -> str:
         AlarmNamePrefix=f"{stage.settings.name}-serving-"
     )["MetricAlarms"]
     states = {
-        DIGEST.sub("", alarm["AlarmName"].split("-")[-2]): alarm["StateValue"] for alarm in found
+        DIGESTS.sub("", alarm["AlarmName"].split("-")[-2]): alarm["StateValue"] for alarm in found
     }
     told = ", ".join(f"{name} {state}" for name, state in sorted(states.items()))
     if not found or "ALARM" in states.values():

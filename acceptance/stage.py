@@ -23,12 +23,14 @@ import boto3
 from botocore.config import Config
 
 from stacks.settings import Settings, load
+from stacks.settings.context import merge
+from stacks.settings.keys import is_of_the_cdk
 
 PROJECT = Path(__file__).parent.parent
 STOP_SECONDS = 10
 TOPICS = 5  # as the sample corpus is drawn from
 # The least that SageMaker's LDA trains on, and is hosted on; minutes, since a broken job bills too.
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "num_topics": TOPICS,
     "training": {"instance_type": "ml.m5.large", "volume_gb": 1, "max_runtime_minutes": 15},
     "endpoint": {"instance_type": "ml.t2.medium"},
@@ -177,11 +179,10 @@ def make_stage(folder: Path, of: Settings, region: str, name: str, extra: dict[s
     folder.mkdir(parents=True)
     told = of.model_dump(mode="json", include=set(OF_THE_ACCOUNT), exclude_none=True)
     own = {"region": region, "corpus": str((folder / "corpus").absolute())}
-    environment = told | own | SETTINGS | extra
-    endpoint = {**SETTINGS["endpoint"], **extra.get("endpoint", {})}  # type: ignore[dict-item]
-    environment["endpoint"] = endpoint
+    environment = merge([told, own, SETTINGS, extra])
     project = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
-    context = project | {"env": name, "defaults": {}, "environments": {name: environment}}
+    flags = {key: value for key, value in project.items() if is_of_the_cdk(key)}
+    context = flags | {"env": name, "environments": {name: environment}}
     app = shlex.join([sys.executable, str(PROJECT / "app.py")])
     content = json.dumps({"app": app, "context": context}, indent=2)
     (folder / "cdk.json").write_text(content + "\n", encoding="utf-8")

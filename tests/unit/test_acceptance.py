@@ -1,6 +1,7 @@
 """The acceptance: it says first what it bills, and destroys whatever happens."""
 
 import datetime
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -16,14 +17,15 @@ from botocore.exceptions import ClientError
 
 from acceptance import __main__ as acceptance
 from acceptance import cleanup, estimate, waiting
+from acceptance import stage as stage_module
 from acceptance.interruptions import SIGNALS, Interruptions
 from acceptance.life import Step, steps
 from acceptance.report import AS_EXPECTED, NOT_ASKED, NOT_REACHED, OTHERWISE, Outcome, Report
-from acceptance.stage import Stage, Unexpected
+from acceptance.stage import Stage, Unexpected, make_stage
 from stacks.cost.prices import PriceList
 from stacks.cost.quantities import Item, Product, items
 from stacks.leftovers import Thing
-from stacks.settings import Settings
+from stacks.settings import Settings, load
 
 SETTINGS = Settings(env="acc-1", region="eu-west-1")
 DAY = datetime.date(2026, 7, 1)
@@ -258,6 +260,43 @@ class TestCleanUp:
         )
         assert cleaned(made, monkeypatch) == [Thing("stack", SERVING)]
         assert made.calls.count(f"delete {SERVING} CREATE_COMPLETE") == cleanup.TIMES
+
+
+def test_an_environment_of_its_own_takes_the_account_of_another_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Not what `cdk.json` says of all environments, either."""
+    flag = "@aws-cdk/core:checkSecretUsage"
+    context = {flag: True, "num_topics": 7, "defaults": {"bucket": "theirs"}, "environments": {}}
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": context}))
+    monkeypatch.setattr(stage_module, "PROJECT", tmp_path)
+    monkeypatch.setattr(stage_module, "_prepare", lambda _: None)
+    of = Settings(
+        env="prod",
+        account="123456789012",
+        owner="Search",
+        tags={"team": "a"},
+        bucket="theirs",
+        retain_data=True,
+        termination_protection=True,
+        num_topics=9,
+    )
+    extra = {"endpoint": {"instance_count": 2}}
+    made = make_stage(tmp_path / "own", of, "eu-west-1", "acc-1", extra).settings
+    assert made.name == "topic-model-acc-1"
+    assert (made.account, made.region) == ("123456789012", "eu-west-1")
+    assert made.all_tags == {
+        "project": "topic-model",
+        "environment": "acc-1",
+        "owner": "Search",
+        "team": "a",
+    }
+    assert (made.bucket, made.retain_data, made.termination_protection) == (None, False, False)
+    assert (made.num_topics, made.endpoint.instance_count) == (5, 2)
+    assert made.endpoint.instance_type == "ml.t2.medium"
+    written = json.loads((tmp_path / "own/cdk.json").read_text())["context"]
+    assert written[flag]
+    assert load(written) == made
 
 
 class TestAsking:
