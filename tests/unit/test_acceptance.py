@@ -26,6 +26,7 @@ from stacks.cost.prices import PriceList
 from stacks.cost.quantities import Item, Product, items
 from stacks.leftovers import Thing
 from stacks.settings import Settings, load
+from tests.waiting import wait_for
 
 SETTINGS = Settings(env="acc-1", region="eu-west-1")
 DAY = datetime.date(2026, 7, 1)
@@ -144,20 +145,22 @@ class TestDestroy:
                 os.kill(os.getpid(), signal.SIGTERM)
 
         monkeypatch.setattr("builtins.print", interrupt)
-        script = "sleep 1000 & echo begun $!; wait"
+        os.mkfifo(tmp_path / "held")
+        held = os.open(tmp_path / "held", os.O_RDONLY | os.O_NONBLOCK)
+        script = "exec 3> held; sleep 1000 & echo begun; wait"  # which holds it as well
         with Interruptions(), pytest.raises(KeyboardInterrupt):
             stage(tmp_path).run("bash", "-c", script)
-        child = int((tmp_path / "log.txt").read_text().split()[-1])
-        waiting.wait_until(lambda: not is_running(child), 1)
-        assert not is_running(child)
+        assert (tmp_path / "log.txt").read_text().endswith("begun\n")
+        wait_for(lambda: has_ended(held), "somebody still holds it")
+        os.close(held)
 
 
-def is_running(pid: int) -> bool:
+def has_ended(pipe: int) -> bool:
+    """Whether nobody has the other end of a pipe open."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+        return os.read(pipe, 1) == b""
+    except BlockingIOError:
         return False
-    return state != "Z"
 
 
 def refused(message: str) -> ClientError:
