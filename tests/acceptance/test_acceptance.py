@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ pytestmark = pytest.mark.acceptance
 PROJECT = Path(__file__).parents[2]
 REPORT = PROJECT / "build/acceptance.md"
 SECONDS = 1200  # of a whole run
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Take SIGINT, which a shell lets be ignored of what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def started() -> subprocess.Popen[str]:

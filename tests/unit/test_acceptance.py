@@ -4,7 +4,7 @@ import datetime
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -30,6 +30,15 @@ from tests.waiting import wait_for
 
 SETTINGS = Settings(env="acc-1", region="eu-west-1")
 DAY = datetime.date(2026, 7, 1)
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """Take all signals, which whoever started the tests may ignore."""
+    before = {one: signal.signal(one, signal.default_int_handler) for one in SIGNALS}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 def stage(folder: Path) -> Stage:
