@@ -370,9 +370,9 @@ def _alarms_of_updates(stage: Stage) -> Iterator[None]:
 
 
 def _reason(done: Done) -> str:
-    """The first line of a failed deployment that names a reason."""
-    lines = [_in_one_line(line) for line in done.output.splitlines() if "FAILED" in line]
-    return lines[0] if lines else _in_one_line(done.last(1))
+    """What CloudFormation says of the first resource that failed."""
+    failed = [line for line in done.output.splitlines() if "_FAILED " in line]
+    return _in_one_line(failed[0].rpartition("|")[2] if failed else done.last(1))
 
 
 def _in_one_line(text: str) -> str:
