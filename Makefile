@@ -5,7 +5,7 @@ PYTHON ?= python3
 PREPARED := build/corpus
 
 # What a caller gives is text: Make expands nothing in it, and recipes take it from the environment.
-GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON OPTIONS
+GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON LOCAL YES OPTIONS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -103,7 +103,7 @@ bench-lda: .venv/ready-dev .venv-lda/ready ## Measure topics beside its peers; t
 
 # By exec, so that a signal for the shell is one for the program, which then destroys what it made.
 acceptance: .venv/ready-dev ## Go the whole life on your account, and report [ENV=dev LOCAL=1 YES=1 OPTIONS=--canary]
-	@set -f; exec python -m acceptance --env "$$ENV" $(if $(LOCAL),--local) $(if $(YES),--yes) $$OPTIONS
+	@set -f; exec python -m acceptance --env "$$ENV" $${LOCAL:+--local} $${YES:+--yes} $$OPTIONS
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
 	python -m stacks.preflight --env "$$ENV"

@@ -119,6 +119,16 @@ def test_the_options_of_the_acceptance_are_separated_at_blanks_and_nothing_else(
     assert not (checkout / "made").exists()
 
 
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(("name", "option"), [("LOCAL", "--local"), ("YES", "--yes")])
+def test_of_a_switch_it_counts_that_it_has_a_value(
+    checkout: Path, name: str, option: str, value: str
+) -> None:
+    (called,) = make(checkout, "acceptance", **{name: value})
+    assert called == f"[python][-m][acceptance][--env][dev][{option}]"
+    assert not (checkout / "made").exists()
+
+
 def test_a_signal_for_make_ends_the_acceptance_and_not_its_shell_alone(checkout: Path) -> None:
     """Or it would go on unseen, and what it made would stay."""
     program = checkout / ".venv/bin/python"
