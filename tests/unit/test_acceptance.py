@@ -12,16 +12,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
 from acceptance import __main__ as acceptance
-from acceptance import cleanup, estimate, waiting
+from acceptance import cleanup, estimate, life, waiting
 from acceptance import stage as stage_module
 from acceptance.interruptions import SIGNALS, Interruptions
 from acceptance.life import Step, steps
 from acceptance.report import AS_EXPECTED, NOT_ASKED, NOT_REACHED, OTHERWISE, Outcome, Report
-from acceptance.stage import Stage, Unexpected, make_stage
+from acceptance.stage import Done, Stage, Unexpected, make_stage
 from stacks.cost.prices import PriceList
 from stacks.cost.quantities import Item, Product, items
 from stacks.leftovers import Thing
@@ -86,19 +87,19 @@ class TestDestroy:
     def test_everything_is_destroyed_and_told_whichever_step_fails_and_how(
         self, destroyed: list[str], tmp_path: Path, number: int, error: BaseException
     ) -> None:
-        life = [step(one.title, works) for one in steps(canary=True)]
-        life[number] = step(life[number].title, raising(error))
+        taken = [step(one.title, works) for one in steps(canary=True)]
+        taken[number] = step(taken[number].title, raising(error))
         told = report()
         raised: AbstractContextManager[Any] = nullcontext()
         if not isinstance(error, Unexpected):
             raised = pytest.raises(type(error))
         with raised:
-            acceptance.play(stage(tmp_path), life, told, Interruptions())
+            acceptance.play(stage(tmp_path), taken, told, Interruptions())
         assert destroyed == ["topic-model-acc-1"]
         assert not told.is_good
         assert [one.state for one in told.outcomes[:number]] == [AS_EXPECTED] * number
         later = told.outcomes[number + 1 :]
-        assert [one.state for one in later] == [NOT_REACHED] * (len(life) - number - 1)
+        assert [one.state for one in later] == [NOT_REACHED] * (len(taken) - number - 1)
         assert (tmp_path / "acceptance.md").read_text() == told.text()
 
     def test_a_run_as_expected_is_destroyed_too(self, destroyed: list[str], tmp_path: Path) -> None:
@@ -127,9 +128,9 @@ class TestDestroy:
             return "not interrupted"
 
         told = report()
-        life = [step("a", killed), step("b", works)]
+        taken = [step("a", killed), step("b", works)]
         with Interruptions() as interruptions, pytest.raises(KeyboardInterrupt):
-            acceptance.play(stage(tmp_path), life, told, interruptions)
+            acceptance.play(stage(tmp_path), taken, told, interruptions)
         assert destroyed == ["whole"]
         assert [one.state for one in told.outcomes] == ["interrupted", NOT_REACHED]
 
@@ -462,3 +463,84 @@ def test_the_report_reads_so() -> None:
 - stack topic-model-acc-1-storage
 """
     )
+
+
+OUTPUTS = {"EndpointName": "topic-model-acc-1", "ModelArtifact": "s3://a/first"}
+
+
+class Played(Stage):
+    """A stage on which everything is as expected, but for what a test sets."""
+
+    code = 0
+    output = ""
+    outputs = OUTPUTS
+    started: tuple[str, ...] = ()
+
+    def run(self, *argv: str) -> Done:
+        return Done(self.code, self.output)
+
+    def jobs(self) -> list[str]:
+        """As of the first question; from then on those that were started are there too."""
+        there = list(self.kept.get("jobs", ()))
+        self.kept["jobs"] = self.started
+        return there
+
+    def deployed(self, **settings: str) -> dict[str, str]:
+        return self.outputs
+
+    def stack_status(self, name: str) -> str | None:
+        return "CREATE_COMPLETE"
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
+    made = Played(tmp_path, SETTINGS, kept={"first": OUTPUTS})
+    monkeypatch.setattr(life, "model_address", lambda _: made.outputs["ModelArtifact"])
+    monkeypatch.setattr(life, "_predict", lambda *_: np.full((2, 5), 0.2))
+    return made
+
+
+class TestSteps:
+    def test_what_is_as_expected_is_told(self, played: Played) -> None:
+        assert life.deploy_again(played) == "no job; the first outputs; 5 topics"
+
+    def test_a_job_that_nothing_needs_is_unexpected(self, played: Played) -> None:
+        played.started = ("job",)
+        with pytest.raises(Unexpected, match="1 job started"):
+            life.deploy_again(played)
+
+    def test_a_deployment_that_trains_nothing_new_is_unexpected(self, played: Played) -> None:
+        with pytest.raises(Unexpected, match="0 jobs started"):
+            life.deploy_first(played)
+
+    def test_another_model_than_the_first_is_unexpected(self, played: Played) -> None:
+        played.outputs = OUTPUTS | {"ModelArtifact": "s3://a/other"}
+        with pytest.raises(Unexpected, match="other outputs than the first: ModelArtifact"):
+            life.deploy_back(played)
+
+    def test_an_endpoint_with_another_model_than_deployed_is_unexpected(
+        self, played: Played, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(life, "model_address", lambda _: "s3://a/old")
+        with pytest.raises(Unexpected, match="the endpoint runs s3://a/old, not s3://a/first"):
+            life.wake(played)
+
+    def test_formats_with_other_answers_are_unexpected(
+        self, played: Played, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers = {"csv": np.full((2, 5), 0.2), "recordio": np.full((2, 5), 0.3)}
+        monkeypatch.setattr(life, "_predict", lambda _, form: answers.get(form, answers["csv"]))
+        with pytest.raises(Unexpected, match=r"the largest difference is 0\.1"):
+            life.predict_in_all_formats(played)
+
+    def test_a_deletion_that_leaves_stacks_is_unexpected(self, played: Played) -> None:
+        with pytest.raises(Unexpected, match="topic-model-acc-1-storage is CREATE_COMPLETE"):
+            life.destroy(played)
+
+    @pytest.mark.parametrize("do", [life.preflight, life.leftovers])
+    def test_a_check_that_fails_is_unexpected_in_its_words(
+        self, played: Played, do: Callable[[Stage], str]
+    ) -> None:
+        played.code, played.output = 1, "fail  quotas: none\n"
+        with pytest.raises(Unexpected, match="fail  quotas: none"):
+            do(played)
