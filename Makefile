@@ -5,7 +5,7 @@ PYTHON ?= python3
 PREPARED := build/corpus
 
 # What a caller gives is text: Make expands nothing in it, and recipes take it from the environment.
-GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON
+GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON LOCAL YES OPTIONS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -13,10 +13,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline prove-iam check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare lock clean
+.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
 help: ## Say what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: .venv/ready-dev ## Install everything below this folder, once
 
@@ -59,6 +59,9 @@ test-pipeline: .venv/ready-dev .venv-aws/ready ## Run the pipeline's steps again
 test-serving: .venv/ready-dev ## Try the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
 
+test-acceptance: .venv/ready-dev ## Interrupt the acceptance on the embedded AWS, and see that nothing is left
+	pytest tests/acceptance -m "acceptance or e2e" -p no:randomly
+
 prove-iam: .venv/ready-dev ## Take every permission away once, see what breaks, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
 
@@ -97,6 +100,10 @@ bench-data: .venv/ready-dev .venv-sagemaker/ready ## Measure data_prep beside th
 
 bench-lda: .venv/ready-dev .venv-lda/ready ## Measure topics beside its peers; takes an hour
 	BENCH_LDA_PYTHON="$(CURDIR)/.venv-lda/bin/python" python -m benchmarks.lda
+
+# By exec, so that a signal for the shell is one for the program, which then destroys what it made.
+acceptance: .venv/ready-dev ## Go the whole life on your account, and report [ENV=dev LOCAL=1 YES=1 OPTIONS=--canary]
+	@set -f; exec python -m acceptance --env "$$ENV" $${LOCAL:+--local} $${YES:+--yes} $$OPTIONS
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
 	python -m stacks.preflight --env "$$ENV"

@@ -171,26 +171,33 @@ def _delete_config(here: Account, request: Request) -> dict[str, Any]:
 
 
 def _list_models(here: Account, request: Request) -> dict[str, Any]:
-    return _listed(here, "Models", here.models, ("ModelName", "ModelArn", "CreationTime"))
+    members = ("ModelName", "ModelArn", "CreationTime")
+    return _listed(here, request, "Models", here.models, members)
 
 
 def _list_configs(here: Account, request: Request) -> dict[str, Any]:
     members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-    return _listed(here, "EndpointConfigs", here.endpoint_configs, members)
+    return _listed(here, request, "EndpointConfigs", here.endpoint_configs, members)
 
 
 def _list_endpoints(here: Account, request: Request) -> dict[str, Any]:
     with here.lock:
         described = {name: endpoint.describe() for name, endpoint in here.endpoints.items()}
     members = ("EndpointName", "EndpointArn", "EndpointStatus", "CreationTime", "LastModifiedTime")
-    return _listed(here, "Endpoints", described, members)
+    return _listed(here, request, "Endpoints", described, members)
 
 
 def _listed(
-    here: Account, member: str, table: Mapping[str, dict[str, Any]], members: tuple[str, ...]
+    here: Account,
+    request: Request,
+    member: str,
+    table: Mapping[str, dict[str, Any]],
+    members: tuple[str, ...],
 ) -> dict[str, Any]:
+    wanted = request.get("NameContains", "")
     with here.lock:
-        return {member: [{m: described[m] for m in members} for described in table.values()]}
+        found = [described for name, described in table.items() if wanted in name]
+    return {member: [{m: described[m] for m in members} for described in found]}
 
 
 def _add_tags(here: Account, request: Request) -> dict[str, Any]:

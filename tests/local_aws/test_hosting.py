@@ -189,3 +189,19 @@ def test_a_first_configuration_that_does_not_come_up_is_a_failed_endpoint(
     sagemaker.delete_endpoint(EndpointName="Never")
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.describe_endpoint(EndpointName="Never")
+
+
+def test_lists_are_narrowed_by_a_part_of_the_name(cloud: Cloud, role: str, artifact: str) -> None:
+    """Who deletes what a list without its filter names deletes what is somebody else's."""
+    sagemaker = cloud.client("sagemaker")
+    for name in ("narrow-one", "narrow-two"):
+        make_model(cloud, name, role, artifact)
+        make_config(cloud, name)
+    models = sagemaker.list_models(NameContains="narrow-t")["Models"]
+    configs = sagemaker.list_endpoint_configs(NameContains="narrow-t")["EndpointConfigs"]
+    assert [model["ModelName"] for model in models] == ["narrow-two"]
+    assert [config["EndpointConfigName"] for config in configs] == ["narrow-two"]
+    assert sagemaker.list_endpoints(NameContains="narrow-t")["Endpoints"] == []
+    for name in ("narrow-one", "narrow-two"):
+        sagemaker.delete_endpoint_config(EndpointConfigName=name)
+        sagemaker.delete_model(ModelName=name)

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-ROOMS = {"data_prep", "local_aws", "stacks", "topics"}
+ROOMS = {"acceptance", "data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
+    "acceptance": {"boto3", "botocore", "numpy"},
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic", "pydantic_core"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
 }
 MAY_IMPORT = {
+    "acceptance": {"data_prep", "local_aws", "stacks", "topics"},
     "data_prep": set[str](),
     "topics": {"data_prep"},
     "stacks": {"data_prep"},

@@ -72,6 +72,7 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
             "[python][-m][data_prep][convert][--corpus][%s][--out][build/corpus]",
         ),
         ("preflight", "ENV", "[python][-m][stacks.preflight][--env][%s]"),
+        ("acceptance", "ENV", "[python][-m][acceptance][--env][%s]"),
         ("diff", "ENV", "[cdk][diff][-c][env=%s][--method][template]"),
         ("deploy", "ENV", "[cdk][deploy][--all][-c][env=%s]"),
         ("destroy", "ENV", "[cdk][destroy][--all][-c][env=%s]"),
@@ -104,6 +105,46 @@ def test_the_options_of_the_cdk_are_separated_at_blanks_and_nothing_else(
     (called,) = make(checkout, target, CDK_OPTIONS=options)
     assert called.endswith("[-c][a=1][*][$(touch][made)][`touch][made`;][x]")
     assert not (checkout / "made").exists()
+
+
+def test_the_options_of_the_acceptance_are_separated_at_blanks_and_nothing_else(
+    checkout: Path,
+) -> None:
+    options = "--vpc * $(touch made) `touch made`; x"
+    (called,) = make(checkout, "acceptance", LOCAL="1", YES="1", OPTIONS=options)
+    assert called == (
+        "[python][-m][acceptance][--env][dev][--local][--yes]"
+        "[--vpc][*][$(touch][made)][`touch][made`;][x]"
+    )
+    assert not (checkout / "made").exists()
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(("name", "option"), [("LOCAL", "--local"), ("YES", "--yes")])
+def test_of_a_switch_it_counts_that_it_has_a_value(
+    checkout: Path, name: str, option: str, value: str
+) -> None:
+    (called,) = make(checkout, "acceptance", **{name: value})
+    assert called == f"[python][-m][acceptance][--env][dev][{option}]"
+    assert not (checkout / "made").exists()
+
+
+def test_a_signal_for_make_ends_the_acceptance_and_not_its_shell_alone(checkout: Path) -> None:
+    """Or it would go on unseen, and what it made would stay."""
+    program = checkout / ".venv/bin/python"
+    program.write_text("#!/bin/bash\ntrap 'echo ended; exit 0' TERM\necho begun\nread\n")
+    with subprocess.Popen(
+        ["make", "--silent", "acceptance"],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        running.terminate()
+        assert running.stdout.readline() == "ended\n"
 
 
 def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -> None:

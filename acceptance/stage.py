@@ -1,0 +1,237 @@
+"""An environment of its own name, and the commands by which a user lives with it.
+
+All that it needs is in one folder: a `cdk.json` that declares it alone, its corpora, and the output
+of its commands. So it shares nothing with the environments of the project, and whatever happens,
+the CDK's commands work on it by hand, in that folder.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from stacks.settings import Settings, load
+from stacks.settings.context import merge
+from stacks.settings.keys import is_of_the_cdk
+
+PROJECT = Path(__file__).parent.parent
+STOP_SECONDS = 10
+TOPICS = 5  # as the sample corpus is drawn from
+# The least that SageMaker's LDA trains on, and is hosted on; minutes, since a broken job bills too.
+SETTINGS: dict[str, Any] = {
+    "num_topics": TOPICS,
+    "training": {"instance_type": "ml.m5.large", "volume_gb": 1, "max_runtime_minutes": 15},
+    "endpoint": {"instance_type": "ml.t2.medium"},
+}
+# What an environment says of the account; all else is the acceptance's own.
+OF_THE_ACCOUNT = (
+    "account",
+    "project",
+    "owner",
+    "cost_center",
+    "tags",
+    "permissions_boundary",
+    "bootstrap_qualifier",
+)
+
+
+class Unexpected(Exception):  # noqa: N818  # what AWS did need not be an error
+    """AWS did something else than a step expects; the message says what."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that ended: its exit code, and what it printed."""
+
+    code: int
+    output: str
+
+    def last(self, lines: int = 8) -> str:
+        """The last lines that it printed."""
+        return "\n".join(self.output.splitlines()[-lines:])
+
+
+@dataclass
+class Stage:
+    """Where the life takes place.
+
+    Attributes:
+        folder: Holds everything that commands read and write.
+        settings: The environment's.
+        answers: What was observed, by question.
+        kept: What steps note for later ones.
+    """
+
+    folder: Path
+    settings: Settings
+    answers: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        session = boto3.Session(region_name=self.settings.region)
+        config = Config(retries={"mode": "standard", "max_attempts": 8})
+
+        @cache
+        def client(service: str) -> Any:
+            return session.client(service, config=config)  # type: ignore[call-overload]
+
+        self.client = client
+
+    @property
+    def corpus(self) -> Path:
+        """The prepared sample corpus."""
+        return self.settings.corpus
+
+    def run(self, *argv: str) -> Done:
+        """Run a command in the folder, and print what it prints; the log keeps it.
+
+        The command is in a session of its own: a Ctrl-C reaches it through this process alone,
+        which ends it and then destroys.
+        """
+        print(f"$ {shlex.join(argv)}", flush=True)
+        program = [sys.executable, *argv[1:]] if argv[0] == "python" else list(argv)
+        lines = []
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"$ {shlex.join(argv)}\n")
+            with _started(program, self.folder) as process:
+                try:
+                    assert process.stdout is not None
+                    for line in process.stdout:
+                        lines.append(line)
+                        log.write(line)
+                        print(line, end="", flush=True)
+                    code = process.wait()
+                except BaseException:
+                    _end(process)
+                    raise
+        return Done(code, "".join(lines))
+
+    def cdk(self, command: str, *options: str, **settings: str) -> Done:
+        """Run a command of the CDK on all stacks, with other values of some settings."""
+        given = {"env": self.settings.env} | settings
+        context = [word for key, value in given.items() for word in ("-c", f"{key}={value}")]
+        return self.run("cdk", command, "--all", *options, *context)
+
+    def deploy(self, **settings: str) -> Done:
+        """Deploy; a dot in a setting's name is written as two underscores."""
+        dotted = {key.replace("__", "."): value for key, value in settings.items()}
+        options = ("--require-approval", "never", "--outputs-file", "outputs.json")
+        return self.cdk("deploy", *options, **dotted)
+
+    def deployed(self, **settings: str) -> dict[str, str]:
+        """Deploy, which must succeed; the outputs of all stacks."""
+        done = self.deploy(**settings)
+        if done.code:
+            raise Unexpected(f"the deployment failed with exit code {done.code}:\n{done.last()}")
+        stacks = json.loads((self.folder / "outputs.json").read_text(encoding="utf-8"))
+        return {key: value for outputs in stacks.values() for key, value in outputs.items()}
+
+    def ours(self, module: str, *arguments: str) -> Done:
+        """Run a command of the project on the environment."""
+        return self.run("python", "-m", module, "--env", self.settings.env, *arguments)
+
+    def jobs(self) -> list[str]:
+        """All training jobs of the environment, ended ones too, the newest first."""
+        pages = self.client("sagemaker").get_paginator("list_training_jobs")
+        found = pages.paginate(
+            NameContains=self.settings.name, SortBy="CreationTime", SortOrder="Descending"
+        )
+        return [job["TrainingJobName"] for page in found for job in page["TrainingJobSummaries"]]
+
+    def stack_status(self, name: str) -> str | None:
+        """The state of a stack; None when there is none."""
+        cloudformation = self.client("cloudformation")
+        try:
+            (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except cloudformation.exceptions.ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+        return str(stack["StackStatus"])
+
+
+def make_stage(folder: Path, of: Settings, region: str, name: str, extra: dict[str, Any]) -> Stage:
+    """Make the folder of an environment, and its corpora.
+
+    Args:
+        folder: Made anew.
+        of: The environment whose account is used.
+        region: The Region.
+        name: The name of the new environment.
+        extra: More of its settings.
+
+    Raises:
+        SettingsError: The settings do not go together.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    told = of.model_dump(mode="json", include=set(OF_THE_ACCOUNT), exclude_none=True)
+    own = {"region": region, "corpus": str((folder / "corpus").absolute())}
+    environment = merge([told, own, SETTINGS, extra])
+    project = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    flags = {key: value for key, value in project.items() if is_of_the_cdk(key)}
+    context = flags | {"env": name, "environments": {name: environment}}
+    app = shlex.join([sys.executable, str(PROJECT / "app.py")])
+    content = json.dumps({"app": app, "context": context}, indent=2)
+    (folder / "cdk.json").write_text(content + "\n", encoding="utf-8")
+    stage = Stage(folder, load(context))
+    _prepare(stage)
+    return stage
+
+
+def _prepare(stage: Stage) -> None:
+    """Prepare a sample corpus; and one of the same that can't be read, which its manifest hides."""
+    files = ("--corpus", "sample/corpus.txt", "--vocab", "sample/vocab.txt")
+    for arguments in (
+        ("sample", "--out", "sample", "--documents", "600", "--topics", str(TOPICS)),
+        ("convert", *files, "--out", "corpus"),
+    ):
+        done = stage.run("python", "-m", "data_prep", *arguments)
+        if done.code:
+            raise Unexpected(f"no corpus could be prepared: {done.last()}")
+    broken = stage.folder / "broken"
+    shutil.copytree(stage.corpus, broken)
+    content = bytearray((broken / "train.recordio").read_bytes())
+    content[0] ^= 1
+    (broken / "train.recordio").write_bytes(content)
+    manifest = json.loads((broken / "manifest.json").read_text(encoding="utf-8"))
+    manifest["train"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (broken / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def _started(program: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start a command, which finds the project's modules and programs from any folder."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.Popen(
+        program,
+        cwd=folder,
+        env=dict(os.environ) | {"PATH": path, "PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a command and what it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+            return
