@@ -317,6 +317,27 @@ class TestTraining:
 
 
 class TestFingerprint:
+    @pytest.mark.parametrize(
+        ("settings", "recorded"),
+        [
+            ({}, "ded338aa6f26a0e395e19b2f58c34ada121a7a6db578e224fc3ed6d0335a62b4"),
+            (
+                {"region": "us-gov-west-1"},
+                "4b16b483c0ab62b1876f78cf3077eed6220eb997c70226fc27a748011ca98bc7",
+            ),
+            (
+                {"num_topics": "20", "alpha0": "0.5", "revision": "2"},
+                "de0a8dc91e179254007eaa705f7d4fd22853a423515e8affc292099ffd383b69",
+            ),
+        ],
+        ids=["defaults", "GovCloud", "other hyperparameters"],
+    )
+    def test_what_is_deployed_keeps_its_model_with_this_version(
+        self, synthesize: Synthesize, settings: dict[str, str], recorded: str
+    ) -> None:
+        """Another one would train the same model again in every account: a new image alone may."""
+        assert fingerprint(synthesize(**settings)["training"]) == recorded
+
     def test_the_same_inputs_have_the_same_one(self, synthesize: Synthesize) -> None:
         """The default is given in words, since the same settings are synthesized once."""
         again = synthesize(num_topics="10")
