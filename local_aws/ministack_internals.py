@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -131,6 +132,7 @@ def install(*services: Service) -> None:
     _encrypt_topics()
     _retry_functions()
     _mind_alarms()
+    _start_changed_alarms_anew()
     _write_logs_of_functions()
     _hand_over_failures_of_functions()
     _ask_who_is_told()
@@ -485,6 +487,10 @@ def _provision_oidc_providers() -> None:
                 name = "ClientIDList" if member == "ClientIdList" else member
                 request[f"{name}.member.{number}"] = [value]
         before = set(iam._oidc_providers.keys())
+        if not switches.seconds("oidc.one-a-url"):
+            for arn in before:
+                if iam._oidc_providers[arn]["Url"] == properties["Url"]:
+                    return arn, {"Arn": arn}
         status, _, body = iam._create_oidc_provider(request)
         if status != 200:
             raise ValueError(
@@ -604,6 +610,25 @@ def _mind_alarms() -> None:
         cloudwatch._evaluate_parent_alarms(alarm)
 
     cloudwatch._evaluate_alarm = evaluate
+
+
+def _start_changed_alarms_anew() -> None:
+    """Let alarms that are changed lose their state, which they keep as on AWS, if switched so."""
+    put, provide = cloudwatch._put_metric_alarm, cloudwatch.cloudformation_put_metric_alarm
+
+    keep = partial(switches.seconds, "alarms.keep-state")
+
+    def put_anew(params: Any, body: dict[str, Any], *form: bool) -> Any:
+        name = body["AlarmName"] if any(form) else cloudwatch._p(params, "AlarmName")
+        if name in cloudwatch._alarms and not keep():
+            cloudwatch._alarms[name]["StateValue"] = "INSUFFICIENT_DATA"
+        return put(params, body, *form)
+
+    def provide_anew(alarm: dict[str, Any]) -> None:
+        provide(alarm if keep() else alarm | {"StateValue": "INSUFFICIENT_DATA"})
+
+    cloudwatch._put_metric_alarm = put_anew
+    cloudwatch.cloudformation_put_metric_alarm = provide_anew
 
 
 def _hand_over_failures_of_functions() -> None:
