@@ -12,6 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -34,6 +35,7 @@ from ministack.services import (
     kms,
     lambda_svc,
     s3,
+    sns,
     sts,
     tagging,
 )
@@ -127,8 +129,10 @@ def install(*services: Service) -> None:
     _wait_last()
     _cancel_before_delete()
     _mind_buckets()
+    _encrypt_topics()
     _retry_functions()
     _mind_alarms()
+    _start_changed_alarms_anew()
     _write_logs_of_functions()
     _hand_over_failures_of_functions()
     _ask_who_is_told()
@@ -287,6 +291,31 @@ def _mind_buckets() -> None:
         delete(physical_id, properties)
 
     handlers |= {"create": create_tagged, "update": update_tagged, "delete": delete_empty}
+
+
+def _encrypt_topics() -> None:
+    """Let topics of stacks have their key, which MiniStack forgets."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::SNS::Topic"]
+    create, update = handlers["create"], handlers["update"]
+
+    def encrypted(made: Any, properties: dict[str, Any]) -> Any:
+        if key := properties.get("KmsMasterKeyId"):
+            sns._topics[made[0]]["attributes"]["KmsMasterKeyId"] = key
+        return made
+
+    def create_encrypted(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        return encrypted(create(logical_id, properties, stack_name), properties)
+
+    def update_encrypted(
+        physical_id: str,
+        old: dict[str, Any],
+        new: dict[str, Any],
+        stack_name: str,
+        logical_id: str | None = None,
+    ) -> Any:
+        return encrypted(update(physical_id, old, new, stack_name, logical_id), new)
+
+    handlers |= {"create": create_encrypted, "update": update_encrypted}
 
 
 def _retry_functions() -> None:
@@ -458,6 +487,10 @@ def _provision_oidc_providers() -> None:
                 name = "ClientIDList" if member == "ClientIdList" else member
                 request[f"{name}.member.{number}"] = [value]
         before = set(iam._oidc_providers.keys())
+        if not switches.seconds("oidc.one-a-url"):
+            for arn in before:
+                if iam._oidc_providers[arn]["Url"] == properties["Url"]:
+                    return arn, {"Arn": arn}
         status, _, body = iam._create_oidc_provider(request)
         if status != 200:
             raise ValueError(
@@ -579,6 +612,25 @@ def _mind_alarms() -> None:
     cloudwatch._evaluate_alarm = evaluate
 
 
+def _start_changed_alarms_anew() -> None:
+    """Let alarms that are changed lose their state, which they keep as on AWS, if switched so."""
+    put, provide = cloudwatch._put_metric_alarm, cloudwatch.cloudformation_put_metric_alarm
+
+    keep = partial(switches.seconds, "alarms.keep-state")
+
+    def put_anew(params: Any, body: dict[str, Any], *form: bool) -> Any:
+        name = body["AlarmName"] if any(form) else cloudwatch._p(params, "AlarmName")
+        if name in cloudwatch._alarms and not keep():
+            cloudwatch._alarms[name]["StateValue"] = "INSUFFICIENT_DATA"
+        return put(params, body, *form)
+
+    def provide_anew(alarm: dict[str, Any]) -> None:
+        provide(alarm if keep() else alarm | {"StateValue": "INSUFFICIENT_DATA"})
+
+    cloudwatch._put_metric_alarm = put_anew
+    cloudwatch.cloudformation_put_metric_alarm = provide_anew
+
+
 def _hand_over_failures_of_functions() -> None:
     """Call a function's destination for failures only if the function's role may."""
     original = lambda_svc._route_async_failure
@@ -598,11 +650,18 @@ def _role_may(role: str, action: str, resource: str) -> bool:
 
 
 def _ask_who_is_told() -> None:
-    """Let rules and alarms reach only functions and topics whose policies allow it."""
+    """Let rules and alarms reach only functions and topics whose policies allow it.
+
+    A rule's target that has a role is reached as that role.
+    """
     invoke, dispatch = eventbridge._invoke_target, cloudwatch._dispatch_alarm_actions
 
     def invoke_if_allowed(target: dict[str, Any], event: Any, rule: Any, *more: Any) -> None:
-        if _service_may("events", target["Arn"], rule["Arn"]):
+        if (
+            _role_reaches(role, target["Arn"])
+            if (role := target.get("RoleArn"))
+            else _service_may("events", target["Arn"], rule["Arn"])
+        ):
             invoke(target, event, rule, *more)
 
     def dispatch_if_allowed(alarm: dict[str, Any], *states: Any) -> None:
@@ -618,6 +677,17 @@ def _ask_who_is_told() -> None:
 
     eventbridge._invoke_target = invoke_if_allowed
     cloudwatch._dispatch_alarm_actions = dispatch_if_allowed
+
+
+def _role_reaches(role: str, target: str) -> bool:
+    """Whether a role may call `target`, and use the key of a topic that has one."""
+    kind = target.split(":")[2]
+    topic = sns._topics.get(target) if kind == "sns" else None
+    key = kms._resolve_key((topic or {}).get("attributes", {}).get("KmsMasterKeyId"))
+    uses = ("kms:Decrypt", "kms:GenerateDataKey") if key else ()
+    return (kind not in CALLS or _role_may(role, CALLS[kind], target)) and all(
+        _role_may(role, use, key["Arn"]) for use in uses
+    )
 
 
 def _service_may(service: str, target: str, source: str) -> bool:
@@ -808,15 +878,20 @@ def denied(
 
     For what AWS asks besides the operation itself; MiniStack leaves it unchecked.
     """
-    with responses.request_scope(scope.account, scope.region):
-        denial = iam_evaluator.enforce(
-            key,
-            action,
-            action.partition(":")[0],
-            scope.region,
-            resource_arn=resource,
-            service_context=dict(context or {}),
-        )
+    # Services ask one another by TLS, also in threads that answer no request.
+    origin = iam_evaluator._request_origin.set(("127.0.0.1", True))
+    try:
+        with responses.request_scope(scope.account, scope.region):
+            denial = iam_evaluator.enforce(
+                key,
+                action,
+                action.partition(":")[0],
+                scope.region,
+                resource_arn=resource,
+                service_context=dict(context or {}),
+            )
+    finally:
+        iam_evaluator._request_origin.reset(origin)
     if denial is None:
         return None
     return str(

@@ -56,6 +56,16 @@ SWITCHES = {
         "API reference of GetResources; https://github.com/boto/boto3/issues/3341",
         600,
     ),
+    "alarms.keep-state": Switch(
+        "an alarm that is changed keeps its state",
+        "API reference of PutMetricAlarm",
+        1,
+    ),
+    "oidc.one-a-url": Switch(
+        "an account has one OIDC provider for a URL",
+        "API reference of CreateOpenIDConnectProvider",
+        1,
+    ),
     "iam.young": Switch(
         "what changed in a role's policies counts some time later",
         "IAM User Guide, 'Changes that I make are not always immediately visible'",

@@ -36,13 +36,14 @@ def add_key(scope: Construct, *, keep: bool) -> kms.Key:
         "kms:GenerateDataKey*",
         "kms:Describe*",
     )
-    # Both publish to our encrypted topics. EventBridge says not for whom, so a condition would deny
-    # it all (SNS Developer Guide, "Key management").
-    alarms = iam.ServicePrincipal(
-        "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
+    # Alarms publish to our encrypted topics.
+    key.grant(
+        iam.ServicePrincipal(
+            "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
+        ),
+        "kms:Decrypt",
+        "kms:GenerateDataKey*",
     )
-    for service in (alarms, iam.ServicePrincipal("events.amazonaws.com")):
-        key.grant(service, "kms:Decrypt", "kms:GenerateDataKey*")
     return key
 
 

@@ -24,17 +24,14 @@ def add_notices(stack: Stack, job: TrainingJob, address: str, key: kms.IKey | No
         f"{field('$.detail.TrainingJobStatus')} ({field('$.detail.SecondaryStatus')}) "
         f"in {field('$.region')}, account {field('$.account')}."
     )
-    target = targets.SnsTopic(topic, message=message)
+    # By a role of the rule's own: EventBridge as a service could be anybody's rule.
+    target = targets.SnsTopic(topic, message=message, authorize_using_role=True)
     job.on_state_change("Notify", target=target, states=ENDS)
     CfnOutput(stack, "NoticesTopicArn", value=topic.topic_arn)
 
 
 def _add_key(stack: Stack) -> kms.Key:
-    """A key of our own: EventBridge can't use the one that AWS keeps for SNS.
-
-    The CDK lets EventBridge use it, rightly without a condition: EventBridge says not for whom it
-    publishes to an encrypted topic (SNS Developer Guide, "Key management").
-    """
+    """A key of our own: AWS's policy of the one that it keeps for SNS lets no other service in."""
     return kms.Key(
         stack,
         "NoticesKey",

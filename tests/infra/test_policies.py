@@ -117,6 +117,11 @@ ACCEPTED = (
         "ExecutionRole/DefaultPolicy/Resource",
         "SageMaker makes the interfaces; that they are in the environment's subnets is said beside",
     ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Action::kms:GenerateDataKey\*\]",
+        "TrainingJob/Notify/EventsRole/DefaultPolicy/Resource",
+        "The CDK grants it so to whoever publishes: the forms of one action, on the topic's key",
+    ),
 )
 
 BY_THE_CDK = "CDK Pipelines grants it so, and leaves no choice: "

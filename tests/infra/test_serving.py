@@ -348,13 +348,11 @@ class TestKey:
     ) -> None:
         key = only(synthesize(encryption_key="create")["storage"], "KMS::Key")
         statements = [s for s in key["KeyPolicy"]["Statement"] if "Service" in s["Principal"]]
-        logs, alarms, events = statements
+        logs, alarms = statements
         assert "logs.us-east-1." in json.dumps(logs["Principal"])
         assert "ArnLike" in logs["Condition"]
         assert alarms["Principal"]["Service"] == "cloudwatch.amazonaws.com"
         assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
-        assert events["Principal"]["Service"] == "events.amazonaws.com"
-        assert "Condition" not in events, "EventBridge says not for whom it publishes"
 
     def test_the_key_is_kept_with_the_data(self, synthesize: Synthesize) -> None:
         storage = synthesize(encryption_key="create", retain_data="true")["storage"]

@@ -317,6 +317,27 @@ class TestTraining:
 
 
 class TestFingerprint:
+    @pytest.mark.parametrize(
+        ("settings", "recorded"),
+        [
+            ({}, "ded338aa6f26a0e395e19b2f58c34ada121a7a6db578e224fc3ed6d0335a62b4"),
+            (
+                {"region": "us-gov-west-1"},
+                "4b16b483c0ab62b1876f78cf3077eed6220eb997c70226fc27a748011ca98bc7",
+            ),
+            (
+                {"num_topics": "20", "alpha0": "0.5", "revision": "2"},
+                "de0a8dc91e179254007eaa705f7d4fd22853a423515e8affc292099ffd383b69",
+            ),
+        ],
+        ids=["defaults", "GovCloud", "other hyperparameters"],
+    )
+    def test_what_is_deployed_keeps_its_model_with_this_version(
+        self, synthesize: Synthesize, settings: dict[str, str], recorded: str
+    ) -> None:
+        """Another one would train the same model again in every account: a new image alone may."""
+        assert fingerprint(synthesize(**settings)["training"]) == recorded
+
     def test_the_same_inputs_have_the_same_one(self, synthesize: Synthesize) -> None:
         """The default is given in words, since the same settings are synthesized once."""
         again = synthesize(num_topics="10")
@@ -443,17 +464,36 @@ class TestNotices:
         detail = rule["Properties"]["EventPattern"]["detail"]
         assert detail["TrainingJobStatus"] == ["Completed", "Failed", "Stopped"]
 
-    def test_eventbridge_may_use_the_topics_key(self, synthesize: Synthesize) -> None:
-        """Without, or with a condition, it drops every notice and nobody hears why."""
-        training = synthesize(notices="me@example.com")["training"]
-        (key,) = resources_of(training, "KMS::Key")
-        (statement,) = [
-            statement
-            for statement in key["Properties"]["KeyPolicy"]["Statement"]
-            if statement["Principal"].get("Service") == "events.amazonaws.com"
+    @pytest.mark.parametrize("settings", [{}, {"encryption_key": "create"}], ids=["own", "shared"])
+    def test_no_rule_but_its_own_may_publish_or_use_the_key(
+        self, synthesize: Synthesize, settings: dict[str, str]
+    ) -> None:
+        """The service EventBridge would be anybody's rule: it says not for whom it publishes."""
+        found = synthesize(notices="me@example.com", **settings)
+        training = found["training"]
+        policies = [
+            *resources_of(training, "SNS::TopicPolicy"),
+            *resources_of(training, "KMS::Key"),
+            *resources_of(found["storage"], "KMS::Key"),
         ]
-        assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-        assert "Condition" not in statement
+        assert "events.amazonaws.com" not in json.dumps(policies)
+        (rule,) = [
+            rule["Properties"]
+            for name, rule in resources(training, "AWS::Events::Rule").items()
+            if "Notify" in name
+        ]
+        (role,) = [name for name in resources(training, "AWS::IAM::Role") if "Notify" in name]
+        assert rule["Targets"][0]["RoleArn"] == {"Fn::GetAtt": [role, "Arn"]}
+        (policy,) = [
+            policy["Properties"]["PolicyDocument"]["Statement"]
+            for policy in resources(training, "AWS::IAM::Policy").values()
+            if policy["Properties"]["Roles"] == [{"Ref": role}]
+        ]
+        assert [statement["Action"] for statement in policy] == [
+            "sns:Publish",
+            ["kms:Decrypt", "kms:GenerateDataKey*"],
+        ]
+        assert "*" not in [statement["Resource"] for statement in policy]
 
     def test_the_commit_is_noted_with_the_job(self, synthesize: Synthesize) -> None:
         tags = request(synthesize(commit="abc1234")["training"])["Tags"]

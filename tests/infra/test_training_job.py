@@ -18,6 +18,8 @@ from stacks.training_job import Channel, TrainingJob, TrainingJobError
 from stacks.training_job.handlers import finish
 from stacks.training_job.permissions import WILDCARDS
 
+PERMISSIONS = Path(__file__).parents[2] / "docs/permissions.md"
+
 
 @pytest.fixture
 def stack() -> Stack:
@@ -317,7 +319,7 @@ def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
         vpc=ec2.Vpc(stack, "Vpc"),
         encryption_key=kms.Key(stack, "Key"),
     )
-    page = (Path(__file__).parents[2] / "docs/permissions.md").read_text()
+    page = PERMISSIONS.read_text(encoding="utf-8")
     documented, _, _ = page.partition("<!--")  # what `make prove-iam` writes lists all there is
     rows = re.findall(r"^\| (`.+) \| (.+) \| (.+) \| (.+) \|$", documented, re.MULTILINE)
     listed = {
@@ -329,6 +331,10 @@ def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
     assert wildcards(stack, job.fingerprint) == listed
     everything = {action for action, resource in listed if resource == "*"}
     assert everything == WILDCARDS.keys()
+
+
+def test_the_page_of_permissions_shows_no_names_that_only_the_embedded_aws_gives() -> None:
+    assert "/aws/cloudformation/" not in PERMISSIONS.read_text(encoding="utf-8")
 
 
 def test_the_job_starts_when_its_role_has_its_permissions(stack: Stack) -> None:

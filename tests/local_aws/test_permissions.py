@@ -101,11 +101,11 @@ def test_a_failure_goes_to_the_destination_only_if_the_functions_role_may_call_i
     assert not said(cloud, refused)
 
 
-def put_rule(cloud: Cloud, target: str) -> str:
+def put_rule(cloud: Cloud, target: str, **role: str) -> str:
     """A rule for events of `tests` that tells `target`; its ARN."""
     events, name = cloud.client("events"), unique("rule")
     arn = events.put_rule(Name=name, EventPattern=json.dumps({"source": ["tests"]}))["RuleArn"]
-    events.put_targets(Rule=name, Targets=[{"Id": "it", "Arn": target}])
+    events.put_targets(Rule=name, Targets=[{"Id": "it", "Arn": target, **role}])
     return str(arn)
 
 
@@ -181,6 +181,29 @@ def test_a_rule_tells_a_topic_only_if_the_topics_policy_lets_it(
     set_policy(cloud, arn, allow_service("events", "sns:Publish", arn))
     put_event(cloud)
     assert wait_for(told)
+
+
+@pytest.mark.parametrize("denied", ["sns:Publish", "kms:Decrypt", "kms:GenerateDataKey", None])
+def test_a_rule_that_has_a_role_tells_an_encrypted_topic_only_as_the_role_may(
+    cloud: Cloud, topic: tuple[str, Reader], denied: str | None
+) -> None:
+    arn, told = topic
+    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    cloud.client("sns").set_topic_attributes(
+        TopicArn=arn, AttributeName="KmsMasterKeyId", AttributeValue=key
+    )
+    by_tls = allow("sns:Publish", resource=arn) | {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+    set_policy(cloud, arn, by_tls)
+    needed = {"sns:Publish": arn, "kms:Decrypt": key, "kms:GenerateDataKey": key}
+    allowed = [allow(does, resource=on) for does, on in needed.items() if does != denied]
+    role = cloud.make_role(unique("Rule"), *allowed, service="events")
+    put_rule(cloud, arn, RoleArn=role)
+    put_event(cloud)
+    assert bool(told()) is (denied is None)
 
 
 @pytest.mark.parametrize(("account", "heard"), [(instance.ACCOUNT, True), ("999999999999", False)])

@@ -58,6 +58,27 @@ def test_a_function_does_not_bring_back_the_log_group_that_it_lost(cloud: Cloud)
     assert groups() == []
 
 
+def test_a_topic_of_a_stack_has_the_key_that_encrypts_it(cloud: Cloud) -> None:
+    cloudformation, sns = cloud.client("cloudformation"), cloud.client("sns")
+
+    def key_after(operation: str, **more: str) -> str:
+        properties = {"KmsMasterKeyId": "alias/aws/sns", **more}
+        template = {"Resources": {"It": {"Type": "AWS::SNS::Topic", "Properties": properties}}}
+        getattr(cloudformation, f"{operation}_stack")(
+            StackName="encrypted", TemplateBody=json.dumps(template)
+        )
+        cloudformation.get_waiter(f"stack_{operation}_complete").wait(
+            StackName="encrypted", WaiterConfig={"Delay": 1}
+        )
+        resources = cloudformation.describe_stack_resources(StackName="encrypted")
+        (topic,) = [one["PhysicalResourceId"] for one in resources["StackResources"]]
+        return str(sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("KmsMasterKeyId"))
+
+    assert key_after("create") == "alias/aws/sns"
+    assert key_after("update", DisplayName="it") == "alias/aws/sns"
+    cloudformation.delete_stack(StackName="encrypted")
+
+
 def zipped(name: str, content: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:

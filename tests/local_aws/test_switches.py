@@ -277,7 +277,9 @@ def test_a_policy_counts_some_time_after_it_changed(cloud: Cloud, turn: Turn) ->
     wait_for(allowed)
 
 
-def test_an_alarm_that_is_changed_keeps_its_state(cloud: Cloud) -> None:
+def test_an_alarm_that_is_changed_keeps_its_state_unless_switched_so(
+    cloud: Cloud, turn: Turn
+) -> None:
     cloudwatch = cloud.client("cloudwatch")
     alarm = {
         "AlarmName": "kept",
@@ -292,13 +294,21 @@ def test_an_alarm_that_is_changed_keeps_its_state(cloud: Cloud) -> None:
     }
     cloudwatch.put_metric_alarm(**alarm)
     cloudwatch.set_alarm_state(AlarmName="kept", StateValue="ALARM", StateReason="a model failed")
-    cloudwatch.put_metric_alarm(**alarm | {"MetricName": "of-another-configuration"})
-    (described,) = cloudwatch.describe_alarms(AlarmNames=["kept"])["MetricAlarms"]
-    assert described["StateValue"] == "ALARM"
+
+    def after_change(metric: str) -> str:
+        cloudwatch.put_metric_alarm(**alarm | {"MetricName": metric})
+        (described,) = cloudwatch.describe_alarms(AlarmNames=["kept"])["MetricAlarms"]
+        return str(described["StateValue"])
+
+    assert after_change("of-another-configuration") == "ALARM"
+    turn("alarms.keep-state", 0)
+    assert after_change("of-a-third") == "INSUFFICIENT_DATA"
     cloudwatch.delete_alarms(AlarmNames=["kept"])
 
 
-def test_an_account_has_one_oidc_provider_for_a_url(cloud: Cloud) -> None:
+def test_an_account_has_one_oidc_provider_for_a_url_unless_switched_so(
+    cloud: Cloud, turn: Turn
+) -> None:
     provider = {
         "Type": "AWS::IAM::OIDCProvider",
         "Properties": {"Url": "https://issuer.example", "ClientIdList": ["sts.amazonaws.com"]},
@@ -307,6 +317,9 @@ def test_an_account_has_one_oidc_provider_for_a_url(cloud: Cloud) -> None:
     assert first.create({"Provider": provider}) == "CREATE_COMPLETE"
     assert second.create({"Provider": provider}) == "ROLLBACK_COMPLETE"
     assert "OIDC provider with url https://issuer.example already exists" in second.failures()
-    for stack in (second, first):
+    turn("oidc.one-a-url", 0)
+    third = Stack(cloud, "shared-provider")
+    assert third.create({"Provider": provider}) == "CREATE_COMPLETE"
+    for stack in (third, second, first):
         assert stack.delete() == "DELETE_COMPLETE"
     assert cloud.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"] == []

@@ -79,12 +79,6 @@ ONLY_AWS = (
         f"{GUIDE}sns/latest/dg/sns-key-management.html",
     ),
     OnlyAws(
-        "events.amazonaws.com",
-        "kms:*",
-        "publish to an encrypted topic",
-        f"{GUIDE}sns/latest/dg/sns-key-management.html",
-    ),
-    OnlyAws(
         "the account",
         "kms:+",
         "let IAM's policies say who uses the key, as every key's default policy does",

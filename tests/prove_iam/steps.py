@@ -633,8 +633,8 @@ STEPS: dict[str, list[Step]] = {
     "events.amazonaws.com": [
         Step("hear of a job's end", end_a_job),
         Step("ask during an update", update_the_endpoint),
-        Step("mail a notice", notify),
     ],
+    "TrainingJobNotifyEventsRole": [Step("mail a notice", notify)],
     "cloudwatch.amazonaws.com": [Step("tell of an alarm", alarm)],
     "CustomS3AutoDeleteObjectsCustomResourceProviderRole": [
         Step("empty the bucket", empty_the_bucket),

@@ -38,6 +38,7 @@ WHY = {
     "lambda:InvokeFunction": "call the function",
     "kms:Decrypt": "read what is encrypted with the key",
     "kms:GenerateDataKey": "encrypt with the key",
+    "kms:GenerateDataKey*": "encrypt with the key",
     "s3:PutBucketPolicy": "refuse writes while the bucket is emptied",
     "s3:GetBucket*": "see by its tag that the bucket is to be emptied, and read its policy",
     "s3:List*": "find the objects",

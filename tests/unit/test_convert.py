@@ -392,6 +392,20 @@ def test_the_vocabulary_of_raw_text_is_written_and_can_be_given_back(
         assert read_matrix(stream).toarray().tolist() == [[0, 0, 2]]
 
 
+@pytest.mark.parametrize(
+    ("seed", "train"),
+    [
+        (None, "a91e9032575c06943a9a7079832ee7b6a9eebc1e47f54480749d1b6126485a65"),
+        (5, "3e77e9fd01361cff99b5277dc7ae3bc2dc76f6d4dcb0bb19d2903eb5bd2c7036"),
+    ],
+)
+def test_a_corpus_prepared_again_with_this_version_trains_no_new_model(
+    corpus: Path, vocabulary: Path, out: Path, seed: int | None, train: str
+) -> None:
+    """The digest is in the model's fingerprint: other bytes would train in every account."""
+    assert convert(corpus, vocabulary, out, seed=seed).train.sha256 == train
+
+
 # Real input
 
 

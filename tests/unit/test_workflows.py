@@ -38,6 +38,13 @@ def test_there_are_workflows_to_hold() -> None:
     ]
 
 
+def test_what_a_runner_without_workflows_runs_is_what_pull_requests_run() -> None:
+    (targets,) = re.findall(r"^make (.+)$", (PROJECT / ".ci/run").read_text(), re.M)
+    check = workflow(PROJECT / ".github/workflows/check.yml")
+    run = {step.get("run") for job in check["jobs"].values() for step in steps(job)}
+    assert {f"make {target}" for target in targets.split()} <= run
+
+
 def test_every_action_is_pinned_by_its_commit_with_its_version_beside(file: Path) -> None:
     used = re.findall(r"uses: (.*)", file.read_text())
     assert used
