@@ -146,7 +146,8 @@ class _Archive:
         self._name = name
 
     def find(self) -> bytes:
-        """Return the content of the first file whose name begins with `model_`."""
+        """Return the content of `model_algo-1`, or of the first other `model_...`."""
+        model: bytes | None = None
         others: list[str] = []
         while (header := self._read(_TAR_BLOCK)).strip(b"\0"):
             member, kind, size = self._parse_header(header)
@@ -154,12 +155,19 @@ class _Archive:
                 if kind not in _TAR_REGULAR:
                     raise ArtifactError(f"{self._name}: {member!r} is not a regular file")
                 content = self._read(size)
-                self._read_on()
-                return content
+                if member == MEMBER:
+                    self._read_on()
+                    return content
+                model = content if model is None else model
+                self._read(-size % _TAR_BLOCK)
+                continue
             if len(others) < _NAMED:
                 others.append(repr(member))
             if kind not in _TAR_WITHOUT_CONTENT:
                 self._read(size + -size % _TAR_BLOCK)
+        if model is not None:
+            self._read_on()
+            return model
         found = f"it holds {', '.join(others)}" if others else "it is empty"
         raise ArtifactError(
             f"{self._name}: no file named {_MEMBER_PREFIX}... in the archive; {found}"
@@ -177,7 +185,9 @@ class _Archive:
         if self._parse_octal(checksum) != sum(blank):
             raise ArtifactError(f"{self._name}: not a model.tar.gz: wrong checksum in a tar header")
         path = [part.partition(b"\0")[0].decode(errors="replace") for part in (prefix, name)]
-        return "/".join(filter(None, path)), kind, self._parse_octal(size)
+        # `tar -C folder .` puts `./` in front, which is the folder itself.
+        member = "/".join(part for part in "/".join(filter(None, path)).split("/") if part != ".")
+        return member, kind, self._parse_octal(size)
 
     def _parse_octal(self, field: bytes) -> int:
         digits = field.strip(b" \0")

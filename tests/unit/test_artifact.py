@@ -150,6 +150,22 @@ def test_the_same_model_gives_the_same_archive_with_nothing_of_this_machine(
     )
 
 
+@pytest.mark.parametrize("name", ["./model_algo-1", "././model_algo-1", "./model_other"])
+def test_the_folder_itself_in_front_of_a_name_is_nothing(name: str, tmp_path: Path) -> None:
+    content = packed((member("./", tarfile.DIRTYPE), b""), (member(name), encode(MODEL)))
+    assert same(load_bytes(content, tmp_path), MODEL)
+
+
+@pytest.mark.parametrize("other", ["model_config.json", "model_aaa", "./model_z"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_model_algo_1_comes_before_other_members_wherever_it_stands(
+    other: str, is_first: bool, tmp_path: Path
+) -> None:
+    members = [(member(other), b"{}"), (member("model_algo-1"), encode(MODEL))]
+    content = packed(*(reversed(members) if is_first else members))
+    assert same(load_bytes(content, tmp_path), MODEL)
+
+
 def test_other_members_are_passed_over(tmp_path: Path) -> None:
     content = packed(
         (member("a_folder", tarfile.DIRTYPE), b""),

@@ -187,7 +187,10 @@ def test_recover_does_not_count_what_was_missed(
         (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
         (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
-        (["predict", "--endpoint", "it", "junk"], "junk: a corpus of the format text needs --vocab"),
+        (
+            ["predict", "--endpoint", "it", "junk"],
+            "junk: a corpus of the format text needs --vocab",
+        ),
         (["predict", "--endpoint", "it", "bad.recordio"], "bad.recordio: byte 0: "),
         (["predict", "--endpoint", "it", "none"], "none: No such file or directory"),
         (["predict", "--endpoint", "it"], "give either DOCUMENTS, or --text and --file"),
