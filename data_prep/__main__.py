@@ -53,7 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
     )
-    command.add_argument(
+    held_out = command.add_mutually_exclusive_group()
+    held_out.add_argument(
+        "--test",
+        type=Path,
+        metavar="PATH",
+        help="hold out this corpus, of the same format, instead of a share of the other",
+    )
+    held_out.add_argument(
         "--test-fraction",
         type=_fraction,
         default=0.05,
@@ -243,6 +250,8 @@ def _report(error: CorpusError) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
+    if options.test and options.seed is not None:
+        raise CorpusError("--seed chooses the documents to hold out, and --test has chosen them")
     start = time.perf_counter()
     manifest = convert(
         options.corpus,
@@ -251,6 +260,7 @@ def _convert(options: argparse.Namespace) -> None:
         reading=_reading(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
+        test_corpus=options.test,
         jobs=options.jobs,
         report=_report,
     )

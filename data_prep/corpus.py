@@ -11,8 +11,6 @@ from data_prep.counts import Counts
 Entries = NDArray[np.int32]
 """A (3, n) array: numbers of documents and word ids, both from 0, and counts."""
 
-MAX_DOCUMENTS = (1 << 31) - 1
-
 
 class CorpusError(ValueError):
     """A corpus or vocabulary that can't be used; the text says where and why."""

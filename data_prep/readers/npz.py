@@ -13,14 +13,15 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from data_prep.corpus import MAX_DOCUMENTS, CorpusError, Entries, Log, Piece
+from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers.entries import check_words, group, whole_counts
+from data_prep.readers.entries import MAX_DOCUMENTS, check_words, group, whole_counts
 from data_prep.readers.format import Format
 from data_prep.readers.reading import Reading
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
+_MAX_SIDE = (1 << 31) - 1
 _LAYOUTS = ("csr", "csc", "coo", "bsr", "dia")
 _MAGIC = npy.MAGIC_PREFIX
 _ZIP = b"PK\x03\x04"
@@ -91,10 +92,12 @@ class Npz:
                 dense = arrays.open_only()
                 shape, size = dense.shape, dense.size
             if len(shape) != 2 or not all(
-                isinstance(side, int) and 0 < side <= MAX_DOCUMENTS for side in shape
+                isinstance(side, int) and 0 < side <= _MAX_SIDE for side in shape
             ):
                 raise ValueError(f"the shape {list(shape)} must be documents x words")
         rows, words = shape
+        if rows > MAX_DOCUMENTS:
+            raise CorpusError(f"{name}: there are {rows} documents; at most {MAX_DOCUMENTS} can be")
         check_words(name, rows, words, words if vocabulary_size is None else vocabulary_size)
         documents = rows if limit is None else min(limit, rows)
         return cls(path, name, words, layout, rows, size, documents)

@@ -74,7 +74,9 @@ def open_corpus(
                 raise CorpusError(f"{name}: {error.strerror or error}") from None
             yield opened
     except CorpusError as error:
-        raise (CorpusError(f"{error}{guess}") if guess else error) from None
+        if guess in str(error):  # as there is none, or it is said already
+            raise
+        raise CorpusError(f"{error}{guess}") from None
 
 
 def _choose(

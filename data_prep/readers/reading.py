@@ -1,6 +1,7 @@
 """How a corpus is to be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,7 @@ class Reading:
     min_df: int | float = 1
     max_df: int | float = 1.0
     max_words: int | None = None
+
+    def with_words_chosen(self) -> Self:
+        """Return the options for another corpus, which is to have the words of the first."""
+        return replace(self, stop_words=None, min_df=1, max_df=1.0, max_words=None)

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from data_prep.corpus import MAX_DOCUMENTS, Corpus, CorpusError, Entries, Log, Piece
+from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
 from data_prep.readers import lines
 from data_prep.readers.digits import (
@@ -26,7 +26,7 @@ from data_prep.readers.digits import (
     parse_short,
     within,
 )
-from data_prep.readers.entries import check_words, group, whole_counts
+from data_prep.readers.entries import MAX_DOCUMENTS, check_words, group, whole_counts
 from data_prep.readers.format import Format, Head
 from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
 from data_prep.readers.matrix import Matrix

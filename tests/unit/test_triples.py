@@ -232,7 +232,7 @@ def test_counts_of_a_word_that_add_up_to_too_much_are_refused(file: Path) -> Non
 @pytest.mark.parametrize(
     ("header", "problem"),
     [
-        (b"x\n", ":1:1: the number of documents 'x' must be a whole number from 1 to 2147483647"),
+        (b"x\n", ":1:1: the number of documents 'x' must be a whole number from 1 to 99999999"),
         (b"2\nx\n1\n", ":2:1: the number of words 'x' must be"),
         (b"2\n9\n-1\n", ":3:1: the number of entries '-1' must be"),
         (b"2\n8\n1\n", ": there are 8 words, but 9 in the vocabulary"),
