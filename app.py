@@ -8,7 +8,7 @@ from aws_cdk import App, Environment
 
 from stacks.environment import add_environment
 from stacks.settings import Settings, load
-from stacks.synthesis import synthesize
+from stacks.synthesis import context_of, synthesize
 
 
 def build(app: App, settings: Settings) -> None:
@@ -20,7 +20,7 @@ def build(app: App, settings: Settings) -> None:
 
 def main() -> int:
     """Read the settings from the context, build and synthesize; the exit code."""
-    return synthesize(lambda app: build(app, load(app.node.get_all_context())))
+    return synthesize(lambda app: build(app, load(context_of(app))))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line: `python -m data_prep convert`, `inspect` and `sample`."""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -46,9 +47,9 @@ def _parser() -> argparse.ArgumentParser:
         "convert",
         parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
-        description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json "
-        "and, last of all, manifest.json. Bad input is reported with its line, and nothing is "
-        "written.",
+        description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json, "
+        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line, and "
+        "nothing is written.",
     )
     command.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
@@ -74,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
         help="hold out documents chosen at random (default: the last ones)",
     )
     command.add_argument(
+        "--min-words",
+        type=whole_from(1),
+        default=1,
+        metavar="N",
+        help="leave out documents of fewer than N words, each occurrence counted (default: 1)",
+    )
+    command.add_argument(
         "--jobs",
         type=whole_from(1),
         default=os.cpu_count() or 1,
@@ -88,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="show what is in a corpus",
         description="Show the size of a corpus, the lengths of its documents and its most frequent "
-        "words.",
+        "words; which documents are short and which words have most of all tokens, since both can "
+        "spoil a topic model (see convert --min-words).",
     )
     command.add_argument(
         "--document", type=whole_from(1), metavar="N", help="show the words of document N as well"
@@ -99,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help=f"draw counts, lengths and frequencies; ends in {', '.join(PICTURES)}",
     )
+    command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=_inspect)
 
     command = commands.add_parser(
@@ -261,6 +271,7 @@ def _convert(options: argparse.Namespace) -> None:
         test_fraction=options.test_fraction,
         seed=options.seed,
         test_corpus=options.test,
+        min_words=options.min_words,
         jobs=options.jobs,
         report=_report,
     )
@@ -274,19 +285,25 @@ def _inspect(options: argparse.Namespace) -> None:
     from data_prep.inspection import inspect
 
     overview = inspect(options.corpus, options.vocab, _reading(options), options.document, _report)
-    print("\n".join(overview.lines()))
+    if options.json:
+        print(json.dumps(overview.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(overview.lines()))
     if options.plot:
         from data_prep.plot import plot
 
         plot(overview, options.plot)
-        print(f"-> {options.plot}")
+        print(f"-> {options.plot}", file=sys.stderr if options.json else sys.stdout)
 
 
 def _summary(manifest: Manifest) -> str:
     parts = [part for part in (manifest.train, manifest.test) if part]
     documents = " + ".join(f"{part.documents:,}" for part in parts)
+    dropped = f"{manifest.empty_documents:,} without words"
+    if manifest.min_words > 1:
+        dropped += f" and {manifest.short_documents:,} of fewer than {manifest.min_words:,} words"
     return (
-        f"{documents} documents ({manifest.empty_documents:,} without words dropped), "
+        f"{documents} documents ({dropped} dropped), "
         f"{manifest.vocabulary.size:,} words, "
         f"{sum(part.nonzeros for part in parts):,} non-zeros, "
         f"{sum(part.tokens for part in parts):,} tokens, "

@@ -1,11 +1,14 @@
-"""What the command lines share: how they end, wrong use in one line, and types of arguments."""
+"""What the command lines share: how they print and end, wrong use in one line, and arguments."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
+
+from data_prep.printable import PrintableStream, printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 """What `ArgumentParser.add_subparsers` returns, which argparse has no public name for."""
@@ -20,7 +23,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and `message`."""
-        self.exit(2, f"{self.prog}: {message} (--help explains)\n")
+        told = " ".join(printable(message).split())  # names of files may be in it
+        self.exit(2, f"{self.prog}: {told} (--help explains)\n")
 
 
 def run_command(
@@ -28,12 +32,25 @@ def run_command(
 ) -> int:
     """Run a command and return its exit code; what goes wrong is told on stderr.
 
+    What it prints is escaped where a terminal would obey it: words, names of files and answers
+    come from anywhere.
+
     Args:
         name: What stands before each line on stderr.
         command: Returns an exit code, or None if it is 0.
         bad_input: What it raises for an input that its caller has to mend; the exit code is 2.
         failures: What it raises beside `OSError` when it fails; the exit code is 1.
     """
+    if sys.stderr is None:  # as after `2>&-`
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        return _fail(name, 1, "standard output is closed; nothing was done")
+    streams: Any = PrintableStream(sys.stdout), PrintableStream(sys.stderr)
+    with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+        return _run(name, command, bad_input, failures)
+
+
+def _run(name: str, command: Callable[[], int | None], bad_input: Errors, failures: Errors) -> int:
     try:
         code = command() or 0
         sys.stdout.flush()

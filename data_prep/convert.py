@@ -1,14 +1,14 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
 import hashlib
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.files import sync
+from data_prep.files import staging, sync
 from data_prep.golden import GOLDEN, write_golden
+from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers
@@ -32,6 +32,7 @@ def convert(
     reading: Reading = _AS_IT_IS,
     test_fraction: float = 0.05,
     seed: int | None = None,
+    min_words: int = 1,
     test_corpus: Path | None = None,
     jobs: int = 1,
     report: Callable[[CorpusError], None] = lambda _: None,
@@ -40,7 +41,7 @@ def convert(
 
     The files are written aside and moved into `out` when all are whole, the manifest last; the
     manifest of an older conversion goes first. So a folder with a manifest is always a whole one.
-    Documents without words are dropped and counted.
+    Documents with too few words are left out, counted and listed. The split is the same with them.
 
     Args:
         corpus: A file or folder of any format, or `opening.STANDARD_INPUT`.
@@ -49,6 +50,7 @@ def convert(
         reading: How to read the corpus.
         test_fraction: Share of the documents to hold out, from 0 to below 1.
         seed: Makes the choice of the held-out documents random; by default they are the last.
+        min_words: Words that a document must have, each occurrence counted; at least 1.
         test_corpus: What to hold out instead; it has the words of `corpus`, and is read alike.
         jobs: Number of processes at most; small corpora need no second one. With more than one,
             a script that calls this has to guard its own work by `if __name__ == "__main__"`.
@@ -57,30 +59,36 @@ def convert(
     Raises:
         CorpusError: The corpus or the vocabulary is no good, or leaves no document to train on.
             Then nothing has been written.
+        OSError: A file can't be written, or another run is writing to `out`.
     """
     keep_freed_memory()
     with ExitStack() as stack:
         workers = stack.enter_context(Workers(jobs))
         start_early(workers, corpus)
-        words, documents = stack.enter_context(open_corpus(corpus, vocabulary, reading))
-        staged = stack.enter_context(_staging(out))
+        reads = stack.enter_context(ExitStack())
+        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
+        staged = stack.enter_context(staging(out))
         if test_corpus is not None:
-            _, last = stack.enter_context(
+            _, last = reads.enter_context(
                 open_corpus(test_corpus, words, reading.with_words_chosen())
             )
             documents = Chain(documents.name, (documents, last))
             test_fraction, seed = share(documents.documents, last.documents), None
         testing = held_out(documents.documents, test_fraction, seed)
-        train, test, log = with_documents_in_order(
+        train, test, left_out, short, log = with_documents_in_order(
             documents,
-            lambda ordered: write_parts(ordered, testing, staged, Log(reading.skip_bad), workers),
+            lambda ordered: write_parts(
+                ordered, testing, min_words, staged, Log(reading.skip_bad), workers
+            ),
             reading.skip_bad,
         )
-        empty = documents.documents - train.documents - test.documents
+        empty = int(left_out.sum()) - short
         if not train.documents:
+            too_short = f", {short} have fewer than {min_words} words" if short else ""
             raise CorpusError(
                 f"{documents.name}: no document is left to train on: of {documents.documents}, "
-                f"{empty} have no words of the vocabulary and {test.documents} are held out"
+                f"{empty} have no words of the vocabulary{too_short} and {test.documents} are held"
+                " out"
             )
         manifest = Manifest(
             format=Manifest.FORMAT,
@@ -96,27 +104,16 @@ def convert(
             golden=write_golden(
                 staged / (TEST if test.documents else TRAIN), len(words), staged / GOLDEN
             ),
+            min_words=min_words,
             empty_documents=empty,
+            short_documents=short,
+            left_out=write_left_out(left_out, staged / LEFT_OUT),
         )
+        reads.close()  # raises when the corpus has changed meanwhile
         _publish(manifest, staged, out)
     for error in log.bad:
         report(error)
     return manifest
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Yield a folder inside `out` that is gone afterwards, as is `out` itself after an error."""
-    made = [folder for folder in (out, *out.parents) if not folder.exists()]
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=out) as staged:
-            yield Path(staged)
-    except BaseException:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise
 
 
 def _write_vocabulary(words: list[str], path: Path) -> Vocabulary:
@@ -131,8 +128,8 @@ def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
     """Move the files into place, so that at no moment a manifest stands beside other files."""
     manifest.write(staged)
     (out / MANIFEST).unlink(missing_ok=True)
-    (out / TEST).unlink(missing_ok=True)
-    for part in (manifest.vocabulary, manifest.train, manifest.test, manifest.golden):
-        if part:
-            (staged / part.file).replace(out / part.file)
+    for file in (TEST, LEFT_OUT):  # which this corpus may be without
+        (out / file).unlink(missing_ok=True)
+    for part in manifest.files:
+        (staged / part.file).replace(out / part.file)
     (staged / MANIFEST).replace(out / MANIFEST)

@@ -98,6 +98,10 @@ class Counts:
         """Return the number of different words of each document."""
         return np.diff(self.indptr)
 
+    def tokens(self) -> NDArray[np.float64]:
+        """Return the sum of the counts of each document."""
+        return np.add.reduceat(self.data, self.indptr[:-1], dtype=np.float64)
+
     def select(self, rows: NDArray[np.bool_]) -> Self:
         """Return the documents that a mask (rows,) names."""
         if rows.all():

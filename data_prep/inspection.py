@@ -14,6 +14,8 @@ from data_prep.readers.opening import open_corpus
 from data_prep.readers.reading import Reading
 from data_prep.readers.sorting import with_documents_in_order
 
+SHORT = (3, 10, 20)  # words: of documents with fewer a topic model learns little
+FREQUENT = 0.1  # share of all tokens, above which a word hides what the others say
 _TOP_WORDS = 20
 _MAX_CELLS = 200  # of the heat map, in each direction
 
@@ -46,7 +48,7 @@ class Overview:
 
     def add(self, counts: Counts) -> None:
         """Take in some documents."""
-        lengths = np.add.reduceat(counts.data, counts.indptr[:-1], dtype=np.float64)
+        lengths = counts.tokens()
         self.lengths.update(lengths.astype(np.int64).tolist())
         self.lengths[0] -= lengths.size
         self.nonzeros += counts.data.size
@@ -61,20 +63,65 @@ class Overview:
             here = documents == self.document - 1
             self.shown[counts.indices[here]] = counts.data[here]
 
+    @property
+    def tokens(self) -> int:
+        """The number of words of all documents, each occurrence counted."""
+        return int(self.word_counts.sum())
+
+    @property
+    def unused(self) -> int:
+        """The number of words that do not occur."""
+        return len(self.words) - int(np.count_nonzero(self.word_counts))
+
+    def shorter(self, words: int) -> int:
+        """Return how many documents have fewer words, those without any included."""
+        return sum(times for length, times in self.lengths.items() if length < words)
+
+    def frequent(self) -> dict[str, float]:
+        """Return the words that have more than `FREQUENT` of all tokens, and their shares."""
+        shares = self.word_counts / max(1, self.tokens)
+        ids = np.argsort(-shares, kind="stable")[: np.count_nonzero(shares > FREQUENT)]
+        return {self.words[id_]: float(shares[id_]) for id_ in ids}
+
     def lines(self) -> Iterator[str]:
         """Yield the text for a reader."""
-        tokens = int(self.word_counts.sum())
-        used = np.count_nonzero(self.word_counts)
-        quartiles = ", ".join(f"{self.quantile(share):,}" for share in (0, 0.25, 0.5, 0.75, 1))
+        mean = self.tokens / self.documents
+        quartiles = ", ".join(f"{length:,}" for length in self._quartiles())
+        short = ", ".join(f"{self.shorter(words):,} of fewer than {words}" for words in SHORT)
+        frequent = ", ".join(f"{word} {share:.1%}" for word, share in self.frequent().items())
         yield f"documents    {self.documents:,} ({self.lengths[0]:,} without words)"
-        yield f"vocabulary   {len(self.words):,} words ({len(self.words) - used:,} do not occur)"
+        yield f"vocabulary   {len(self.words):,} words ({self.unused:,} do not occur)"
         yield f"non-zeros    {self.nonzeros:,}"
-        yield f"tokens       {tokens:,}"
-        yield f"length       mean {tokens / self.documents:,.1f}; quartiles {quartiles}"
+        yield f"tokens       {self.tokens:,}"
+        yield f"length       mean {mean:,.1f}; quartiles {quartiles}"
+        yield f"short        {short} words"
         yield f"most often   {self._top(self.word_counts, _TOP_WORDS)}"
+        yield f"over {FREQUENT:.0%}     {frequent or 'no word'} (of all tokens)"
         if self.document is not None:
             shown = self._top(self.shown, len(self.words))
             yield f"document {self.document}: {shown or 'no words'}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the same for a program."""
+        found = {
+            "documents": self.documents,
+            "empty_documents": self.lengths[0],
+            "documents_shorter_than": {str(words): self.shorter(words) for words in SHORT},
+            "vocabulary": len(self.words),
+            "unused_words": self.unused,
+            "nonzeros": self.nonzeros,
+            "tokens": self.tokens,
+            "length": {"mean": self.tokens / self.documents, "quartiles": self._quartiles()},
+            "most_often": dict(self._counts(self.word_counts, _TOP_WORDS)),
+            "over_a_tenth_of_tokens": self.frequent(),
+        }
+        if self.document is not None:
+            shown = dict(self._counts(self.shown, len(self.words)))
+            found["document"] = {"number": self.document, "words": shown}
+        return found
+
+    def _quartiles(self) -> list[int]:
+        return [self.quantile(share) for share in (0, 0.25, 0.5, 0.75, 1)]
 
     def quantile(self, share: float) -> int:
         """Return the length that a share of the documents does not exceed."""
@@ -83,8 +130,12 @@ class Overview:
         return lengths[np.searchsorted(reached, max(1, share * self.documents))]
 
     def _top(self, counts: NDArray[np.float64], limit: int) -> str:
-        ids = np.argsort(-counts, kind="stable")[: min(limit, np.count_nonzero(counts))]
-        return ", ".join(f"{self.words[id_]} {counts[id_]:,.0f}" for id_ in ids)
+        return ", ".join(f"{word} {count:,}" for word, count in self._counts(counts, limit))
+
+    def _counts(self, counts: NDArray[np.float64], limit: int) -> Iterator[tuple[str, int]]:
+        """Yield the words that occur, the most frequent first."""
+        for id_ in np.argsort(-counts, kind="stable")[: min(limit, np.count_nonzero(counts))]:
+            yield self.words[id_], int(counts[id_])
 
 
 def inspect(

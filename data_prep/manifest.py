@@ -4,13 +4,15 @@ It is the last file written into a folder: a folder with a manifest is whole. No
 standard library is imported, since the CDK app reads manifests as well.
 """
 
+import hashlib
 import json
-import os
 import re
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Self, get_args, get_type_hints
+
+from data_prep.files import replacing
 
 MANIFEST = "manifest.json"
 
@@ -80,6 +82,16 @@ class Golden:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A file that lists documents by their number in the source; `left_out.py` has the layout."""
+
+    file: str
+    documents: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """A prepared corpus.
 
@@ -91,10 +103,13 @@ class Manifest:
         train: The documents to train on, at least one.
         test: The documents held out; None when there is none.
         golden: Some of those held out, or of those to train on when there is none.
-        empty_documents: Documents without words, which were dropped.
+        min_words: Words that a document must have, or it is left out.
+        empty_documents: Documents without words, which are left out as well.
+        short_documents: Documents with words, but fewer than `min_words`.
+        left_out: Which documents these are; None when there is none.
     """
 
-    FORMAT: ClassVar[int] = 2
+    FORMAT: ClassVar[int] = 3
 
     format: int
     source: Source
@@ -103,7 +118,16 @@ class Manifest:
     train: Part
     test: Part | None
     golden: Golden
+    min_words: int
     empty_documents: int
+    short_documents: int
+    left_out: LeftOut | None
+
+    @property
+    def files(self) -> list["Vocabulary | Part | Golden | LeftOut"]:
+        """What it says about each file beside it."""
+        parts = (self.vocabulary, self.train, self.test, self.golden, self.left_out)
+        return [part for part in parts if part]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -130,19 +154,21 @@ class Manifest:
             raise ManifestError(f"{path}: {error}") from None
         if not manifest.train.documents:
             raise ManifestError(f"{path}: train: there are no documents to train on")
-        for part in (manifest.vocabulary, manifest.train, manifest.test, manifest.golden):
-            if part:
-                _check_file(folder, part)
+        for part in manifest.files:
+            _check_file(folder, part)
         return manifest
+
+    def damaged(self, folder: Path) -> list[str]:
+        """Return the names of the files of a folder whose digests are not the manifest's, sorted.
+
+        It reads every file, which `load` does not.
+        """
+        return sorted(p.file for p in self.files if _digest(folder / p.file) != p.sha256)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into a folder: after any interruption it is whole or not there."""
-        temporary = folder / f".{MANIFEST}.partial"
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(self.to_json())
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(folder / MANIFEST)
+        with replacing(folder / MANIFEST) as stream:
+            stream.write(self.to_json().encode())
 
     def to_json(self) -> str:
         """Return the text of the file: equal manifests give equal bytes."""
@@ -178,7 +204,15 @@ def _parse_object(kind: Any, value: Any, where: str) -> Any:
     return kind(**{name: _parse(types[name], value[name], name) for name in value})
 
 
-def _check_file(folder: Path, part: Vocabulary | Part | Golden) -> None:
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _check_file(folder: Path, part: Vocabulary | Part | Golden | LeftOut) -> None:
     if Path(part.file).name != part.file:
         raise ManifestError(f"{folder / MANIFEST}: file {part.file!r} is not a plain file name")
     if not re.fullmatch("[0-9a-f]{64}", part.sha256):

@@ -34,20 +34,40 @@ def start_early(workers: Workers, corpus: Path) -> None:
         workers.start(corpus.stat().st_size // PIECE_BYTES // _PIECES_A_JOB)
 
 
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+        train, test: What the manifest says about both files.
+        left_out: (documents,) which documents are in neither.
+        short: How many of those have words, but too few.
+        log: What was reported.
+    """
+
+    train: Part
+    test: Part
+    left_out: NDArray[np.bool_]
+    short: int
+    log: Log
+
+
 def write_parts(
-    corpus: Corpus, testing: NDArray[np.bool_], folder: Path, log: Log, workers: Workers
-) -> tuple[Part, Part, Log]:
+    corpus: Corpus,
+    testing: NDArray[np.bool_],
+    min_words: int,
+    folder: Path,
+    log: Log,
+    workers: Workers,
+) -> Written:
     """Write the documents of a corpus to two files: those to train on and those to test with.
 
     Args:
         corpus: The documents.
         testing: (documents,) which of them are for testing.
+        min_words: Words that a document must have, or it is left out.
         folder: For the files.
         log: Gets what is reported.
         workers: Help with a large corpus.
-
-    Returns:
-        What the manifest says about both files, and the log.
 
     Raises:
         CorpusError: A document can't be read or encoded, or the corpus is not whole.
@@ -59,23 +79,30 @@ def write_parts(
         Progress("converting", corpus.documents) as progress,
     ):
         files = (train, test)
+        left_out = np.ones(corpus.documents, np.bool_)
+        short = 0
         tasks = ((piece, testing[piece.first : piece.after]) for piece in corpus.pieces)
         if workers.start(len(corpus.pieces) // _PIECES_A_JOB):
-            encode = partial(_encode_elsewhere, corpus, [file.path for file in files], log.allowed)
+            paths = [file.path for file in files]
+            encode = partial(_encode_elsewhere, corpus, min_words, paths, log.allowed)
             with closing(workers.map_in_order(encode, tasks)) as results:
-                for parts, piece_log in results:
+                for parts, kept, too_short, piece_log in results:
                     log.extend(piece_log)
+                    left_out[kept] = False
+                    short += too_short
                     for file, totals in zip(files, parts, strict=True):
                         file.adopt(totals)
                     progress.advance(sum(totals.documents for totals in parts))
         else:
             for piece, held in tasks:
-                for block in _encode_piece(corpus, piece, held, log):
-                    for file, encoded in zip(files, block, strict=True):
+                for block in _encode_piece(corpus, piece, held, min_words, log):
+                    left_out[block.kept] = False
+                    short += block.short
+                    for file, encoded in zip(files, block.parts, strict=True):
                         file.write(encoded)
-                    progress.advance(sum(encoded.totals.documents for encoded in block))
+                    progress.advance(len(block.kept))
         check_promise(corpus, log)
-        return train.finish(), test.finish(), log
+        return Written(train.finish(), test.finish(), left_out, short, log)
 
 
 class _Totals(NamedTuple):
@@ -97,21 +124,33 @@ class _Encoded(NamedTuple):
     totals: _Totals
 
 
-_Block = tuple[_Encoded, _Encoded]  # documents for training and for testing
+class _Block(NamedTuple):
+    """Some documents.
+
+    Attributes:
+        parts: Those for training and those for testing.
+        kept: The numbers of both.
+        short: How many others have words, but too few.
+    """
+
+    parts: tuple[_Encoded, _Encoded]
+    kept: NDArray[np.int64]
+    short: int
 
 
 def _encode_piece(
-    corpus: Corpus, piece: Piece, testing: NDArray[np.bool_], log: Log
+    corpus: Corpus, piece: Piece, testing: NDArray[np.bool_], min_words: int, log: Log
 ) -> Iterator[_Block]:
     """Encode a piece, of the documents of which `testing` tells the kind."""
-    for counts in corpus.read(piece, log):
+    for every in corpus.read(piece, log):
+        counts = every.select(every.tokens() >= min_words)
         held = testing[counts.documents - piece.first]
         try:
-            block = _encode_rows(counts.select(~held)), _encode_rows(counts.select(held))
+            parts = _encode_rows(counts.select(~held)), _encode_rows(counts.select(held))
         except recordio.RecordIOError as error:  # a document with millions of different words
             first, last = counts.documents[[0, -1]] + 1
             raise CorpusError(f"{corpus.name}: documents {first} to {last}: {error}") from None
-        yield block
+        yield _Block(parts, counts.documents, every.documents.size - counts.documents.size)
 
 
 def _encode_rows(counts: Counts) -> _Encoded:
@@ -124,20 +163,26 @@ def _encode_rows(counts: Counts) -> _Encoded:
 
 def _encode_elsewhere(
     corpus: Corpus,
+    min_words: int,
     paths: Sequence[Path],
     allowed: int,
     number: int,
     task: tuple[Piece, NDArray[np.bool_]],
-) -> tuple[list[_Totals], Log]:
-    """Encode a piece in another process, and write it to the files, behind the pieces before it."""
+) -> tuple[list[_Totals], NDArray[np.int64], int, Log]:
+    """Encode a piece in another process, and write it to the files, behind the pieces before it.
+
+    Returns:
+        Totals of each file, the numbers of the documents written, how many others are too short,
+        and what was reported.
+    """
     keep_freed_memory()
     log = Log(allowed)
     try:
-        blocks = list(_encode_piece(corpus, *task, log))
+        blocks = list(_encode_piece(corpus, *task, min_words, log))
     except BaseException:
         add_in_order(number, [0 for _ in paths])  # the pieces after it wait for their turn
         raise
-    parts = [[block[part] for block in blocks] for part in range(len(paths))]
+    parts = [[block.parts[part] for block in blocks] for part in range(len(paths))]
     totals = [
         reduce(_Totals.plus, (encoded.totals for encoded in part), _Totals()) for part in parts
     ]
@@ -147,7 +192,8 @@ def _encode_elsewhere(
             stream.seek(offset)
             for encoded in part:
                 stream.writelines(encoded.frames)
-    return totals, log
+    kept = np.concatenate([np.zeros(0, np.int64), *(block.kept for block in blocks)])
+    return totals, kept, sum(block.short for block in blocks), log
 
 
 class _PartFile:

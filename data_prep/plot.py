@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.files import replacing
 from data_prep.inspection import Overview
 
 _BINS = 60
@@ -42,4 +43,5 @@ def plot(overview: Overview, path: Path) -> None:
     frequencies = -np.sort(-overview.word_counts[overview.word_counts > 0])
     curve.loglog(np.arange(1, frequencies.size + 1), frequencies)
     curve.set(title="Frequencies of words", xlabel="rank", ylabel="occurrences")
-    figure.savefig(path)
+    with replacing(path) as stream:
+        figure.savefig(stream, format=path.suffix.removeprefix("."))

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import Self
 
+from data_prep.printable import PrintableStream
+
 _WIDTH = 30
 _PERIOD = 0.1  # seconds between two drawings
 
@@ -28,8 +30,7 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+            self._draw("\r\033[K")
 
     def advance(self, amount: int) -> None:
         """Count work as finished."""
@@ -37,8 +38,14 @@ class Progress:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PERIOD
             self._shown = True
-            sys.stderr.write(f"\r{self._label} {self._amount()}")
-            sys.stderr.flush()
+            self._draw(f"\r{self._label} {self._amount()}")
+
+    def _draw(self, text: str) -> None:
+        stream = sys.stderr
+        # A bar moves the cursor, which nothing that is printed may do.
+        raw = stream.stream if isinstance(stream, PrintableStream) else stream
+        raw.write(text)
+        raw.flush()
 
     def _amount(self) -> str:
         if self._total is None:

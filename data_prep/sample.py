@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.files import staging
+
 # A theme a paragraph, its most frequent words first.
 _WORDS = """
 game team season coach player league goal match score win ball field stadium champion fans defense
@@ -89,13 +91,15 @@ def write_sample(
     rng = np.random.default_rng(seed)
     words, beta = _plant_topics(vocabulary_size, topics, rng)
     alpha = np.full(topics, _ALPHA0 / topics)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
-    np.savez(out / "planted.npz", alpha=alpha, beta=beta)
-    with (out / "corpus.txt").open("w", encoding="utf-8", newline="\n") as stream:
-        for ids, counts in _draw_documents(documents, alpha, beta, rng):
-            pairs = zip((ids + 1).tolist(), counts.tolist(), strict=True)
-            stream.write(",".join(f"{id_}:{count_}" for id_, count_ in pairs) + "\n")
+    with staging(out) as staged:
+        (staged / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+        np.savez(staged / "planted.npz", alpha=alpha, beta=beta)
+        with (staged / "corpus.txt").open("w", encoding="utf-8", newline="\n") as stream:
+            for ids, counts in _draw_documents(documents, alpha, beta, rng):
+                pairs = zip((ids + 1).tolist(), counts.tolist(), strict=True)
+                stream.write(",".join(f"{id_}:{count_}" for id_, count_ in pairs) + "\n")
+        for file in sorted(staged.iterdir()):
+            file.replace(out / file.name)
 
 
 def _plant_topics(

@@ -10,6 +10,7 @@ from pathlib import Path
 from data_prep.arguments import Parser, run_command, whole_from
 from local_aws import fault_route, instance
 from local_aws.sagemaker.faults import FAULTS
+from local_aws.switches import SWITCHES
 
 FOLDER = Path(".local_aws")
 EPILOG = """examples:
@@ -20,6 +21,9 @@ EPILOG = """examples:
   python -m local_aws fault add training.fail --reason "bad data"
                                                   let the next training job fail
 """
+SWITCH_EPILOG = "switches:\n" + "\n".join(
+    f"  {name:20}{one.what}\n{'':22}({one.source})" for name, one in SWITCHES.items()
+)
 FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:26}{what}" for name, what in FAULTS.items())
 
 
@@ -63,6 +67,16 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    switch = commands.add_parser(
+        "switch",
+        help="show what AWS does late or lingeringly, and switch it in the running instance",
+        epilog=SWITCH_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    switch.add_argument("name", nargs="?", choices=SWITCHES, metavar="NAME", help="see below")
+    seconds = "how long it takes; 0 switches it off, 1 on where no time is meant"
+    switch.add_argument("seconds", nargs="?", type=whole_from(0), metavar="SECONDS", help=seconds)
+    switch.set_defaults(run=_switch)
     return parser
 
 
@@ -78,7 +92,9 @@ def _add_fault_commands(fault: argparse.ArgumentParser) -> None:
     add.set_defaults(run=_arm)
     listing = actions.add_parser("list", help="show the faults that are armed")
     listing.set_defaults(run=_list)
-    actions.add_parser("clear", help="disarm all").set_defaults(run=_disarm)
+    actions.add_parser("clear", help="disarm all, and end what takes long").set_defaults(
+        run=_disarm
+    )
 
 
 def _arm(options: argparse.Namespace) -> None:
@@ -93,6 +109,19 @@ def _list(_: argparse.Namespace) -> None:
 
 def _disarm(_: argparse.Namespace) -> None:
     fault_route.ask(FOLDER, "DELETE")
+
+
+def _switch(options: argparse.Namespace) -> None:
+    path = fault_route.SWITCHES
+    if options.name is None:
+        found = fault_route.ask(FOLDER, path=path)
+    elif options.seconds is None:
+        raise UsageError(f"switch {options.name} needs its seconds; 0 switches it off")
+    else:
+        content = {"name": options.name, "seconds": options.seconds}
+        found = fault_route.ask(FOLDER, "POST", content, path)
+    for name, seconds in found.items():
+        print(f"{name:20}{f'{seconds:g} s' if seconds else 'off'}")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from local_aws import private
+
 LIFETIME = datetime.timedelta(days=30)
 
 
@@ -18,7 +20,7 @@ def write(certificate: Path, key: Path) -> None:
     The certificate is its own authority: clients trust exactly this one, and it is worth nothing
     to anybody else, since the key never leaves the instance's folder.
     """
-    private = ec.generate_private_key(ec.SECP256R1())
+    secret = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local_aws")])
     now = datetime.datetime.now(datetime.UTC)
     names = [
@@ -30,20 +32,21 @@ def write(certificate: Path, key: Path) -> None:
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
-        .public_key(private.public_key())
+        .public_key(secret.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=5))
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(private, hashes.SHA256())
+        .sign(secret, hashes.SHA256())
     )
-    key.touch(mode=0o600)
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+    with private.create(key) as file:
+        file.write(
+            secret.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
         )
-    )
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    with private.create(certificate) as file:
+        file.write(signed.public_bytes(serialization.Encoding.PEM))

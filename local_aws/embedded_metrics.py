@@ -19,12 +19,12 @@ class Metric(NamedTuple):
 
 
 def found_in(log: str) -> Iterator[Metric]:
-    """The metrics in the lines of a log; lines that hold none are passed over."""
-    for line in log.splitlines():
+    """The metrics in the lines of a log, each a line of JSON alone; other lines are passed over."""
+    for line in log.split("\n"):
         if '"CloudWatchMetrics"' not in line:
             continue
         try:
-            yield from _of_line(json.loads(line[line.index("{") :]))
+            yield from _of_line(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # as CloudWatch does with what only looks like one
 

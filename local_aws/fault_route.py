@@ -1,60 +1,83 @@
-"""The private route by which `python -m local_aws fault` reaches the server's faults."""
+"""The private routes by which `python -m local_aws` reaches the server's faults and switches."""
 
 import json
 import os
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from local_aws import instance
+from local_aws import client, instance, switches
 from local_aws.sagemaker import faults
 
-PATH = "/_local_aws/faults"
+FAULTS = "/_local_aws/faults"
+SWITCHES = "/_local_aws/switches"
+# What a POST does, what a DELETE does, and what is answered.
+ROUTES: dict[str, tuple[Callable[..., None], Callable[[], None], Callable[[], Any]]] = {
+    FAULTS: (faults.arm, faults.clear, faults.armed),
+    SWITCHES: (switches.turn, switches.reset, switches.state),
+}
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def serve_before(app: App) -> App:
-    """`app`, but for requests of the route."""
+    """`app`, but for requests of the routes; the door has let them in, with their whole body."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
-        if scope.get("path") != PATH:
+        route = ROUTES.get(scope.get("path"))
+        if route is None:
             await app(scope, receive, send)
             return
+        change, undo, state = route
+        status = HTTPStatus.OK
         if scope["method"] == "DELETE":
-            faults.clear()
+            undo()
         elif scope["method"] == "POST":
-            faults.arm(**json.loads((await receive())["body"]))
-        body = json.dumps(faults.armed()).encode()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+            status = _change(change, (await receive())["body"])
+        body = json.dumps(state()).encode()
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": body})
 
     return serve
 
 
+def _change(change: Callable[..., None], body: bytes) -> HTTPStatus:
+    try:
+        change(**json.loads(body))
+    except (ValueError, TypeError):  # no JSON, no object, no fault, or no switch
+        return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.OK
+
+
 def ask(
-    folder: Path, method: str = "GET", fault: dict[str, Any] | None = None
-) -> list[dict[str, Any]]:
-    """Ask the instance that this shell points at, or the one in `folder`; its armed faults.
+    folder: Path,
+    method: str = "GET",
+    content: dict[str, Any] | None = None,
+    path: str = FAULTS,
+) -> Any:
+    """Ask the instance that this shell points at, or the one in `folder`.
+
+    Args:
+        folder: Where the instance is, if the shell points at none.
+        method: POST adds `content`, DELETE undoes all, GET asks alone.
+        content: A fault, or a switch's name and seconds.
+        path: `FAULTS` or `SWITCHES`.
+
+    Returns:
+        The faults that are armed, or the seconds of each switch.
 
     Raises:
         InstanceError: There is none.
     """
-    url, certificate = os.environ.get("AWS_ENDPOINT_URL"), os.environ.get("AWS_CA_BUNDLE")
-    if url is None or urllib.parse.urlsplit(url).hostname != "127.0.0.1" or certificate is None:
+    environment: Mapping[str, str] = os.environ
+    host = urllib.parse.urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname
+    if host != "127.0.0.1" or client.NEEDED - environment.keys():
         environment = instance.find(folder).environment()
-        url, certificate = environment["AWS_ENDPOINT_URL"], environment["AWS_CA_BUNDLE"]
-    request = urllib.request.Request(
-        url + PATH, method=method, data=None if fault is None else json.dumps(fault).encode()
-    )
+    body = b"" if content is None else json.dumps(content).encode()
     try:
-        context = ssl.create_default_context(cafile=certificate)
-        with urllib.request.urlopen(request, timeout=30, context=context) as answer:
-            armed: list[dict[str, Any]] = json.load(answer)
-            return armed
+        return json.loads(client.ask(environment, path, method=method, body=body))
     except (OSError, ValueError) as error:
+        url = environment["AWS_ENDPOINT_URL"]
         raise instance.InstanceError(f"no embedded AWS answers at {url}: {error}") from None

@@ -2,31 +2,36 @@
 
 An instance is a server process (`local_aws.server`) and a folder of its own with the certificate,
 the log and `instance.json`. What leaves this module is the environment that clients need.
+
+The server and what watches over it hold a lock on `server.pid` for as long as they live. So a lock
+that is held tells a living instance from what a dead one has left, and its number from another's.
 """
 
 import contextlib
+import fcntl
 import json
 import os
+import secrets
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_aws import certificate
+from local_aws import certificate, client, private
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
 PROJECT = Path(__file__).parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
+HEALTH = "/_ministack/health"
+_PID = "server.pid"
+_DESCRIPTION = "instance.json"
 
 
 class InstanceError(RuntimeError):
@@ -41,15 +46,17 @@ class Instance:
         folder: Its certificate, log and description.
         port: The loopback port it serves HTTPS on.
         pid: The server process, which leads a process group of its own.
+        secret: What the account's root signs with; known to whoever may read the folder.
     """
 
     folder: str
     port: int
     pid: int
+    secret: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
         """The variables that point AWS clients (CDK CLI, boto3, Node) at this instance alone."""
-        return client_environment(Path(self.folder), self.port)
+        return client_environment(Path(self.folder), self.port, self.secret)
 
     @property
     def log(self) -> Path:
@@ -57,7 +64,7 @@ class Instance:
         return Path(self.folder, "server.log")
 
 
-def client_environment(folder: Path, port: int) -> dict[str, str]:
+def client_environment(folder: Path, port: int, secret: str) -> dict[str, str]:
     """The variables that point AWS clients at the server on `port`, and nowhere else.
 
     The user's own profile, configuration and instance role are put out of reach, so that a
@@ -67,8 +74,7 @@ def client_environment(folder: Path, port: int) -> dict[str, str]:
     certificate = str(folder / "certificate.pem")
     return {
         "AWS_ACCESS_KEY_ID": ACCOUNT,  # MiniStack reads the account from a 12-digit key
-        # It takes any for the root, and only for the root.
-        "AWS_SECRET_ACCESS_KEY": "local",  # pragma: allowlist secret
+        "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
@@ -99,7 +105,9 @@ def start(folder: Path) -> Instance:
         InstanceError: The server stopped or did not answer in time.
     """
     instance, _ = _launch(folder, None)
-    Path(instance.folder, "instance.json").write_text(json.dumps(asdict(instance)))
+    description = {"port": instance.port, "secret": instance.secret}
+    with private.create(Path(instance.folder, _DESCRIPTION)) as file:
+        file.write(json.dumps(description).encode())
     return instance
 
 
@@ -112,7 +120,10 @@ def running() -> Iterator[Instance]:
     watched, held = os.pipe()
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(os.close, held)
-        folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="local_aws-"))
+        folder = cleanup.enter_context(
+            # The server's watcher removes it too, so that it goes when this process is killed.
+            tempfile.TemporaryDirectory(prefix="local_aws-", ignore_cleanup_errors=True)
+        )
         try:
             instance, process = _launch(Path(folder), watched)
         finally:
@@ -123,15 +134,23 @@ def running() -> Iterator[Instance]:
 
 
 def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Popen[bytes]]:
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    certificate.write(folder / "certificate.pem", folder / "key.pem")
-    with socket.socket() as listener, Path(folder, "server.log").open("wb") as log:
+    try:
+        folder = private.make_folder(folder)
+    except private.PrivateError as error:
+        raise InstanceError(str(error)) from None
+    with contextlib.ExitStack() as held:
+        lock = held.enter_context(_locked(folder))
+        for stale in (_DESCRIPTION, "server.log"):
+            Path(folder, stale).unlink(missing_ok=True)
+        certificate.write(folder / "certificate.pem", folder / "key.pem")
+        listener = held.enter_context(socket.socket())
+        log = held.enter_context(private.create(folder / "server.log"))
         # Bound here and handed over, so that no other process can take the port in between.
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
         port = int(listener.getsockname()[1])
-        inherited = [listener.fileno()] + ([] if lifeline is None else [lifeline])
+        secret = secrets.token_urlsafe(30)
+        inherited = [listener.fileno(), lock] + ([] if lifeline is None else [lifeline])
         process = subprocess.Popen(
             [sys.executable, "-m", "local_aws.server", str(folder), *map(str, inherited)],
             stdin=subprocess.DEVNULL,
@@ -139,12 +158,14 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
             stderr=subprocess.STDOUT,
             pass_fds=inherited,
             start_new_session=True,
+            umask=0o077,
             cwd=PROJECT,
             env=without_aws(dict(os.environ))
-            | client_environment(folder, port)
+            | client_environment(folder, port, secret)
             | server_environment(folder, port),
         )
-    instance = Instance(str(folder), port, process.pid)
+        os.pwrite(lock, f"{process.pid}\n".encode(), 0)
+    instance = Instance(str(folder), port, process.pid, secret)
     try:
         _wait_until_ready(instance, process)
     except BaseException:
@@ -152,6 +173,42 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
         process.wait()
         raise
     return instance, process
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """The file descriptor of `server.pid`, locked; whoever inherits it holds the lock as well.
+
+    Raises:
+        InstanceError: A server of this folder lives.
+    """
+    if (folder / _PID).is_symlink():
+        (folder / _PID).unlink()
+    file = os.open(folder / _PID, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        if not _lock(file, fcntl.LOCK_EX):
+            raise InstanceError(f"an embedded AWS runs in {folder} already")
+        os.ftruncate(file, 0)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lives(folder: Path) -> bool:
+    """Whether a server of this folder, or what it started, is still there."""
+    try:
+        with Path(folder, _PID).open("rb") as file:
+            return not _lock(file.fileno(), fcntl.LOCK_SH)
+    except OSError:  # there never was one
+        return False
 
 
 def server_environment(folder: Path, port: int) -> dict[str, str]:
@@ -168,6 +225,8 @@ def server_environment(folder: Path, port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "0",
         "TMPDIR": str(folder),
+        "STATE_DIR": str(folder / "state"),  # or its keys would be in a folder that all share
+        "S3_DATA_DIR": str(folder / "state/s3"),
         "PYTHONUNBUFFERED": "1",
         # Lambda's Node runtime brings the AWS SDK along; MiniStack has stand-ins for parts of it.
         "NODE_PATH": str(PROJECT / "node_modules"),
@@ -177,17 +236,14 @@ def server_environment(folder: Path, port: int) -> dict[str, str]:
 
 
 def _wait_until_ready(instance: Instance, process: subprocess.Popen[bytes]) -> None:
-    context = ssl.create_default_context(cafile=str(Path(instance.folder, "certificate.pem")))
-    url = f"https://127.0.0.1:{instance.port}/_ministack/health"
+    environment = instance.environment()
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             tail = "\n".join(instance.log.read_text(errors="replace").splitlines()[-10:])
             raise InstanceError(f"the server stopped while starting:\n{tail}")
-        with (
-            contextlib.suppress(urllib.error.URLError, TimeoutError, ConnectionError),
-            urllib.request.urlopen(url, timeout=5, context=context),
-        ):
+        with contextlib.suppress(OSError):
+            client.ask(environment, HEALTH, seconds=5)
             return
         time.sleep(0.05)
     raise InstanceError(f"the server did not answer within {START_SECONDS} s; see {instance.log}")
@@ -195,24 +251,15 @@ def _wait_until_ready(instance: Instance, process: subprocess.Popen[bytes]) -> N
 
 def stop(instance: Instance) -> None:
     """Stop the server and everything it started (functions, training jobs, containers)."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(instance.pid, signal.SIGTERM)
-    deadline = time.monotonic() + STOP_SECONDS
-    while _alive(instance.pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(instance.pid, signal.SIGKILL)  # whatever did not hear, containers included
-    Path(instance.folder, "instance.json").unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # a child of ours would else stay, as a zombie
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    folder = Path(instance.folder)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if _lives(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(instance.pid, number)
+        deadline = time.monotonic() + STOP_SECONDS
+        while _lives(folder) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    Path(folder, _DESCRIPTION).unlink(missing_ok=True)
 
 
 def find(folder: Path) -> Instance:
@@ -222,10 +269,12 @@ def find(folder: Path) -> Instance:
         InstanceError: There is none, or it no longer runs.
     """
     try:
-        instance = Instance(**json.loads(Path(folder, "instance.json").read_text()))
-        os.killpg(instance.pid, 0)
-    except (OSError, ValueError, TypeError, OverflowError):  # no file of ours, or no such process
-        raise InstanceError(
-            f"no embedded AWS runs in {folder}; start one with `python -m local_aws up`"
-        ) from None
-    return instance
+        if _lives(folder):
+            pid = int(Path(folder, _PID).read_text())
+            description = json.loads(Path(folder, _DESCRIPTION).read_text())
+            return Instance(str(folder.resolve()), pid=pid, **description)
+    except (OSError, ValueError, TypeError):  # it starts just now, or these are no files of ours
+        pass
+    raise InstanceError(
+        f"no embedded AWS runs in {folder}; start one with `python -m local_aws up`"
+    )

@@ -13,14 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import ministack.app as gateway
-from ministack.core import iam_actions, iam_evaluator, responses, router
+from ministack.core import (
+    iam_actions,
+    iam_evaluator,
+    lambda_runtime,
+    responses,
+    router,
+    sigv4,
+)
 from ministack.services import (
     cloudformation,
     cloudwatch,
     cloudwatch_logs,
+    ec2,
     eventbridge,
     iam,
     kms,
@@ -32,7 +40,7 @@ from ministack.services import (
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
 
-from local_aws import alarms, embedded_metrics
+from local_aws import alarms, embedded_metrics, switches
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -41,8 +49,11 @@ SESSION_SECONDS = 3600
 SSE_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
 # What a service does to a resource that it tells of something, by the resource's service.
 CALLS = {"lambda": "lambda:InvokeFunction", "sns": "sns:Publish"}
+IDS = "NetworkInterfaceId"
 WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 MAKE_LOGS = ("logs:CreateLogGroup", *WRITE_LOGS)
+# Where CloudFormation is answered, each with a token that nobody can guess.
+TOKEN_PATHS = ("/_ministack/cfn-response/", wait_conditions.SIGNAL_PATH)
 _LOG_GROUP = re.compile(r"arn:aws:logs:[^:]*:[^:]*:log-group:[^:]+")
 
 
@@ -122,6 +133,14 @@ def install(*services: Service) -> None:
     _hand_over_failures_of_functions()
     _ask_who_is_told()
     _ask_for_keys_of_objects()
+    _tell_functions_their_log_group()
+    _keep_exports_in_use()
+    _filter_interfaces()
+    _keep_groups_in_use()
+    _provision_oidc_providers()
+    _list_what_is_gone()
+    _let_policies_be_young()
+    _give_functions_secrets()
 
 
 def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, str]]]) -> None:
@@ -131,7 +150,7 @@ def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, st
         for arn, pairs in tags(current_scope()).items():
             yield arn, [{"Key": key, "Value": value} for key, value in pairs.items()]
 
-    tagging._COLLECTORS[service] = collect
+    tagging._COLLECTORS[service] = _lingering(collect)
 
 
 def _name_resources(services: Mapping[str, Service]) -> None:
@@ -297,8 +316,7 @@ def _write_logs_of_functions() -> None:
 
     def emit(function: dict[str, Any], request_id: str, log: str, *rest: Any, **more: Any) -> None:
         config = function.get("config") or function
-        group = (config.get("LoggingConfig") or {}).get("LogGroup")
-        group = group or f"/aws/lambda/{config['FunctionName']}"
+        group = _log_group(config)
         stream = current_scope().arn(f"log-group:{group}:log-stream:new", "logs")
         actions = WRITE_LOGS if group in cloudwatch_logs._log_groups else MAKE_LOGS
         if all(_role_may(config["Role"], action, stream) for action in actions):
@@ -307,6 +325,221 @@ def _write_logs_of_functions() -> None:
             original(function, request_id, log, *rest, **more)
 
     lambda_svc._emit_lambda_logs = emit
+
+
+def _log_group(config: Mapping[str, Any]) -> str:
+    """The log group of a function."""
+    given = (config.get("LoggingConfig") or {}).get("LogGroup")
+    return str(given or f"/aws/lambda/{config['FunctionName']}")
+
+
+def _tell_functions_their_log_group() -> None:
+    """Set AWS_LAMBDA_LOG_GROUP_NAME, as Lambda does.
+
+    Source: Lambda Developer Guide, "Defined runtime environment variables".
+    """
+    original = lambda_runtime.Worker._spawn
+
+    def spawn(worker: Any) -> Any:
+        config = worker.config
+        variables = (config.get("Environment") or {}).get("Variables") or {}
+        named = {"AWS_LAMBDA_LOG_GROUP_NAME": _log_group(config)}
+        worker.config = config | {"Environment": {"Variables": variables | named}}
+        try:
+            return original(worker)
+        finally:
+            worker.config = config
+
+    lambda_runtime.Worker._spawn = spawn
+
+
+def _keep_exports_in_use() -> None:
+    """Let an update fail that drops or changes an export which another stack imports.
+
+    MiniStack checks at deletions alone, and keeps exports that a template has dropped.
+    """
+    original = stacks._resolve_stack_outputs
+
+    def resolve(*arguments: Any) -> tuple[list[Any], dict[str, dict[str, str]]]:
+        outputs, exports = original(*arguments)
+        stack_name, stack_id = arguments[-2:]
+        for name, old in list(cloudformation._exports.items()):
+            if old["StackId"] != stack_id or exports.get(name, {}).get("Value") == old["Value"]:
+                continue
+            importing = _importing(name, stack_name)
+            if importing and switches.seconds("exports.in-use"):
+                what = "Cannot update export" if name in exports else "Export"
+                rest = "" if name in exports else " cannot be deleted"
+                tail = f" as it is in use by {', '.join(importing)}"
+                raise ValueError(f"{what} {name}{rest}{tail}")
+            del cloudformation._exports[name]
+        return outputs, exports
+
+    stacks._resolve_stack_outputs = resolve
+
+
+def _importing(export: str, own: str) -> list[str]:
+    """The stacks, besides the one that has it, that import an export."""
+    return [
+        name
+        for name, stack in cloudformation._stacks.items()
+        if name != own
+        and not str(stack.get("StackStatus")).startswith("DELETE_COMPLETE")
+        and export in requests._imported_export_names(stack, name)
+    ]
+
+
+def _filter_interfaces() -> None:
+    """Let DescribeNetworkInterfaces obey its filters, of which MiniStack takes no notice."""
+
+    def describe(params: Any) -> Any:
+        filters, ids = ec2._parse_filters(params), ec2._parse_member_list(params, IDS)
+        found = [
+            ec2._eni_fields_xml(interface)
+            for interface in ec2._network_interfaces.values()
+            if (not ids or interface[IDS] in ids) and _matches(interface, filters)
+        ]
+        answer = f"<networkInterfaceSet>{''.join(found)}</networkInterfaceSet>"
+        return ec2._xml(200, "DescribeNetworkInterfacesResponse", answer)
+
+    ec2._ACTION_MAP["DescribeNetworkInterfaces"] = describe
+
+
+def _matches(interface: Mapping[str, Any], filters: Mapping[str, list[str]]) -> bool:
+    values = {
+        "subnet-id": {interface["SubnetId"]},
+        "group-id": {group["GroupId"] for group in interface["Groups"]},
+    }
+    return all(values[name] & set(wanted) for name, wanted in filters.items())
+
+
+def _keep_groups_in_use() -> None:
+    """Refuse to delete a stack's security group while an interface has it."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup"]
+    delete = handlers["delete"]
+
+    def delete_unused(physical_id: str, properties: dict[str, Any]) -> None:
+        using = [
+            interface
+            for interface in ec2._network_interfaces.values()
+            if _matches(interface, {"group-id": [physical_id]})
+        ]
+        if using and switches.seconds("vpc.groups"):
+            raise ValueError(f"resource {physical_id} has a dependent object")
+        delete(physical_id, properties)
+
+    handlers["delete"] = delete_unused
+
+
+def add_interface(scope: Scope, subnet: str, groups: list[str], description: str) -> str:
+    """Add a network interface; its id."""
+    created = {"SubnetId": subnet, "Description": description}
+    created |= {f"SecurityGroupId.{number}": group for number, group in enumerate(groups, 1)}
+    with responses.request_scope(scope.account, scope.region):
+        before = set(ec2._network_interfaces.keys())
+        ec2._create_network_interface({name: [value] for name, value in created.items()})
+        (added,) = set(ec2._network_interfaces.keys()) - before
+    return str(added)
+
+
+def remove_interface(scope: Scope, interface: str) -> None:
+    """Remove a network interface, if it is there."""
+    with responses.request_scope(scope.account, scope.region):
+        ec2._network_interfaces.pop(interface, None)
+
+
+def _provision_oidc_providers() -> None:
+    """Provide AWS::IAM::OIDCProvider, of which an account has one for a URL."""
+
+    def create(_: str, properties: dict[str, Any], *__: Any) -> Any:
+        request = {"Url": [properties["Url"]]}
+        for member in ("ClientIdList", "ThumbprintList"):
+            for number, value in enumerate(properties.get(member, []), 1):
+                name = "ClientIDList" if member == "ClientIdList" else member
+                request[f"{name}.member.{number}"] = [value]
+        before = set(iam._oidc_providers.keys())
+        status, _, body = iam._create_oidc_provider(request)
+        if status != 200:
+            raise ValueError(
+                re.sub(r".*<Message>(.*)</Message>.*", r"\1", body.decode(), flags=re.S)
+            )
+        (arn,) = set(iam._oidc_providers.keys()) - before
+        return arn, {"Arn": arn}
+
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::OIDCProvider"] = {
+        "create": create,
+        "delete": lambda physical_id, _: iam._oidc_providers.pop(physical_id, None),
+    }
+
+
+_Collector = Callable[[], Iterator[tuple[str, list[dict[str, str]]]]]
+
+
+def _list_what_is_gone() -> None:
+    """Let the tagging API go on listing what it has listed, and what deleted stacks had."""
+    for name, collector in list(tagging._COLLECTORS.items()):
+        tagging._COLLECTORS[name] = _lingering(collector)
+    original = requests._delete_stack_async
+
+    async def delete(*arguments: Any, **more: Any) -> None:
+        for collector in list(tagging._COLLECTORS.values()):
+            list(collector())
+        await original(*arguments, **more)
+
+    requests._delete_stack_async = delete
+
+
+def _lingering(collector: _Collector) -> _Collector:
+    own: dict[Scope, dict[str, tuple[float, list[dict[str, str]]]]] = {}
+
+    def collect() -> Iterator[tuple[str, list[dict[str, str]]]]:
+        listed, now = own.setdefault(current_scope(), {}), time.time()
+        present = dict(collector())
+        yield from present.items()
+        for arn, (seen, pairs) in list(listed.items()):
+            if arn in present:
+                continue
+            if now - seen < switches.seconds("tags.linger"):
+                yield arn, pairs
+            else:
+                del listed[arn]
+        listed.update({arn: (now, pairs) for arn, pairs in present.items()})
+
+    return collect
+
+
+def _let_policies_be_young() -> None:
+    """Let a role have its former policies for as long as the switch `iam.young` says."""
+    gather = iam_evaluator._gather_role_policies
+    former: dict[tuple[str, str], tuple[float, list[Any]]] = {}
+
+    def gather_known(role: str, account: str) -> list[Any]:
+        since, policies = former.get((account, role), (0.0, []))
+        young = time.time() - since < switches.seconds("iam.young")
+        return policies if young else list(gather(role, account))
+
+    def noting(change: Callable[..., Any], roles: Callable[..., list[str]]) -> Callable[..., Any]:
+        def act(*arguments: Any, **more: Any) -> Any:
+            account = current_scope().account
+            before = {role: gather_known(role, account) for role in roles(*arguments)}
+            answer = change(*arguments, **more)
+            for role, policies in before.items():
+                former[account, role] = (time.time(), policies)
+            return answer
+
+        return act
+
+    iam_evaluator._gather_role_policies = gather_known
+    iam._IAM_HANDLERS["PutRolePolicy"] = noting(
+        iam._put_role_policy, lambda request: [str(iam._p(request, "RoleName"))]
+    )
+    of_policy = provisioners._RESOURCE_HANDLERS["AWS::IAM::Policy"]
+    of_policy["create"] = noting(of_policy["create"], lambda _, p, *__: list(p.get("Roles", [])))
+    of_policy["update"] = noting(
+        of_policy["update"], lambda _, __, p, *___: list(p.get("Roles", []))
+    )
+    of_role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
+    of_role["update"] = noting(of_role["update"], lambda role, *_: [role])
 
 
 def _mind_alarms() -> None:
@@ -465,6 +698,99 @@ def evaluate_alarms(scopes: Iterable[Scope]) -> None:
             cloudwatch._evaluate_all_alarms()
 
 
+def signs_without_body(scope: Mapping[str, Any]) -> bool:
+    """Whether the signature of an ASGI request can be checked before its body is there."""
+    declared = _headers(scope).get("x-amz-content-sha256", "")
+    return declared != "" and not declared.startswith("STREAMING-AWS4")
+
+
+def refusal(scope: Mapping[str, Any], body: bytes) -> Response | None:
+    """The answer to an ASGI request that no credentials of this instance have signed, or None.
+
+    MiniStack checks the signatures of roles and users, not that of the account's root, and has
+    routes that ask for none. Where it checks, it does so again.
+    """
+    headers = _headers(scope)
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    try:
+        failure = _signature_failure(scope, headers, query, body)
+    except (ValueError, TypeError):  # what can't even be read as a signature
+        failure = ("IncompleteSignature", "The request signature does not conform to AWS standards")
+    if failure is None:
+        return None
+    signed_for = router.detect_service(scope["method"], scope["path"], headers, query)
+    response: Response = gateway._credential_failure(
+        signed_for, "", responses.new_uuid(), iam_evaluator.AuthError(*failure), headers
+    )
+    return response
+
+
+def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Header fields as they are signed: those that were sent several times, joined by a comma."""
+    headers: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name, text = raw.decode("latin-1").lower(), sigv4.decode_header_value(value)
+        headers[name] = f"{headers[name]},{text}" if name in headers else text
+    return headers
+
+
+def _signature_failure(
+    scope: Mapping[str, Any], headers: dict[str, str], query: dict[str, list[str]], body: bytes
+) -> tuple[str, str] | None:
+    """Code and message of what is wrong with the signature, in a header or in the address."""
+    method, path = scope["method"], scope["raw_path"].decode("latin-1")
+    in_address = "authorization" not in headers
+    if in_address and "AWSAccessKeyId" in query:  # Signature Version 2, boto3's for such addresses
+        return _old_signature_failure(method, path, headers, query)
+    signature = (
+        sigv4.parse_query_signature(query) if in_address else sigv4.parse_header_signature(headers)
+    )
+    if isinstance(signature, tuple):
+        return signature
+    if in_address:
+        (lifetime,) = query.get("X-Amz-Expires", ["0"])
+        if sigv4.presigned_request_is_expired(signature.amz_date, lifetime):
+            return "AccessDenied", "Request has expired"
+    elif skewed := sigv4.request_time_failure(signature):
+        code, message = skewed
+        return code, message
+    tokens = query.get("X-Amz-Security-Token", [""])
+    token = tokens[0] if in_address else headers.get("x-amz-security-token", "")
+    credential = _credential(signature.access_key_id, token)
+    if isinstance(credential, iam_evaluator.CredentialResolutionError):
+        return credential.code, credential.message
+    failure: tuple[str, str] | None = sigv4.header_signature_failure(
+        signature,
+        credential.secret_access_key,
+        method,
+        path,
+        query,
+        headers,
+        body,
+        presigned=in_address,
+    )
+    return failure
+
+
+def _old_signature_failure(
+    method: str, path: str, headers: dict[str, str], query: dict[str, list[str]]
+) -> tuple[str, str] | None:
+    key = query["AWSAccessKeyId"][0]
+    request = iam_evaluator.SignedRequest(
+        key, method, path, query, headers, sigv2=True, auth_path=path
+    )
+    checked = iam_evaluator._sigv2_check(request, _account(key))
+    return (checked.code, checked.message) if isinstance(checked, iam_evaluator.AuthError) else None
+
+
+def _credential(key: str, token: str) -> Any:
+    return iam_evaluator.resolve_credential(key, _account(key), token)
+
+
+def _account(key: str) -> str:
+    return str(responses._account_from_sts_session(key) or gateway._request_account_scope(key))
+
+
 def current_scope() -> Scope:
     """The account and Region of the request that is being handled."""
     return Scope(responses.get_account_id(), responses.get_region())
@@ -537,22 +863,39 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _give_functions_secrets() -> None:
+    """Give functions credentials of their roles that can't be guessed.
+
+    MiniStack derives them from the names of function and role, which are no secret.
+    """
+
+    def credentials(config: Mapping[str, Any]) -> dict[str, str]:
+        account = config["FunctionArn"].split(":")[4]
+        session = _session(config["Role"], account, config["FunctionName"], None)
+        return {name.upper(): value for name, value in session.items()}
+
+    lambda_runtime.execution_credentials = lambda_svc.execution_credentials = credentials
+
+
 def role_credentials(role_arn: str, scope: Scope) -> dict[str, str]:
     """Temporary credentials of a role that SageMaker assumed, as boto3's client takes them."""
-    name = role_arn.rsplit("/", 1)[-1]
-    key = "ASIA" + secrets.token_hex(8).upper()
+    return _session(role_arn, scope.account, "SageMaker", time.time() + SESSION_SECONDS)
+
+
+def _session(role_arn: str, account: str, name: str, expires: float | None) -> dict[str, str]:
+    role = role_arn.rsplit("/", 1)[-1]
+    key, secret, token = "ASIA" + secrets.token_hex(8).upper(), *map(secrets.token_hex, (30, 60))
     session = {
-        "Arn": f"arn:aws:sts::{scope.account}:assumed-role/{name}/SageMaker",
-        "UserId": f"{name}:SageMaker",
-        "SecretAccessKey": secrets.token_urlsafe(30),
-        "SessionToken": secrets.token_urlsafe(60),
-        "Expiration": time.time() + SESSION_SECONDS,
-    }
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+        "UserId": f"{role}:{name}",
+        "SecretAccessKey": secret,
+        "SessionToken": token,
+    } | ({} if expires is None else {"Expiration": expires})
     sts.register_session(key, session)
     return {
         "aws_access_key_id": key,
-        "aws_secret_access_key": str(session["SecretAccessKey"]),
-        "aws_session_token": str(session["SessionToken"]),
+        "aws_secret_access_key": secret,
+        "aws_session_token": token,
     }
 
 

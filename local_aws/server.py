@@ -5,7 +5,9 @@ Started by `local_aws.instance` only, which sets the environment that MiniStack 
 
 import argparse
 import asyncio
+import contextlib
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from local_aws import fault_route, ministack_internals, service_quotas
+from local_aws import door, fault_route, ministack_internals, service_quotas
 from local_aws.autoscaling import service as autoscaling
 from local_aws.sagemaker import account
 from local_aws.sagemaker import service as sagemaker
@@ -27,11 +29,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local_aws.server", description=__doc__)
     parser.add_argument("folder", type=Path, help="the instance's folder")
     parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
+    parser.add_argument("lock", type=int, help="file descriptor that is locked while we live")
     parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
     arguments = parser.parse_args()
+    os.set_inheritable(arguments.lock, False)
+    _leave_nothing(arguments.folder if arguments.lifeline is not None else None)
     ministack_internals.install(sagemaker, autoscaling, service_quotas)
     ministack_internals.tell_tags(sagemaker.NAME, account.tags)
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
+
+
+def _leave_nothing(folder: Path | None) -> None:
+    """Fork a watcher: when this process ends, in whatever way, it kills what was started.
+
+    Args:
+        folder: To be removed then, if any.
+    """
+    watched, held = os.pipe()
+    server = os.getpid()
+    if os.fork():
+        os.close(watched)
+        return  # `held` stays open for as long as this process lives, and no child inherits it
+    os.close(held)
+    os.setpgid(0, 0)  # a signal to the server's group must not end the watcher first
+    os.read(watched, 1)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(server, signal.SIGKILL)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)  # the lock ends here: nothing of the instance is left
 
 
 async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
@@ -53,7 +79,11 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
     config.keep_alive_timeout = 75  # longer than the SDKs' pools keep a connection
     config.loglevel = "WARNING"
     serving = asyncio.create_task(
-        serve(fault_route.serve_before(app), config, shutdown_trigger=asyncio.Event().wait)
+        serve(
+            door.signed_only(fault_route.serve_before(app)),
+            config,
+            shutdown_trigger=asyncio.Event().wait,
+        )
     )
     ending = asyncio.create_task(end.wait())
     watching = asyncio.create_task(_watch_alarms())

@@ -5,6 +5,7 @@ They are split by lifetime: what loses data, what is paid for once, what is paid
 
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from aws_cdk import (
@@ -19,7 +20,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from data_prep.manifest import Manifest, ManifestError
+from data_prep.manifest import MANIFEST, Manifest, ManifestError
 from stacks.encryption import encrypt_logs
 from stacks.serving import ServingStack
 from stacks.settings import Settings
@@ -51,7 +52,7 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     for earlier, later in pairwise(made):
         later.add_stack_dependency(earlier)
     try:
-        corpus = Manifest.load(settings.corpus)
+        corpus = _intact(settings.corpus)
     except ManifestError as error:
         for refusing in (training, serving):
             Annotations.of(refusing).add_error(
@@ -72,6 +73,18 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
             encrypt_logs(stack, training.key)
         for tag, value in settings.all_tags.items():
             Tags.of(stack).add(tag, value)
+
+
+def _intact(folder: Path) -> Manifest:
+    """Load a manifest whose digests are those of its files, so that fingerprints tell the truth.
+
+    Raises:
+        ManifestError: There is no manifest, or a file is not what it says.
+    """
+    corpus = Manifest.load(folder)
+    if damaged := corpus.damaged(folder):
+        raise ManifestError(f"{folder}: not what {MANIFEST} says: {', '.join(damaged)}")
+    return corpus
 
 
 def stack_properties(settings: Settings, env: Environment, id: str) -> dict[str, Any]:

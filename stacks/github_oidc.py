@@ -1,6 +1,7 @@
-"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
+r"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
 
-    cdk deploy --app "python3 -m stacks.github_oidc" -c repository=OWNER/NAME
+    cdk deploy --app "python3 -m stacks.github_oidc" -c repository=OWNER/NAME \
+        -c github.ids=OWNER-ID/REPOSITORY-ID
 
 It is no part of an environment, and no workflow may change it.
 """
@@ -13,8 +14,9 @@ from aws_cdk import App, Aws, CfnOutput, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.settings import Settings, SettingsError, load
-from stacks.synthesis import synthesize
+from stacks.environment import stack_properties
+from stacks.settings import GitHubSettings, Settings, SettingsError, load
+from stacks.synthesis import context_of, synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
@@ -25,8 +27,11 @@ BOOTSTRAP = "hnb659fds"  # the CDK's own qualifier
 class GitHubStack(Stack):
     """GitHub's OIDC provider, a role to deploy each environment, and one to look at differences.
 
-    A role trusts one environment of one repository, or its pull requests, and may do nothing but
-    assume roles that the CDK's bootstrap made. What a deployment may do is theirs to say.
+    A role to deploy trusts one environment of one repository, and may do nothing but assume roles
+    that the CDK's bootstrap made. What a deployment may do is theirs to say.
+
+    The role for differences trusts pull requests, which nobody has reviewed. It reads templates of
+    our stacks. The bootstrap's lookup role would do too much: it reads everything in the account.
     """
 
     def __init__(
@@ -36,25 +41,32 @@ class GitHubStack(Stack):
         *,
         environments: list[Settings],
         repository: str,
+        github: GitHubSettings,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, description="Deployments from GitHub", **props)
-        self._provider = iam.OidcProviderNative(
-            self, "GitHub", url=f"https://{ISSUER}", client_ids=[AUDIENCE]
+        self._repositories = subjects(repository, github.ids)
+        self._provider_arn = (
+            f"arn:{Aws.PARTITION}:iam::{self.account}:oidc-provider/{ISSUER}"
+            if github.provider == "existing"
+            else iam.OidcProviderNative(
+                self, "GitHub", url=f"https://{ISSUER}", client_ids=[AUDIENCE]
+            ).oidc_provider_arn
         )
         for settings in environments:
             self._add_role(
                 f"Deploy-{settings.env}",
                 f"Deploy {settings.name} from {repository}",
-                f"repo:{repository}:environment:{settings.env}",
-                self._bootstrap_roles(settings, "deploy", "file-publishing", "lookup"),
+                f"environment:{settings.env}",
+                actions=["sts:AssumeRole"],
+                resources=self._bootstrap_roles(settings, "deploy", "file-publishing", "lookup"),
             )
-        looked_up = [self._bootstrap_roles(settings, "lookup") for settings in environments]
         self._add_role(
             "Diff",
             f"See what a pull request of {repository} would change",
-            f"repo:{repository}:pull_request",
-            sorted({role for roles in looked_up for role in roles}),
+            "pull_request",
+            actions=["cloudformation:DescribeStacks", "cloudformation:GetTemplate"],
+            resources=[stack for settings in environments for stack in self._stacks(settings)],
         )
 
     def _bootstrap_roles(self, settings: Settings, *kinds: str) -> list[str]:
@@ -65,44 +77,82 @@ class GitHubStack(Stack):
             for kind in kinds
         ]
 
-    def _add_role(self, id: str, description: str, subject: str, roles: list[str]) -> None:
-        claims = {f"{ISSUER}:aud": AUDIENCE, f"{ISSUER}:sub": subject}
+    def _stacks(self, settings: Settings) -> list[str]:
+        place = f"{settings.region or self.region}:{self.account}"
+        return [
+            f"arn:{Aws.PARTITION}:cloudformation:{place}:stack/{name}/*" for name in settings.stacks
+        ]
+
+    def _add_role(
+        self, id: str, description: str, context: str, *, actions: list[str], resources: list[str]
+    ) -> None:
+        claims = {
+            f"{ISSUER}:aud": AUDIENCE,
+            f"{ISSUER}:sub": [f"{repository}:{context}" for repository in self._repositories],
+        }
         role = iam.Role(
             self,
             id,
             description=description,
             max_session_duration=LONGEST_JOB,
-            assumed_by=iam.WebIdentityPrincipal(
-                self._provider.oidc_provider_arn, {"StringEquals": claims}
-            ),
+            assumed_by=iam.WebIdentityPrincipal(self._provider_arn, {"StringEquals": claims}),
             inline_policies={
-                "Bootstrap": iam.PolicyDocument(
-                    statements=[iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles)]
+                "Allowed": iam.PolicyDocument(
+                    statements=[iam.PolicyStatement(actions=actions, resources=resources)]
                 )
             },
         )
         CfnOutput(self, f"{id.replace('-', '')}RoleArn", value=role.role_arn)
 
 
+def subjects(repository: str, ids: str | None) -> list[str]:
+    """Return what the subject of a token may begin with, for one repository.
+
+    GitHub puts the ids of owner and repository into the subjects of repositories that were
+    created, renamed or moved since July 2026; older ones may switch to that form at any time.
+
+    Args:
+        repository: OWNER/NAME.
+        ids: OWNER-ID/REPOSITORY-ID; without them only the form without ids is trusted.
+    """
+    found = [f"repo:{repository}"]
+    if ids is not None:
+        (owner, name), (owner_id, name_id) = repository.split("/"), ids.split("/")
+        found.append(f"repo:{owner}@{owner_id}/{name}@{name_id}")
+    return found
+
+
 def build(app: App) -> None:
     """Add the stack, with the environments of the context that are in the caller's account.
 
     Raises:
-        SettingsError: A setting is wrong, or `repository` is missing.
+        SettingsError: A setting is wrong, no environment is in the account, or they do not share
+            one `repository` and one `github`.
     """
-    context = app.node.get_all_context()
+    context = context_of(app)
     account = os.environ.get("CDK_DEFAULT_ACCOUNT")
     declared = [load(context | {"env": env}) for env in context.get("environments", {})]
     here = [one for one in declared if account is None or one.account in (None, account)]
-    repositories = {settings.repository for settings in here if settings.repository}
-    if len(repositories) != 1:
-        raise SettingsError("repository must be one for all environments: -c repository=OWNER/NAME")
+    if not here:
+        raise SettingsError(
+            f"no environment of cdk.json is in the account {account}, which the credentials are "
+            "of: take other credentials, or mend the setting `account` of an environment"
+        )
+    asked = {(settings.repository, settings.github) for settings in here}
+    if len(asked) > 1 or here[0].repository is None:
+        raise SettingsError(
+            "repository and github.* must be given, and the same for all environments of the "
+            "account: in `defaults` of cdk.json, or by -c repository=OWNER/NAME"
+        )
+    # What is said of all environments holds for this stack too: tags, bounds of roles, bootstrap.
+    shared = load({**context, "environments": {"github": {}}, "env": "github"})
+    place = Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION"))
     GitHubStack(
         app,
-        f"{here[0].project}-github",
         environments=here,
-        repository=repositories.pop(),
-        env=Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION")),
+        repository=here[0].repository,
+        github=here[0].github,
+        **stack_properties(shared, place, f"{here[0].project}-github"),
     )
 
 

@@ -41,6 +41,7 @@ REGISTRY_ACCOUNTS = {
 
 
 CONTENT_TYPE = "application/x-recordio-protobuf"
+GIB = 1 << 30
 # LDA keeps no checkpoints, and SageMaker limits spot jobs that keep none to an hour.
 LONGEST_SPOT = Duration.hours(1)
 # LDA trains on one instance, has an image for x86 and makes no use of accelerators.
@@ -153,6 +154,20 @@ def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> 
             f"training.spot is on and training.max_runtime_minutes is {max_runtime.to_minutes()}; "
             f"LDA keeps no checkpoints, so SageMaker allows its spot jobs "
             f"{LONGEST_SPOT.to_minutes()} minutes"
+        )
+
+
+def check_volume(corpus: Manifest, gibibytes: int) -> None:
+    """See that the volume of the training instance holds the corpus, which SageMaker copies there.
+
+    Raises:
+        LdaError: It does not; the message says how much it takes.
+    """
+    size = corpus.train.bytes + (0 if corpus.test is None else corpus.test.bytes)
+    if size >= gibibytes * GIB:
+        raise LdaError(
+            f"training.volume_gb is {gibibytes}; the corpus alone takes "
+            f"{size / GIB:.1f}: take {math.ceil(size / GIB) + 1} or more"
         )
 
 

@@ -23,7 +23,6 @@ from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options
 
 Client = Callable[[str], Any]
-PARTS = ("storage", "training", "serving")
 OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
 OF_A_BOARD = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
 RUNNING = ("InProgress", "Stopping")
@@ -57,7 +56,26 @@ LISTS = (
     ("topic", "sns", "list_topics", "Topics", "TopicArn"),
     ("parameter", "ssm", "describe_parameters", "Parameters", "Name"),
     ("log group", "logs", "describe_log_groups", "logGroups", "logGroupName"),
+    ("security group", "ec2", "describe_security_groups", "SecurityGroups", "GroupId"),
 )
+
+
+# What an ARN's service and resource are called in these lists.
+KINDS = {
+    ("cloudformation", "stack"): "stack",
+    ("sagemaker", "endpoint"): "endpoint",
+    ("sagemaker", "endpoint-config"): "configuration",
+    ("sagemaker", "model"): "model",
+    ("lambda", "function"): "function",
+    ("iam", "role"): "role",
+    ("iam", "policy"): "policy",
+    ("events", "rule"): "rule",
+    ("cloudwatch", "alarm"): "alarm",
+    ("cloudwatch", "dashboard"): "dashboard",
+    ("ssm", "parameter"): "parameter",
+    ("logs", "log-group"): "log group",
+    ("ec2", "security-group"): "security group",
+}
 
 
 @dataclass(frozen=True, order=True)
@@ -100,10 +118,43 @@ def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterat
 
 def left_of(settings: Settings, client: Client) -> list[Thing]:
     """What is left of the environment; by its tags only what its name does not tell."""
-    named = [thing for thing in everything(client) if _is_named_after(thing, settings)]
+    things = list(everything(client))
+    there = {_identity(thing) for thing in things}
+    named = [thing for thing in things if _is_named_after(thing, settings)]
     known = {_last(thing.name) for thing in named}
-    tagged = [thing for thing in _tagged(settings, client) if _last(thing.name) not in known]
+    tagged = []
+    for thing in _tagged(settings, client):
+        listed = listed_as(thing.name)
+        # The tagging API goes on listing "all the tagged or previously tagged resources"
+        # (GetResources, API reference) for minutes or hours; their own services know better.
+        gone = listed is not None and _identity(listed) not in there
+        if not gone and _last(thing.name) not in known:
+            tagged.append(thing)
     return [*named, *tagged, *_interfaces(settings, client)]
+
+
+def listed_as(arn: str) -> Thing | None:
+    """The thing of an ARN as `everything` lists it; None when it lists none of this kind."""
+    service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
+    if service == "sns":
+        return Thing("topic", arn)
+    if service == "s3":
+        return Thing("bucket", resource)
+    kind, *names = re.split("[/:]", resource, maxsplit=1)
+    name = "".join(names)
+    found = KINDS.get((service, kind))
+    if found is None:
+        return None
+    if found == "stack":
+        name = name.partition("/")[0]  # its id follows
+    elif service == "iam":
+        name = _last(name)  # a path stands before
+    return Thing(found, name.removesuffix(":*"))
+
+
+def _identity(thing: Thing) -> tuple[str, str]:
+    """What is the same in an ARN and in a list: SageMaker writes ARNs in lower case."""
+    return thing.kind, thing.name.strip("/").lower()
 
 
 def _last(name: str) -> str:
@@ -114,7 +165,7 @@ def _last(name: str) -> str:
 def _is_named_after(thing: Thing, settings: Settings) -> bool:
     """By CloudFormation, after a stack; or by us, after the environment."""
     name = _last(thing.name)
-    made_by = tuple(f"{settings.name}-{part}-" for part in PARTS)
+    made_by = tuple(f"{name}-" for name in settings.stacks)
     return (
         name == settings.name
         or thing.name.startswith(f"endpoint/{settings.name}/")  # a scalable target
@@ -134,14 +185,18 @@ def _tagged(settings: Settings, client: Client) -> Iterator[Thing]:
         service, resource_id = arn.split(":", 5)[2], arn.split(":", 5)[5]
         if service == "sagemaker" and resource_id.startswith("training-job/"):
             continue
-        if service == "kms" and _is_going(client("kms"), arn):
+        if service == "kms" and _is_gone(client("kms"), arn):
             continue
         yield Thing("tagged", arn)
 
 
-def _is_going(kms: Any, arn: str) -> bool:
-    """A key that a stack has deleted waits for its end, and bills nothing."""
-    return bool(kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion")
+def _is_gone(kms: Any, arn: str) -> bool:
+    """A key that a stack has deleted waits for its end, bills nothing, and is gone one day."""
+    try:
+        state = kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
+    except kms.exceptions.NotFoundException:
+        return True
+    return bool(state == "PendingDeletion")
 
 
 def _interfaces(settings: Settings, client: Client) -> Iterator[Thing]:

@@ -1,6 +1,6 @@
 """Mail about the end of each training job."""
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
@@ -35,4 +35,10 @@ def _add_key(stack: Stack) -> kms.Key:
     The CDK lets EventBridge use it, rightly without a condition: EventBridge says not for whom it
     publishes to an encrypted topic (SNS Developer Guide, "Key management").
     """
-    return kms.Key(stack, "NoticesKey", description="Notices of training", enable_key_rotation=True)
+    return kms.Key(
+        stack,
+        "NoticesKey",
+        description="Notices of training",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.DESTROY,  # what it encrypts is mail, and gone at once
+    )

@@ -21,7 +21,7 @@ from stacks.environment import add_environment, stack_properties
 from stacks.functions import add_log_group
 from stacks.settings import Settings, SettingsError, load
 from stacks.storage import add_bucket
-from stacks.synthesis import synthesize
+from stacks.synthesis import context_of, synthesize
 
 PREPARED = "build/corpus"  # the Makefile's
 PACKAGE = Path(__file__).parents[1] / "package.json"
@@ -165,7 +165,8 @@ class PipelineStack(Stack):
             "Smoke",
             input=self._source,
             additional_inputs={PREPARED: self._prepared},
-            commands=[f"make smoke ENDPOINT={settings.name} AWS_DEFAULT_REGION={place.region}"],
+            # CodeBuild sets AWS_REGION to its own, which wins over AWS_DEFAULT_REGION.
+            commands=[f"make smoke ENDPOINT={settings.name} AWS_REGION={place.region}"],
             role_policy_statements=[
                 iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint])
             ],
@@ -188,7 +189,7 @@ def build(app: App) -> None:
         LdaError: An environment is beyond the algorithm's limits.
         TrainingJobError: An environment's training job can't be.
     """
-    context = app.node.get_all_context()
+    context = context_of(app)
     shared = load({**context, "environments": {"pipeline": {}}, "env": "pipeline"})
     connection, source = shared.pipeline.connection, shared.pipeline.source
     if connection is None or source is None or shared.repository is None:

@@ -1,13 +1,29 @@
 """What the apps share: from the CDK's context to templates, or to a line about what is wrong."""
 
+import json
+import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from aws_cdk import App
 
 from stacks.lda import LdaError
 from stacks.settings import SettingsError
 from stacks.training_job import TrainingJobError
+
+CONTEXT = "CDK_CONTEXT_JSON"  # in which `cdk` hands the context over
+CONTEXT_FILE = "CONTEXT_OVERFLOW_LOCATION_ENV"  # names a file of what is too long for that
+
+
+def context_of(app: App) -> dict[str, Any]:
+    """Return the context of `app` with its nulls, which are lost on the way through jsii."""
+    context = dict(app.node.get_all_context())
+    if file := os.environ.get(CONTEXT_FILE):
+        context |= json.loads(Path(file).read_text(encoding="utf-8"))
+    context |= json.loads(os.environ.get(CONTEXT, "{}"))
+    return context
 
 
 def synthesize(build: Callable[[App], None]) -> int:

@@ -15,6 +15,7 @@ from stacks.network import found_network
 from stacks.notices import add_notices
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
+from stacks.training_job.permissions import LOG_GROUP as JOBS_LOG_GROUP
 
 METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 
@@ -88,12 +89,18 @@ class TrainingStack(Stack):
             iam.PolicyStatement(
                 sid="WriteLogs",
                 actions=[
-                    "logs:CreateLogGroup",
                     "logs:CreateLogStream",
                     "logs:DescribeLogStreams",
                     "logs:PutLogEvents",
                 ],
                 resources=[f"{log_group}/aws/sagemaker/*"],
+            ),
+            # Of the account, for all jobs. The endpoint's is the serving stack's: could SageMaker
+            # make that, its last lines would bring it back after the stack is deleted.
+            iam.PolicyStatement(
+                sid="MakeLogGroupOfJobs",
+                actions=["logs:CreateLogGroup"],
+                resources=[f"{log_group}{JOBS_LOG_GROUP}*"],
             ),
             iam.PolicyStatement(
                 sid="PutMetrics",
@@ -135,6 +142,7 @@ class TrainingStack(Stack):
         lda.check_training(
             settings.training.instance_type, max_runtime, spot=settings.training.spot
         )
+        lda.check_volume(corpus, settings.training.volume_gb)
         job = TrainingJob(
             self,
             "TrainingJob",

@@ -185,6 +185,9 @@ def _parse_answer(content: bytes, documents: int) -> Mixture:
         raise EndpointError(f"the endpoint answered with more than {MAX_RESPONSE_BYTES} bytes")
     try:
         rows = [prediction["topic_mixture"] for prediction in json.loads(content)["predictions"]]
+        kinds = {kind for row in rows if isinstance(row, list) for kind in set(map(type, row))}
+        if not kinds <= {int, float}:  # NumPy would take "0.5" and true for numbers
+            raise TypeError
         mixtures = np.array(rows, np.float64)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         start = content[:80].decode(errors="replace")

@@ -1,5 +1,6 @@
 """Two models side by side: which topics are the same, and what moved in them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ class Comparison(NamedTuple):
     only_second: list[int]
 
 
-def compare(first: Model, second: Model, words: list[str], number: int) -> Comparison:
+def compare(first: Model, second: Model, words: Sequence[str], number: int) -> Comparison:
     """Match the topics of two models one to one, so that all pairs together are most alike.
 
     Args:

@@ -21,6 +21,22 @@ _ENTRIES = 1 << 17
 _ENTRIES_A_WORD = 16
 _CACHED = 1 << 18  # elements of an array in which it costs little to jump about
 _KEPT_BYTES = 1 << 29  # of documents that are kept in memory instead of being read again
+MAX_COUNT = 1 << 24  # of a word in a document: up to there float32 tells whole numbers apart
+
+
+class CountsError(ValueError):
+    """Numbers that are no word counts."""
+
+
+def check_counts(counts: sparse.csr_array) -> None:
+    """Refuse what no document has.
+
+    Raises:
+        CountsError: A count is negative, not finite, or more than `MAX_COUNT`.
+    """
+    # Not a number is not between the two either.
+    if not ((counts.data >= 0) & (counts.data <= MAX_COUNT)).all():
+        raise CountsError(f"word counts must be numbers from 0 to {MAX_COUNT:,}")
 
 
 class Corpus:
@@ -52,11 +68,15 @@ class Corpus:
 
     def map(self, work: Callable[[sparse.csr_array], _Result]) -> Iterator[_Result]:
         """Do something with each block, on all cores; yields the results in order."""
+        return self.map_numbered(lambda _, block: work(block))
+
+    def map_numbered(self, work: Callable[[int, sparse.csr_array], _Result]) -> Iterator[_Result]:
+        """Do something with each block and its number, as `map` does."""
         workers = cores()
         running: deque[Future[_Result]] = deque()
         with ThreadPoolExecutor(workers) as pool:
-            for block in self:
-                running.append(pool.submit(work, block))
+            for number, block in enumerate(self):
+                running.append(pool.submit(work, number, block))
                 if len(running) > workers:
                     yield running.popleft().result()
             while running:
@@ -65,7 +85,9 @@ class Corpus:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # macOS has none
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def in_memory(counts: sparse.csr_array) -> Corpus:

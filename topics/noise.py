@@ -20,16 +20,21 @@ _LOG_RANGE = (-12.0, 12.0)  # where the minimum is looked for; it lies near 0
 
 
 def noise_edge(
-    lengths: NDArray[np.float64], times: NDArray[np.int64], words: NDArray[np.float64]
+    lengths: NDArray[np.float64],
+    times: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    words: NDArray[np.float64],
 ) -> float:
     """Return the largest eigenvalue that the pair moment of one-topic documents has by chance.
 
     Args:
         lengths: (L,) the numbers of words that documents have, at least 2.
         times: (L,) how many documents have each.
-        words: (V,) probability of each word, some of them 0.
+        weights: (L,) of each of these documents in the moment.
+        words: (V,) variance of each word, which is its probability unless counts are scaled;
+            some of them 0.
     """
-    shares = 1 / (times.sum() * (lengths - 1))
+    shares = weights / ((times * weights).sum() * (lengths - 1))
     present = words[words > 0]
 
     # An eigenvalue z outside the noise has a resolvent g with z = y S(g), g S(g) = h(y) for some

@@ -1,13 +1,30 @@
-"""Variational steps that bring the topics of a model closer to the documents.
+"""Sweeps over the documents that bring the topics of a model closer to them.
 
 Each sweep infers the mixtures of all documents under the topics so far, and makes of them the
 expected counts of each word in each topic, which are the next topics. The counts of the blocks of
 a corpus add up, so that the sweep is the same however many threads or machines it takes.
 
-Sources: Blei, Ng, Jordan: "Latent Dirichlet allocation", JMLR 3 (2003), sections 5.3 and 5.4;
-Hoffman, Blei, Bach: "Online learning for latent Dirichlet allocation", NIPS 2010, for the prior
-of the topics.
+Given the topics, a document's mixture is moved towards the fixed point
+
+    gamma_k = alpha_k + sum_w c_w phi_wk,   phi_wk ~ beta_kw gamma_k
+
+which is that of `inference` without `exp(digamma(...))`: with the priors fitted, topics found so
+are better than those of variational inference, on all corpora that were tried. Documents go on
+from where they were in the sweep before.
+
+The priors follow the documents: alpha by Minka's fixed point for the Dirichlet-multinomial, and the
+prior of the topics likewise, which makes the evidence of the counts largest. Topics go further
+than the sweep says, in the direction in which they went before.
+
+Sources: Asuncion, Welling, Smyth, Teh: "On smoothing and inference for topic models", UAI 2009 (the
+updates, and that fitted priors matter more than the method); Minka: "Estimating a Dirichlet
+distribution" (2000, revised 2012), equation 55; Wallach, Mimno, McCallum: "Rethinking LDA: why
+priors matter", NIPS 2009; Nesterov: "A method for solving the convex programming problem with
+convergence rate O(1/k²)", 1983, for going further.
 """
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,61 +34,208 @@ from threadpoolctl import threadpool_limits
 
 from topics.artifact import Model
 from topics.corpus import Corpus, for_products
-from topics.inference import blocks, posterior, word_shares
+from topics.evaluate import per_word_log_likelihood
+from topics.inference import Block, blocks, word_shares
 
-_TOLERANCE = 1e-3  # of gamma, per word: the topics change meanwhile
-_MAX_STEPS = 10
-_PRIOR = 0.1  # of each word in each topic, in words
+_FIRST_STEPS, _STEPS = 4, 2  # of a document's mixture in its first sweep, and in each one after
+_MOMENTUM = 0.8  # of the last change of the topics that the next one adds
+_EASING = 5  # sweeps until all of it is added: the first changes are not where the topics go
+_LEAST_LEFT = 0.1  # of an expected count, when it is reduced by that
+_PRIOR = 0.1  # of each word in each topic at the start, in words
+_PRIOR_EVERY = 3  # sweeps: digamma of all of beta takes as long as a sweep of a small corpus
+_LEAST_PRIOR = _LEAST_ALPHA = 1e-4
+_FACTORS = (1.0, 0.7, 0.5)  # of alpha
+_SAMPLE = 400  # documents that choose one
+_GAMMA_BYTES = 1 << 29  # of mixtures that are kept from sweep to sweep
 
+Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
 
-def refine(corpus: Corpus, model: Model, sweeps: int, *, max_steps: int = _MAX_STEPS) -> Model:
-    """Return a model with the same alpha, and topics that explain the documents better.
+def refine(
+    corpus: Corpus,
+    model: Model,
+    sweeps: int,
+    *,
+    fit_alpha: bool = True,
+    tolerance: float = 0.0,
+    after_sweep: Callable[[], None] = lambda: None,
+) -> Model:
+    """Return a model that explains the documents better.
 
     Args:
         corpus: Documents of the model's vocabulary.
         model: The start.
-        sweeps: Passes over the documents.
-        max_steps: Of the inference of each document in each sweep.
+        sweeps: Passes over the documents, at most.
+        fit_alpha: Fit alpha; or else fit the proportions alone, and keep the sum.
+        tolerance: Gain of the log likelihood of a word in a sweep, below which no more are made.
+        after_sweep: Is called after each.
     """
-    alpha = model.alpha.astype(np.float32)
-    beta = model.beta
-    for _ in range(sweeps):
-        word_topics = np.ascontiguousarray(beta.T, np.float32)
+    alpha, beta = model.alpha, model.beta
+    if len(alpha) == 1:  # nothing to tell apart
+        return model
+    prior = _PRIOR
+    gammas: dict[int, list[Array32]] = {}
+    previous: Array | None = None
+    reached = -np.inf
+    with threadpool_limits(1, "blas"):  # the blocks of the corpus keep all cores busy
+        for sweep in range(sweeps):
+            sums = _sum(corpus, alpha, beta, gammas)
+            expected = sums.expected.T.astype(np.float64)
+            if sweep % _PRIOR_EVERY == 1:
+                prior = _fit_prior(expected, prior)
+            ahead = expected
+            if previous is not None:
+                ease = _MOMENTUM * min(1, sweep / _EASING)
+                ahead = expected + ease * (expected - previous)
+                np.maximum(ahead, _LEAST_LEFT * expected, out=ahead)
+            previous = expected
+            beta = _normalized(ahead + prior)
+            fitted = sums.fit(alpha)
+            alpha = fitted if fit_alpha else fitted * (alpha.sum() / fitted.sum())
+            after_sweep()
+            gain, reached = sums.log_likelihood - reached, sums.log_likelihood
+            if sweep > _EASING and gain < tolerance:
+                break
+    if previous is not None:
+        beta = _normalized(previous + prior)
+        if fit_alpha:
+            alpha = alpha * _fit_factor(corpus, Model(alpha, beta))
+    return Model(alpha, beta)
 
-        def expect(counts: sparse.csr_array, topics: Array32 = word_topics) -> Array32:
-            return _expected_counts(counts, alpha, topics, max_steps)
 
-        expected = np.full(beta.shape, _PRIOR)
-        with threadpool_limits(1, "blas"):  # the blocks of the corpus keep all cores busy
-            for part in corpus.map(expect):
-                expected += part.T
-        beta = expected / expected.sum(axis=1, keepdims=True)
-    return Model(model.alpha, beta)
+class _Sums(NamedTuple):
+    """What a sweep adds up.
+
+    Attributes:
+        expected: (V, K), how often each word is expected to come from each topic.
+        digammas: (K,), the sum of digamma(gamma) over documents.
+        lengths: (D,), words of the documents that have any.
+        log_likelihood: Of a word, under the mixtures and topics of this sweep.
+    """
+
+    expected: Array32
+    digammas: Array
+    lengths: Array
+    log_likelihood: float
+
+    def fit(self, alpha: Array) -> Array:
+        """Return alpha after one step of Minka's fixed point."""
+        total = alpha.sum()
+        top = self.digammas - len(self.lengths) * psi(alpha)
+        bottom = (psi(self.lengths + total) - psi(total)).sum()
+        fitted: Array = np.maximum(alpha * top / bottom, _LEAST_ALPHA)
+        return fitted
 
 
-def _expected_counts(
-    counts: sparse.csr_array, alpha: Array32, word_topics: Array32, max_steps: int
-) -> Array32:
-    """Return (V, K), how often each word is expected to come from each topic."""
-    shares, words, sizes, weights = [], [], [], []
-    for block in blocks(counts, len(alpha), word_topics.dtype):
-        own_topics = word_topics[block.words]
-        gamma = posterior(
-            alpha, own_topics, block.counts, tolerance=_TOLERANCE, max_steps=max_steps
-        )
-        weights.append(np.exp(psi(gamma)))
-        shares.append(word_shares(own_topics, weights[-1], block.counts).ravel())
+class _Part(NamedTuple):
+    """The part of a block of the corpus in `_Sums`, and the mixtures of its documents."""
+
+    number: int
+    sums: _Sums
+    gammas: list[Array32]
+
+
+def _sum(corpus: Corpus, alpha: Array, beta: Array, gammas: dict[int, list[Array32]]) -> _Sums:
+    """Go through the documents once; `gammas` holds their mixtures, block by block."""
+    prior = alpha.astype(np.float32)
+    word_topics = np.ascontiguousarray(beta.T, np.float32)
+
+    def work(number: int, counts: sparse.csr_array) -> _Part:
+        kept = gammas.get(number)
+        found: list[Array32] = []
+        return _Part(number, _sum_block(counts, prior, word_topics, kept, found), found)
+
+    expected = np.zeros_like(word_topics)
+    digammas = np.zeros(len(alpha))
+    lengths = [np.zeros(0)]
+    log_likelihood, room = 0.0, _GAMMA_BYTES
+    for number, sums, found in corpus.map_numbered(work):
+        expected += sums.expected
+        digammas += sums.digammas
+        lengths.append(sums.lengths)
+        log_likelihood += sums.log_likelihood
+        room -= sum(gamma.nbytes for gamma in found)
+        if room >= 0:
+            gammas[number] = found
+    words = np.concatenate(lengths)
+    return _Sums(expected, digammas, words, log_likelihood / max(words.sum(), 1))
+
+
+def _sum_block(
+    counts: sparse.csr_array,
+    alpha: Array32,
+    word_topics: Array32,
+    kept: list[Array32] | None,
+    gammas: list[Array32],
+) -> _Sums:
+    """Return the sums of a block, and add the mixtures of its documents to `gammas`."""
+    shares, words, sizes, lengths = [], [], [], [np.zeros(0)]
+    digammas, log_likelihood = np.zeros(len(alpha)), 0.0
+    for number, block in enumerate(blocks(counts, len(alpha), word_topics.dtype)):
+        own_topics = word_topics.take(block.words, axis=0, mode="clip")  # faster than indexing
+        length = block.counts.sum(axis=1)
+        gamma = alpha + (length / len(alpha))[:, np.newaxis] if kept is None else kept[number]
+        for _ in range(_FIRST_STEPS if kept is None else _STEPS):
+            updated = np.vecmat(word_shares(own_topics, gamma, block.counts), own_topics)
+            updated *= gamma
+            updated += alpha
+            gamma = updated
+        share = word_shares(own_topics, gamma, block.counts)
+        log_likelihood += _log_likelihood(block, share, gamma)
+        digammas += psi(gamma.astype(np.float64)).sum(axis=0)
+        lengths.append(length.astype(np.float64))
+        gammas.append(gamma)
+        shares.append(share.ravel())
         words.append(block.words.ravel())
         sizes.append(np.full(len(gamma), block.words.shape[1]))
-    if not weights:
-        return np.zeros_like(word_topics)
+    if not gammas:
+        return _Sums(np.zeros_like(word_topics), digammas, lengths[0], 0.0)
     bounds = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
     by_document = sparse.csr_array(
         (np.concatenate(shares), np.concatenate(words), bounds),
         shape=(len(bounds) - 1, counts.shape[1]),
     )
-    summed = for_products(by_document, len(alpha)).T @ np.concatenate(weights)
+    summed = for_products(by_document, len(alpha)).T @ np.concatenate(gammas)
     expected: Array32 = word_topics * summed
-    return expected
+    return _Sums(expected, digammas, np.concatenate(lengths), log_likelihood)
+
+
+def _log_likelihood(block: Block, shares: Array32, gamma: Array32) -> float:
+    """Return the log probability of all words, whose shares are counts over probabilities."""
+    there = block.counts > 0
+    counts = block.counts[there].astype(np.float64)
+    of_words = counts @ np.log(counts / shares[there])
+    lengths = block.counts.sum(axis=1, dtype=np.float64)
+    return float(of_words - lengths @ np.log(gamma.sum(axis=1, dtype=np.float64)))
+
+
+def _fit_factor(corpus: Corpus, model: Model) -> float:
+    """Return the factor of alpha under which `inference` completes documents best.
+
+    Its mixtures are smoother than those of the sweeps under the same alpha, by up to half a word a
+    topic, which is much where there are many topics.
+    """
+    counts = next(iter(corpus))
+    sample = counts[:: max(1, counts.shape[0] // _SAMPLE)]
+    if not (sample.sum(axis=1) > 1).any():
+        return 1.0
+
+    def score(factor: float) -> float:
+        return per_word_log_likelihood(Model(factor * model.alpha, model.beta), sample)
+
+    return max(_FACTORS, key=score)
+
+
+def _fit_prior(expected: Array, prior: float) -> float:
+    words = expected.shape[1]
+    for _ in range(2):
+        top = (psi(expected + prior) - psi(prior)).sum()
+        bottom = words * (psi(expected.sum(axis=1) + words * prior) - psi(words * prior)).sum()
+        prior = max(prior * float(top / bottom), _LEAST_PRIOR)
+    return prior
+
+
+def _normalized(rows: Array) -> Array:
+    normal: Array = rows / rows.sum(axis=1, keepdims=True)
+    return normal

@@ -15,12 +15,16 @@ MAX_DOCUMENTS = 10**MAX_DIGITS - 1
 _NONE = np.zeros((3, 0), np.int32)
 
 
-def check_words(name: str, documents: int, words: int, vocabulary_size: int) -> None:
-    """Check that a matrix of documents x words fits the vocabulary.
+def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> None:
+    """Check that a matrix of documents x words can be held, and fits the vocabulary.
 
     Raises:
-        CorpusError: It has more or fewer words.
+        CorpusError: It has too many documents, or more or fewer words.
     """
+    if documents > MAX_DOCUMENTS:
+        raise CorpusError(
+            f"{name}: there are {documents} documents; at most {MAX_DOCUMENTS} can be"
+        )
     if words != vocabulary_size:
         transposed = "; are its rows words? They must be documents"
         raise CorpusError(

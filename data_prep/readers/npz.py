@@ -1,6 +1,7 @@
 """Read a matrix of documents x words: what SciPy's `save_npz` wrote, and NumPy's `save`."""
 
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers.entries import MAX_DOCUMENTS, check_words, group, whole_counts
+from data_prep.readers.entries import check_shape, group, whole_counts
 from data_prep.readers.format import Format
 from data_prep.readers.reading import Reading
 
@@ -96,9 +97,7 @@ class Npz:
             ):
                 raise ValueError(f"the shape {list(shape)} must be documents x words")
         rows, words = shape
-        if rows > MAX_DOCUMENTS:
-            raise CorpusError(f"{name}: there are {rows} documents; at most {MAX_DOCUMENTS} can be")
-        check_words(name, rows, words, words if vocabulary_size is None else vocabulary_size)
+        check_shape(name, rows, words, words if vocabulary_size is None else vocabulary_size)
         documents = rows if limit is None else min(limit, rows)
         return cls(path, name, words, layout, rows, size, documents)
 
@@ -140,7 +139,7 @@ class Npz:
 class _Member:
     """An array of the archive, read from its start to its end."""
 
-    def __init__(self, stream: IO[bytes], array: str) -> None:
+    def __init__(self, stream: IO[bytes], array: str, stored: int) -> None:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -153,6 +152,8 @@ class _Member:
         if not self.dtype.itemsize:
             raise ValueError(f"the array {array} has the type {self.dtype}")
         self.size = math.prod(self.shape)
+        if self.size * self.dtype.itemsize > stored:
+            raise ValueError(f"the array {array} says {self.size} elements, in {stored} bytes")
 
     def read(self, limit: int) -> NDArray[Any]:
         """Return the next `limit` elements, fewer only at the end."""
@@ -209,9 +210,12 @@ class _Arrays:
         """Open an array that must have one of some numbers of axes."""
         if self._archive is None:
             self._stream.seek(0)
-            member = _Member(self._stream, array)
+            stored = os.fstat(self._stream.fileno()).st_size
+            member = _Member(self._stream, array, stored)
         else:
-            member = _Member(self._stack.enter_context(self._archive.open(f"{array}.npy")), array)
+            found = self._archive.getinfo(f"{array}.npy")
+            stream = self._stack.enter_context(self._archive.open(found))
+            member = _Member(stream, array, found.file_size)
         if len(member.shape) not in axes:
             raise ValueError(
                 f"the array {array} has the shape {member.shape} and type {member.dtype}"

@@ -26,15 +26,38 @@ STANDARD_INPUT = Path("-")
 
 _GZIP = b"\x1f\x8b"
 _COPY_BYTES = 1 << 20
+# What gzip may unpack to: counts and texts become 3 to 10 times as large, a bomb 1000 times.
+_UNPACKED_BYTES = 1 << 30
+_UNPACKED_TIMES = 100
 _CHECKED_FILES = 20  # of a folder of texts, whether they are texts
 _MAX_NUMBERED_WORDS = 1 << 22
 
 
 class _File(NamedTuple):
-    """A file to read: where it is in plain, and what errors call it."""
+    """A file to read: where it is in plain, what errors call it, and the folder that it is of."""
 
     path: Path
     name: str
+    folder: Path | None = None
+
+    def leads_out(self) -> bool:
+        """Return whether a link leads out of the folder."""
+        folder = self.folder
+        return folder is not None and not self.path.resolve().is_relative_to(folder.resolve())
+
+    def target(self) -> Path:
+        """Return the file that is to be read.
+
+        Raises:
+            CorpusError: A link leads to it out of the folder.
+        """
+        # As it is now: what is read is what was checked.
+        target = self.path.resolve() if self.path.is_symlink() else self.path
+        if self.leads_out():
+            raise CorpusError(
+                f"{self.name}: the link leads out of the folder {self.folder}; copy the file"
+            )
+        return target
 
 
 @contextmanager
@@ -55,7 +78,7 @@ def open_corpus(
 
     Raises:
         CorpusError: There is no corpus, or no vocabulary for it. If reading it fails later on and
-            its format was guessed, the error says so.
+            its format was guessed, the error says so. At the end: a file has changed.
     """
     name = "standard input" if path == STANDARD_INPUT else str(path)
     guess = ""
@@ -95,11 +118,12 @@ def _choose(
             raise CorpusError(f"{name}: the format folder is for a folder of .txt files")
         files = [_File(stack.enter_context(_plain_file(path, name)), name)]
     elif chosen is textlines.FOLDER:
-        files = [_File(file, str(file)) for file in _list_folder(path, "*.txt")]
+        files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
     else:
+        listed = [_File(file, str(file), path) for file in _list_folder(path, "*")]
         files = [
-            _File(stack.enter_context(_plain_file(file, str(file))), str(file))
-            for file in _list_folder(path, "*")
+            _File(stack.enter_context(_plain_file(file.target(), file.name)), file.name)
+            for file in listed
         ]
     if chosen is None:
         head = Head.read(files[0].path)
@@ -107,9 +131,9 @@ def _choose(
         return chosen, files, chosen.is_guess(head)
     if chosen in (textlines.TEXT, textlines.FOLDER):
         for file in files[:_CHECKED_FILES]:
-            formats.check_is_text(
-                Head.read(file.path), file.name, counts_alone=chosen is textlines.FOLDER
-            )
+            if not file.leads_out():  # which is told when it is its turn
+                head = Head.read(file.path)
+                formats.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
     return chosen, files, False
 
 
@@ -158,8 +182,18 @@ def _read_texts(
     reading: Reading,
 ) -> tuple[list[str], Corpus]:
     log = Log(reading.skip_bad)
-    documents = chain.from_iterable(texts(file.path, file.name, reading, log) for file in files)
+    documents = chain.from_iterable(_texts_of(file, texts, reading, log) for file in files)
     return count_texts(islice(documents, reading.limit), name, words, reading, log)
+
+
+def _texts_of(file: _File, texts: ReadTexts, reading: Reading, log: Log) -> Iterator[str]:
+    try:
+        path = file.target()
+    except CorpusError as error:
+        log.skip(error)
+        yield ""
+        return
+    yield from texts(path, file.name, reading, log)
 
 
 def _open_counts(
@@ -217,22 +251,87 @@ def _refuse_idle_options(chosen: Format, name: str, has_vocabulary: bool, readin
 @contextmanager
 def _plain_file(path: Path, name: str) -> Iterator[Path]:
     """Yield a path to the content that can be read from any position."""
-    with sys.stdin.buffer if path == STANDARD_INPUT else path.open("rb") as stream:
-        packed = cast(BufferedReader, stream).peek(2).startswith(_GZIP)
+    with _source(path) as stream:
+        packed = stream.peek(2).startswith(_GZIP)
         if path.is_file() and not packed:
-            yield path
+            with _unchanged(path, name):
+                yield path
             return
         with tempfile.NamedTemporaryFile(prefix="data_prep-") as spool:
-            _copy(GzipFile(fileobj=stream) if packed else stream, spool, name)
+            if packed:
+                _unpack(stream, spool, name)
+            else:
+                _copy(stream, spool, name)
+            spool.flush()
             yield Path(spool.name)
 
 
-def _copy(source: GzipFile | IO[bytes], target: IO[bytes], name: str) -> None:
+def _source(path: Path) -> BufferedReader:
+    if path != STANDARD_INPUT:
+        return path.open("rb")
+    if sys.stdin is None:  # as after `<&-`
+        raise CorpusError("standard input is closed; name a file, or give it a corpus")
+    return cast(BufferedReader, sys.stdin.buffer)
+
+
+@contextmanager
+def _unchanged(path: Path, name: str) -> Iterator[None]:
+    """Check at the end that a file is as it was, which explains whatever was wrong with it."""
+    before = _state(path)
     try:
-        with Progress(f"reading {name}") as progress:
-            while chunk := source.read(_COPY_BYTES):
+        yield
+    except Exception:
+        if _state(path) == before:
+            raise
+    if _state(path) != before:
+        raise CorpusError(f"{name}: the file was changed while it was read; start again") from None
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
+    with Progress(f"reading {name}") as progress:
+        while chunk := source.read(_COPY_BYTES):
+            target.write(chunk)
+            progress.advance(len(chunk))
+
+
+def _unpack(source: IO[bytes], target: IO[bytes], name: str) -> None:
+    packed = _Counting(source)
+    unpacked = 0
+    try:
+        with (
+            Progress(f"reading {name}") as progress,
+            GzipFile(fileobj=cast(IO[bytes], packed)) as content,
+        ):
+            while chunk := content.read(_COPY_BYTES):
+                unpacked += len(chunk)
+                if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed.bytes):
+                    raise CorpusError(
+                        f"{name}: {packed.bytes:,} bytes of gzip unpack to more than "
+                        f"{unpacked:,}, which no corpus does; if it is one, unpack it first"
+                    )
                 target.write(chunk)
                 progress.advance(len(chunk))
     except (EOFError, zlib.error, BadGzipFile) as error:
         raise CorpusError(f"{name}: not a whole gzip file: {error}") from None
-    target.flush()
+
+
+class _Counting:
+    """Counts the bytes that are read of a stream."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Read as the stream does."""
+        content = self._stream.read(size)
+        self.bytes += len(content)
+        return content

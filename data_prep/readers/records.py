@@ -11,7 +11,7 @@ import numpy as np
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import Counts
 from data_prep.readers import lines
-from data_prep.readers.entries import check_words, counts_of, whole_counts
+from data_prep.readers.entries import check_shape, counts_of, whole_counts
 from data_prep.readers.format import Format
 from data_prep.readers.reading import Reading
 from data_prep.recordio import MAGIC, RecordIOError, read_blocks, read_frames
@@ -55,7 +55,7 @@ class Records:
         except RecordIOError as error:
             raise CorpusError(f"{name}: {error}") from None
         documents = pieces[-1].after
-        check_words(name, documents, words, words if vocabulary_size is None else vocabulary_size)
+        check_shape(name, documents, words, words if vocabulary_size is None else vocabulary_size)
         return cls(path, name, words, documents, pieces)
 
     def read(self, piece: Piece, _: Log) -> Iterator[Counts]:

@@ -26,7 +26,7 @@ from data_prep.readers.digits import (
     parse_short,
     within,
 )
-from data_prep.readers.entries import MAX_DOCUMENTS, check_words, group, whole_counts
+from data_prep.readers.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
 from data_prep.readers.format import Format, Head
 from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
 from data_prep.readers.matrix import Matrix
@@ -122,7 +122,12 @@ class Triples:
         vocabulary_size: int,
         limit: int | None,
     ) -> Self:
-        check_words(name, header.documents, header.words, vocabulary_size)
+        room = os.fstat(stream.fileno()).st_size - header.size
+        if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
+            raise CorpusError(
+                f"{name}: the header says {header.entries} entries, and {room} bytes follow"
+            )
+        check_shape(name, header.documents, header.words, vocabulary_size)
         documents = header.documents if limit is None else min(limit, header.documents)
         pieces = _cut(stream, header.size, documents)
         return cls(path, name, vocabulary_size, header, documents, pieces)
@@ -257,7 +262,7 @@ def _read_by_scipy(
     """Read a matrix in full, of complex numbers, or skew: in memory, bounded by the file's size."""
     from scipy import io, sparse  # here, since writing does without: its import takes 0.2 s
 
-    check_words(name, header.documents, header.words, vocabulary_size)
+    check_shape(name, header.documents, header.words, vocabulary_size)
     if path.stat().st_size < 2 * header.entries:  # a character and a line end each
         raise CorpusError(f"{name}: the file ends before the {header.entries} numbers it promises")
     try:

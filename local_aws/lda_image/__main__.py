@@ -1,15 +1,20 @@
 """The entry points of the image: `train` and `serve`."""
 
 import argparse
+import secrets
 import sys
 from pathlib import Path
 
-from data_prep.arguments import Parser, whole_from
+from data_prep.arguments import Parser, run_command, whole_from
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run an entry point; returns the exit code."""
     options = _parser().parse_args(arguments)
+    return run_command("lda_image", lambda: _enter(options), bad_input=())
+
+
+def _enter(options: argparse.Namespace) -> int:
     # Imported here: each needs libraries that the other doesn't, and both should start at once.
     if options.entry == "train":
         from local_aws.lda_image.train import train
@@ -17,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
         return train(options.ml_root)
     from local_aws.lda_image.serve import serve
 
-    return serve(options.ml_root, options.port)
+    prefix = f"/{secrets.token_urlsafe(20)}" if options.private else ""
+    return serve(options.ml_root, options.port, prefix)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,6 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_from(0, 65535),
         default=8080,
         help="0 takes a free one (default: %(default)s)",
+    )
+    serve.add_argument(
+        "--private",
+        action="store_true",
+        help="answer below a path that nobody can guess, and print it with the address: every user"
+        " of the machine reaches its ports",
     )
     return parser
 

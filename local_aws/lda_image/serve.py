@@ -32,11 +32,11 @@ class RequestError(Exception):
         self.status = status
 
 
-def serve(root: Path, port: int) -> int:
+def serve(root: Path, port: int, prefix: str = "") -> int:
     """Answer requests on the loopback address until the process is ended.
 
-    The first line on stdout is `listening on http://127.0.0.1:PORT`, printed when the model is
-    loaded. There is no handler for SIGTERM, which therefore ends the process at once.
+    The first line on stdout is `listening on http://127.0.0.1:PORT`, and the prefix, printed when
+    the model is loaded. There is no handler for SIGTERM, which therefore ends the process at once.
 
     Returns:
         0 after an interrupt; 1 when there is no usable model or the port is taken.
@@ -44,22 +44,30 @@ def serve(root: Path, port: int) -> int:
     file = root / "model" / artifact.MEMBER
     try:
         model = artifact.decode(file.read_bytes(), str(file))
-        server = make_server(model, port)
+        server = make_server(model, port, prefix)
     except (OSError, artifact.ArtifactError) as error:
         sys.stderr.write(f"lda_image: {error}\n")
         return 1
     with server, contextlib.suppress(KeyboardInterrupt):
-        sys.stdout.write(f"listening on http://127.0.0.1:{server.server_port}\n")
+        sys.stdout.write(f"listening on http://127.0.0.1:{server.server_port}{prefix}\n")
         sys.stdout.flush()
         server.serve_forever()
     return 0
 
 
-def make_server(model: artifact.Model, port: int) -> ThreadingHTTPServer:
-    """Return a server bound to 127.0.0.1 and `port`, or a free port for 0."""
+def make_server(model: artifact.Model, port: int, prefix: str = "") -> ThreadingHTTPServer:
+    """Return a server bound to 127.0.0.1 and `port`, or a free port for 0.
+
+    Args:
+        model: What to infer under.
+        port: The port.
+        prefix: What stands before `/ping` and `/invocations`.
+    """
 
     class Handler(_Handler):
         topics = model
+        ping = f"{prefix}/ping"
+        invocations = f"{prefix}/invocations"
 
     return _Server(("127.0.0.1", port), Handler)
 
@@ -120,6 +128,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     topics: ClassVar[artifact.Model]
+    ping: ClassVar[str]
+    invocations: ClassVar[str]
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body leave in one packet, if they are small
     disable_nagle_algorithm = True  # and if not, the second one does not wait 40 ms for the first
@@ -127,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer /ping."""
-        if self.path == "/ping":
+        if self.path == self.ping:
             self._answer(HTTPStatus.OK, Answer(b"", documents.JSON))
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"no {self.path!r} here, only /ping")
@@ -136,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer /invocations."""
         try:
             body = self._read_body()
-            if self.path != "/invocations":
+            if self.path != self.invocations:
                 raise RequestError(
                     HTTPStatus.NOT_FOUND, f"no {self.path!r} here, only /invocations"
                 )

@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from local_aws.lda_image.documents import DocumentsError, read
 from topics import artifact
 from topics.corpus import Corpus
 from topics.evaluate import EvaluationError, per_word_log_likelihood
-from topics.spectral import SpectralError, fit
+from topics.spectral import FewTopicsWarning, SpectralError, fit
 
 _CLIENT_ERRORS = (ConfigurationError, DocumentsError, EvaluationError, SpectralError)
 _CLIENT_FAILURE, _ALGORITHM_FAILURE = 2, 1  # exit codes
@@ -64,14 +65,21 @@ def _train(root: Path) -> None:
         for name, media in channels.items()
     }
     start = time.perf_counter()
-    model = fit(
-        corpora["train"],
-        hyperparameters.num_topics,
-        alpha0=hyperparameters.alpha0,
-        max_restarts=hyperparameters.max_restarts,
-        max_iterations=hyperparameters.max_iterations,
-        tol=hyperparameters.tol,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", FewTopicsWarning)
+        model = fit(
+            corpora["train"],
+            hyperparameters.num_topics,
+            alpha0=hyperparameters.alpha0,
+            max_restarts=hyperparameters.max_restarts,
+            max_iterations=hyperparameters.max_iterations,
+            tol=hyperparameters.tol,
+        )
+    for warning in caught:
+        _log.warning(warning.message)
+        if isinstance(warning.message, FewTopicsWarning):
+            clear = warning.message.clear
+            _log.info("#quality_metric: host=algo-1, train clear_topics <loss>=%d", clear)
     _log.info("Fitted %d topics in %.2f s", len(model.alpha), time.perf_counter() - start)
     if "test" in corpora:
         score = per_word_log_likelihood(model, corpora["test"])

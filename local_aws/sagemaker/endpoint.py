@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from local_aws import ministack_internals, pace
+from local_aws import ministack_internals, pace, switches
 from local_aws.sagemaker import events
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Capture
@@ -236,8 +236,14 @@ class Endpoint:
     def end(self) -> None:
         """End all instances when they have answered what they had, and hand on what is left."""
         self.traffic.route({})
-        self._retire([i for fleet in self.fleets.values() for i in fleet.release(0)])
+        ended = [i for fleet in self.fleets.values() for i in fleet.release(0)]
+        self._retire(ended)
         self.metrics.flush()
+        if late := switches.seconds("endpoint.late-log"):
+            for instance in ended:
+                timer = threading.Timer(late, instance.log.write, [["The container has ended."]])
+                timer.daemon = True
+                timer.start()
         if self.capture is not None:
             self.capture.flush()
 

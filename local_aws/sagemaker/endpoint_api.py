@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from local_aws import switches
 from local_aws.api.errors import invalid
 from local_aws.autoscaling import targets
 from local_aws.sagemaker import deployment
@@ -70,7 +71,8 @@ def delete(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     """DeleteEndpoint: refused while a change is under way; takes its scalable targets along."""
     with account.lock:
         endpoint: Endpoint = found(account, "endpoint", account.endpoints, request["EndpointName"])
-        if endpoint.status in IN_PROGRESS:
+        creating = endpoint.status == "Creating" and not switches.seconds("endpoint.creating")
+        if endpoint.status in IN_PROGRESS and not creating:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
         del account.endpoints[endpoint.name]
         account.tags.pop(endpoint.arn, None)

@@ -4,14 +4,14 @@ One place in the service asks for each, by `strike`.
 """
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # What can go wrong, and how it looks from outside.
 FAULTS = {
     "training.fail": "the algorithm fails, with the reason given",
     "training.no-model": "the job completes and leaves no model",
-    "training.hang": "the job trains until it is stopped or its time is up",
+    "training.hang": "the job trains until it is stopped, its time is up or faults are cleared",
     "training.time-limit": "the job's time is up at once",
     "training.stop": "somebody stops the job",
     "training.no-data": "the training data is gone when the job looks for it",
@@ -42,34 +42,47 @@ class Fault:
         reason: What it says, where it says much.
         times: How often it is still to strike.
         seconds: How long it takes, where it takes long.
+        over: Set when the faults are cleared, which ends one that takes long.
     """
 
     name: str
     reason: str
     times: int
     seconds: float
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 _armed: list[Fault] = []
+_struck: list[Fault] = []  # and perhaps not over
 _lock = threading.Lock()
 
 
 def arm(name: str, reason: str = "injected", times: int = 1, seconds: float = 5) -> None:
-    """Let the fault strike the next `times` times that it can."""
+    """Let the fault strike the next `times` times that it can.
+
+    Raises:
+        ValueError: There is no such fault.
+    """
+    if name not in FAULTS:
+        raise ValueError(f"{name!r} is no fault")
     with _lock:
         _armed.append(Fault(name, reason, times, seconds))
 
 
 def armed() -> list[dict[str, Any]]:
     """The faults that are still to strike."""
+    members = ("name", "reason", "times", "seconds")
     with _lock:
-        return [asdict(fault) for fault in _armed]
+        return [{member: getattr(fault, member) for member in members} for fault in _armed]
 
 
 def clear() -> None:
-    """Disarm all."""
+    """Disarm all, and end those that take long."""
     with _lock:
+        for fault in _struck:
+            fault.over.set()
         _armed.clear()
+        _struck.clear()
 
 
 def strike(name: str) -> Fault | None:
@@ -78,6 +91,7 @@ def strike(name: str) -> Fault | None:
         fault = next((fault for fault in _armed if fault.name == name), None)
         if fault is None:
             return None
+        _struck.append(fault)
         fault.times -= 1
         if fault.times == 0:
             _armed.remove(fault)

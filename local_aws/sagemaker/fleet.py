@@ -15,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker import container, faults, logs
+from local_aws.sagemaker import container, faults, interfaces, logs
 from local_aws.sagemaker.account import Account
 from topics import artifact
 
@@ -52,6 +52,8 @@ class Instance:
         self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
         self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
         self._container: container.Container | None = None
+        self._account = account
+        self._interfaces: list[str] = []
         try:
             self._start(account, endpoint, variant)
         except BaseException:
@@ -67,6 +69,10 @@ class Instance:
         container.write_configuration(root, {})
         self.role: str = model["ExecutionRoleArn"]
         _fetch_model(account, model, root)
+        try:
+            self._interfaces = interfaces.attach(account, model.get("VpcConfig"), self.role)
+        except interfaces.AttachError as error:
+            raise StartError(str(error)) from None
         self.log = logs.Stream(
             account.client("logs", self.role),
             f"/aws/sagemaker/Endpoints/{endpoint}",
@@ -74,7 +80,7 @@ class Instance:
         )
         self._container = container.Container(
             container.image_module(model["PrimaryContainer"]["Image"]),
-            ["serve", "--ml-root", str(root), "--port", "0"],
+            ["serve", "--ml-root", str(root), "--port", "0", "--private"],
             dict(model["PrimaryContainer"].get("Environment", {})),
             self.log.write,
         )
@@ -85,7 +91,7 @@ class Instance:
             raise StartError(_no_ping(self.variant, self._container))
         self._address = line.removeprefix(LISTENING)
         if slow := faults.strike("endpoint.slow-start"):
-            time.sleep(min(slow.seconds, seconds))
+            slow.over.wait(min(slow.seconds, seconds))
         while time.monotonic() > deadline or not self._ping():
             if time.monotonic() > deadline or not self._container.running():
                 raise StartError(_no_ping(self.variant, self._container))
@@ -107,7 +113,7 @@ class Instance:
         if error := faults.strike("invoke.model-error"):
             return http.HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", error.reason.encode()
         if slow := faults.strike("invoke.slow"):
-            time.sleep(min(slow.seconds, INVOCATION_SECONDS))
+            slow.over.wait(min(slow.seconds, INVOCATION_SECONDS))
         request = urllib.request.Request(
             f"{self._address}/invocations", data=body, headers=dict(headers), method="POST"
         )
@@ -125,6 +131,8 @@ class Instance:
         if self._container is not None:
             self._container.stop(seconds=5)
         self._folder.cleanup()
+        if self._interfaces:
+            interfaces.detach(self._account, self.role, self._interfaces)
 
 
 class Fleet:

@@ -71,7 +71,8 @@ def _ask(
         inference_id = headers.get("x-amzn-sagemaker-inference-id")
         capture.record(Exchange(instance, media, body, content_type, answer, inference_id, when))
     variant = {"x-Amzn-Invoked-Production-Variant": instance.variant}
-    return 200, {"Content-Type": content_type} | variant, answer
+    # In lower case: MiniStack takes a `Content-Type` of JSON for an API's, and writes its own.
+    return 200, {"content-type": content_type} | variant, answer
 
 
 def _refusal(instance: Instance, body: bytes) -> ApiError | None:

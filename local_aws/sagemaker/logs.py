@@ -25,11 +25,19 @@ class Stream:
         try:
             self._make()
             if events:
-                self._client.put_log_events(
-                    logGroupName=self._group, logStreamName=self._name, logEvents=events
-                )
+                self._put(events)
         except (ClientError, BotoCoreError):
             return
+
+    def _put(self, events: list[Any]) -> None:
+        """Put `events`, into a group that is made anew if it is gone: SageMaker's agent does so."""
+        target = {"logGroupName": self._group, "logStreamName": self._name}
+        try:
+            self._client.put_log_events(**target, logEvents=events)
+        except self._client.exceptions.ResourceNotFoundException:
+            self._made = False
+            self._make()
+            self._client.put_log_events(**target, logEvents=events)
 
     def _make(self) -> None:
         if self._made:

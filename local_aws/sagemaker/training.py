@@ -11,14 +11,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.api.errors import invalid
-from local_aws.sagemaker import container, events, faults, logs
+from local_aws.sagemaker import channels, container, events, faults, interfaces, logs
 from local_aws.sagemaker.account import Account, encrypted_with
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -117,7 +116,7 @@ class TrainingJob:
         with tempfile.TemporaryDirectory(prefix="training-") as folder:
             try:
                 self._change("InProgress", "Starting", "Preparing the instances for training")
-                end = self._train(Path(folder))
+                end = self._train_attached(Path(folder))
                 self._change(*end)
             except JobError as error:
                 self.failure = str(error)[:FAILURE_CHARACTERS]
@@ -126,6 +125,18 @@ class TrainingJob:
                 self.failure = f"InternalServerError: {error!r}"[:FAILURE_CHARACTERS]
                 self._change("Failed", "Failed", self.failure)
                 raise
+
+    def _train_attached(self, root: Path) -> tuple[str, str, str]:
+        """Do the work on an instance that is attached to the job's VPC, if it has one."""
+        role = self.request["RoleArn"]
+        try:
+            attached = interfaces.attach(self.account, self.request.get("VpcConfig"), role)
+        except interfaces.AttachError as error:
+            raise JobError(str(error)) from None
+        try:
+            return self._train(root)
+        finally:
+            interfaces.detach(self.account, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Do the work; the final status, secondary status and message."""
@@ -142,7 +153,7 @@ class TrainingJob:
             root,
             {
                 "hyperparameters": self.request.get("HyperParameters", {}),
-                "inputdataconfig": _channels(self.request),
+                "inputdataconfig": channels.describe(self.request),
                 "resourceconfig": {
                     "current_host": "algo-1",
                     "hosts": ["algo-1"],
@@ -167,33 +178,12 @@ class TrainingJob:
     def _download(self, folder: Path) -> None:
         s3 = self.account.client("s3", self.request["RoleArn"])
         for channel in self.request.get("InputDataConfig", []):
-            address = channel["DataSource"]["S3DataSource"]["S3Uri"]
-            bucket, prefix = _bucket_and_key(address)
-            target = folder / channel["ChannelName"]
-            target.mkdir()
             try:
-                found = 0
-                for page in s3.get_paginator("list_objects_v2").paginate(
-                    Bucket=bucket, Prefix=prefix
-                ):
-                    for entry in page.get("Contents", []):
-                        name = entry["Key"].removeprefix(prefix).lstrip("/")
-                        name = name or PurePosixPath(entry["Key"]).name
-                        if ".." in PurePosixPath(name).parts:
-                            raise JobError(f"ClientError: Invalid S3 key {entry['Key']!r}")
-                        (target / name).parent.mkdir(parents=True, exist_ok=True)
-                        s3.download_file(bucket, entry["Key"], str(target / name))
-                        found += 1
-            except (ClientError, BotoCoreError) as error:
-                raise JobError(
-                    f"ClientError: Data download failed:Failed to download data from {address}: "
-                    f"{error}"
-                ) from None
-            if not found or faults.strike("training.no-data"):
-                raise JobError(
-                    f'ClientError: No S3 objects found under S3 URL "{address}" given in input '
-                    f"data source for channel {channel['ChannelName']}."
-                )
+                channels.download(s3, channel, folder / channel["ChannelName"])
+                if faults.strike("training.no-data"):
+                    raise channels.no_objects(channel)
+            except channels.ChannelError as error:
+                raise JobError(str(error)) from None
 
     def _run_container(self, image: str, root: Path) -> tuple[str, str, str]:
         stream = logs.Stream(
@@ -208,14 +198,14 @@ class TrainingJob:
             raise JobError(f"AlgorithmError: {fault.reason}, exit code: 1")
         if faults.strike("training.stop"):
             self.stop()
-        hanging = faults.strike("training.hang") is not None
+        hang = faults.strike("training.hang")
         running = self._container = container.Container(
             image,
             ["train", "--ml-root", str(root)],
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
             stream.write,
         )
-        while (code := running.wait(LOOK_SECONDS)) is None or hanging:
+        while (code := running.wait(LOOK_SECONDS)) is None or (hang and not hang.over.is_set()):
             if code is not None:
                 self._stop.wait(LOOK_SECONDS)
             if self._stop.is_set():
@@ -239,7 +229,7 @@ class TrainingJob:
         with tarfile.open(archive, "w:gz") as tar:
             for path in sorted((root / "model").iterdir()):
                 tar.add(path, arcname=path.name)
-        bucket, key = _bucket_and_key(self.artifact)
+        bucket, key = channels.split_address(self.artifact)
         s3 = self.account.client("s3", self.request["RoleArn"])
         encryption = encrypted_with(self.request["OutputDataConfig"].get("KmsKeyId"))
         try:
@@ -277,25 +267,6 @@ def _deliveries(status: str) -> int:
     if faults.strike("event.lose"):
         return 0
     return 2 if faults.strike("event.duplicate") else 1
-
-
-def _channels(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    return {
-        channel["ChannelName"]: {
-            "TrainingInputMode": request["AlgorithmSpecification"]["TrainingInputMode"],
-            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
-                "S3DataDistributionType", "FullyReplicated"
-            ),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-        }
-        | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
-        for channel in request.get("InputDataConfig", [])
-    }
-
-
-def _bucket_and_key(address: str) -> tuple[str, str]:
-    parsed = urlparse(address)
-    return parsed.netloc, parsed.path.lstrip("/")
 
 
 def _failure_reason(root: Path, code: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from local_aws import ministack_internals
 from local_aws.api.errors import ApiError, invalid
-from local_aws.sagemaker import faults
+from local_aws.sagemaker import channels, faults
 from local_aws.sagemaker.account import ROLE_HELP, Account
 from local_aws.sagemaker.training import TrainingJob
 
@@ -19,6 +19,8 @@ def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
             "You can't override the metric definitions for Amazon SageMaker algorithms. Please "
             "retry the request without specifying metric definitions."
         )
+    if unsupported := [*channels.unsupported(request.get("InputDataConfig", []))]:
+        raise invalid(" ".join(unsupported))
     if faults.strike("create.quota"):
         raise _quota_exceeded(request["ResourceConfig"]["InstanceType"])
     trusted = ministack_internals.trusts_sagemaker(role, job.arn, account.scope)

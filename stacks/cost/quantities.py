@@ -89,7 +89,8 @@ def items(
             MONTH,
             Product("AmazonCloudWatch", "CW:AlarmMonitorUsage", "productFamily", "Alarm"),
         )
-    if settings.encryption_key == "create":
+    # EventBridge can't use AWS's own key, so notices bring one where there is none.
+    if settings.encryption_key == "create" or (settings.notices and not settings.encryption_key):
         yield Item(
             "the key",
             1,
@@ -152,6 +153,6 @@ def _training(settings: Settings) -> Iterator[Item]:
         training.volume_gb * hours,
         "GB hours",
         TRAINING,
-        Product("AmazonSageMaker", "Train:VolumeUsage.gp2", "productFamily", "ML Storage"),
+        Product("AmazonSageMaker", "Train:VolumeUsage.gp2", "productFamily", "Storage"),
         divisor=HOURS_A_MONTH,
     )

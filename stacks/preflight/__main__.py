@@ -22,11 +22,14 @@ from stacks.settings.arguments import add_environment_options
 
 OFFLINE = (offline.image, offline.instance_types, offline.data)
 ONLINE = (
+    online.separation,
     online.bootstrap,
     online.stacks,
+    online.changes,
     online.bucket,
     online.role,
     online.endpoint,
+    online.logs,
     online.quotas,
 )
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
@@ -51,7 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    target = _target(load(read_context(options.env, options.context)))
+    context = read_context(options.env, options.context)
+    settings = load(context)
+    others = [load(context | {"env": env}) for env in context["environments"]]
+    target = _target(settings, tuple(other for other in others if other.env != settings.env))
     found = _shown(run(target)) if not options.json else list(run(target))
     if options.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
@@ -85,7 +91,7 @@ def _asked(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         yield failed(name, f"not known: {error}", "try again")
 
 
-def _target(settings: Settings) -> Target:
+def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
     region = region_of(settings)
     session = boto3.Session(region_name=region)
     config = Config(retries={"mode": "standard", "max_attempts": 3})
@@ -94,7 +100,7 @@ def _target(settings: Settings) -> Target:
     def client(service: str) -> object:
         return session.client(service, config=config)  # type: ignore[call-overload]
 
-    return Target(settings, region, client)
+    return Target(settings, region, client, others)
 
 
 def _parser() -> argparse.ArgumentParser:

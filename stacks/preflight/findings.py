@@ -34,11 +34,13 @@ class Target:
         settings: The environment's.
         region: The Region of the settings, or the caller's.
         client: Makes a client of a service there, with the caller's credentials.
+        others: The settings of the other environments of `cdk.json`.
     """
 
     settings: Settings
     region: str
     client: Callable[[str], Any]
+    others: tuple[Settings, ...] = ()
 
 
 def passed(check: str, text: str) -> Finding:

@@ -1,8 +1,6 @@
 """The checks that ask nobody: Region, instance types, data."""
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from aws_cdk import Duration
 
@@ -58,22 +56,16 @@ def data(target: Target) -> Iterator[Finding]:
         advice = f"`python -m data_prep convert --corpus FILE --vocab FILE --out {folder}`"
         yield failed("data", str(error), advice)
         return
-    named = (corpus.vocabulary, corpus.train, corpus.test, corpus.golden)
-    digests = {part.file: part.sha256 for part in named if part is not None}
-    damaged = [file for file, digest in digests.items() if _digest(folder / file) != digest]
-    if damaged:
+    try:
+        lda.check_volume(corpus, target.settings.training.volume_gb)
+    except lda.LdaError as error:
+        yield failed("data", str(error), "change the setting")
+        return
+    if damaged := corpus.damaged(folder):
         yield failed(
             "data",
-            f"not what {folder}/manifest.json says: {', '.join(sorted(damaged))}",
+            f"not what {folder}/manifest.json says: {', '.join(damaged)}",
             "prepare the corpus again with `python -m data_prep convert`",
         )
     else:
         yield passed("data", f"{corpus.train.documents:,} documents to train on, digests intact")
-
-
-def _digest(file: Path) -> str | None:
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return None

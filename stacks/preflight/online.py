@@ -1,17 +1,24 @@
 """The checks that ask AWS, with the caller's credentials; none changes anything."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from stacks.encryption import CREATE
 from stacks.preflight.findings import Finding, Target, failed, passed, warned
 
 BOOTSTRAP_VERSION = 6  # the first whose asset bucket the CDK's deployments can use
 DEFAULT_QUALIFIER = "hnb659fds"
 # A stack in one of these takes no update; it is deleted first.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
+DIGEST = re.compile(r"[0-9A-F]{8}$")  # the CDK's, at the end of a logical id
 STUCK = {"UPDATE_ROLLBACK_FAILED"}
+# A change set was made and never executed: the CDK takes such a stack for one that is not there.
+UNMADE = {"REVIEW_IN_PROGRESS"}
+# An endpoint in one of these takes no update, and never leaves it by itself.
+BROKEN = {"Failed", "OutOfService", "UpdateRollbackFailed"}
 
 
 def _code(error: ClientError) -> str:
@@ -31,6 +38,22 @@ def identity(target: Target) -> Iterator[Finding]:
         )
     else:
         yield passed("identity", f"{arn}, in {target.region}")
+
+
+def separation(target: Target) -> Iterator[Finding]:
+    """No other environment can be deployed by whoever deploys this one."""
+    caller = _account(target)
+    account = target.settings.account or caller
+    together = [other.env for other in target.others if (other.account or caller) == account]
+    if together:
+        yield warned(
+            "separation",
+            f"account {account} also has {', '.join(together)}: whoever deploys one of them can "
+            "deploy the others, whatever has to be approved",
+            "give each its own account: the setting `account`",
+        )
+    else:
+        yield passed("separation", f"no other environment is in account {account}")
 
 
 def bootstrap(target: Target) -> Iterator[Finding]:
@@ -62,8 +85,7 @@ def stacks(target: Target) -> Iterator[Finding]:
     settings = target.settings
     cloudformation = target.client("cloudformation")
     ready = True
-    for part in ("storage", "training", "serving"):
-        name = f"{settings.name}-{part}"
+    for name in settings.stacks:
         state = _stack_state(cloudformation, name)
         if state is None:
             continue
@@ -72,8 +94,10 @@ def stacks(target: Target) -> Iterator[Finding]:
             yield failed("stacks", f"{name} is {state}", f"delete it: `cdk destroy {name}`")
         elif state in STUCK:
             ready = False
-            yield failed("stacks", f"{name} is {state}", f"mend it: `cdk rollback {name}`")
-        elif state.endswith("_IN_PROGRESS"):
+            # Not `cdk rollback`, which needs a newer bootstrap than a deployment.
+            advice = f"`aws cloudformation continue-update-rollback --stack-name {name}`"
+            yield failed("stacks", f"{name} is {state}", advice)
+        elif state.endswith("_IN_PROGRESS") and state not in UNMADE:
             ready = False
             yield failed("stacks", f"{name} is {state}", "wait until it is done")
     if ready:
@@ -87,6 +111,67 @@ def _stack_state(cloudformation: Any, name: str) -> str | None:
         if "does not exist" in str(error):
             return None
         raise
+
+
+def changes(target: Target) -> Iterator[Finding]:
+    """No setting takes away what the training or storage stack has made and the serving stack uses.
+
+    CloudFormation deletes no export that another stack imports ("Get exported outputs from a
+    deployed CloudFormation stack", User Guide), and the CDK deploys the importing stack last.
+    """
+    settings, name = target.settings, target.settings.name
+    if not _resources(target, "serving"):
+        yield passed("changes", "no stack needs what another would delete")
+        return
+    first = (
+        f"deploy first `cdk deploy {name}-serving --exclusively` with the same settings, so that "
+        "nothing uses it, and then all"
+    )
+    made = _resources(target, "training")
+    found = []
+    if settings.role is not None and "AWS::IAM::Role ExecutionRole" in made:
+        found.append(("role is given, and the endpoint's model has the role of the stack", first))
+    group = made.get("AWS::EC2::SecurityGroup SecurityGroup")
+    network = settings.network
+    if group is not None and (network.vpc is None or network.security_groups):
+        found.append((f"the endpoint's model has {group}, which network.* would delete", first))
+    elif group is not None and (vpc := _vpc_of(target, group)) != network.vpc:
+        found.append(
+            (
+                f"network.vpc is {network.vpc}, and the security group {group} is in {vpc}",
+                f"name groups of the new VPC in network.security_groups, and {first}",
+            )
+        )
+    if "AWS::KMS::Key Key" in _resources(target, "storage") and settings.encryption_key != CREATE:
+        was = f"encryption_key was {CREATE!r}; the key of all data and models would be deleted"
+        found.append((was, f"keep {CREATE!r}, or destroy the environment and deploy it anew"))
+    for text, advice in found:
+        yield failed("changes", text, advice)
+    if not found:
+        yield passed("changes", "no stack needs what another would delete")
+
+
+def _resources(target: Target, part: str) -> dict[str, str]:
+    """Physical ids of what a stack has made, by type and logical id, less the id's digest."""
+    stack = f"{target.settings.name}-{part}"
+    try:
+        answer = target.client("cloudformation").describe_stack_resources(StackName=stack)
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return {}
+        raise
+    return {
+        f"{one['ResourceType']} {DIGEST.sub('', one['LogicalResourceId'])}": one.get(
+            "PhysicalResourceId", ""
+        )
+        for one in answer["StackResources"]
+        if one["ResourceStatus"] != "DELETE_COMPLETE"
+    }
+
+
+def _vpc_of(target: Target, group: str) -> str:
+    groups = target.client("ec2").describe_security_groups(GroupIds=[group])
+    return str(groups["SecurityGroups"][0]["VpcId"])
 
 
 def bucket(target: Target) -> Iterator[Finding]:
@@ -153,7 +238,13 @@ def endpoint(target: Target) -> Iterator[Finding]:
             f"there is an endpoint {name}, and it is not the stack's {name}-serving",
             "delete it, or give this environment another name or `project`",
         )
-    elif status not in {"InService", "Failed"}:
+    elif status in BROKEN and target.settings.endpoint.enabled:
+        advice = (
+            "deploy once with `-c endpoint.enabled=false`, which deletes it, and then as you "
+            "wanted: SageMaker updates no such endpoint"
+        )
+        yield failed("endpoint", f"{name} is {status}", advice)
+    elif status not in BROKEN | {"InService"}:
         advice = "wait until it is in service: SageMaker takes no update before"
         yield failed("endpoint", f"{name} is {status}", advice)
     else:
@@ -161,16 +252,31 @@ def endpoint(target: Target) -> Iterator[Finding]:
 
 
 def _is_ours(target: Target, name: str) -> bool:
-    try:
-        answer = target.client("cloudformation").describe_stack_resources(
-            StackName=f"{name}-serving"
+    """Whether the serving stack has made what has this name, or whose ARN ends with it."""
+    ids = _resources(target, "serving").values()
+    return any(id == name or id.endswith(f"/{name}") for id in ids)
+
+
+def logs(target: Target) -> Iterator[Finding]:
+    """No log group of the endpoint's name stands in the stack's way.
+
+    SageMaker makes one if the execution role lets it, as an existing `role` may.
+    """
+    name = f"/aws/sagemaker/Endpoints/{target.settings.name}"
+    pages = target.client("logs").get_paginator("describe_log_groups")
+    found = {
+        group["logGroupName"]
+        for page in pages.paginate(logGroupNamePrefix=name)
+        for group in page["logGroups"]
+    }
+    if name in found and not _is_ours(target, name):
+        yield failed(
+            "logs",
+            f"{name} is there, and not the stack's, which makes one of that name",
+            f"keep what you need of it, then `aws logs delete-log-group --log-group-name {name}`",
         )
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return False
-        raise
-    ids = {r["PhysicalResourceId"].rpartition("/")[2] for r in answer["StackResources"]}
-    return name in ids
+    else:
+        yield passed("logs", f"{name} does not stand in the way")
 
 
 def quotas(target: Target) -> Iterator[Finding]:

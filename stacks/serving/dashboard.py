@@ -12,7 +12,11 @@ ERRORS = {
     "Invocation5XXErrors": "5xx: the model or the endpoint",
     "InvocationModelErrors": "the model gave no good answer",
 }
-USE = {"CPUUtilization": "CPU", "MemoryUtilization": "memory", "DiskUtilization": "disk"}
+USE = {
+    "CPUUtilization": "CPU (100 % for each core)",
+    "MemoryUtilization": "memory",
+    "DiskUtilization": "disk",
+}
 PERCENTILES = ("p50", "p90", "p99")
 
 

@@ -67,6 +67,25 @@ def add_configuration(
     )
 
 
+def digest_of(model: sagemaker.CfnModel, configuration: Configuration) -> str:
+    """Return a digest that changes when, and only when, the configuration is replaced.
+
+    SageMaker replaces a model or a configuration whatever of it changes, tags apart.
+    """
+    content = [
+        configuration.node.id,
+        model.execution_role_arn,
+        model.enable_network_isolation,
+        model.vpc_config,
+        model.primary_container,
+        configuration.production_variants,
+        configuration.data_capture_config,
+        configuration.kms_key_id,
+    ]
+    resolved = json.dumps(Stack.of(model).resolve(content), sort_keys=True)
+    return hashlib.sha256(resolved.encode()).hexdigest()[:8]
+
+
 def _way_of_updating(settings: Settings) -> str:
     """A digest of the endpoint's properties that are about updates; none where it has none."""
     if not settings.wait_seconds and not settings.scaled:

@@ -13,8 +13,8 @@ from stacks.functions import add_log_group
 from stacks.network import Network
 from stacks.serving import access, alarms, updates
 from stacks.serving.dashboard import add_dashboard
-from stacks.serving.endpoint import add_configuration, add_endpoint, add_model
-from stacks.serving.gate import Comparison, Gate
+from stacks.serving.endpoint import add_configuration, add_endpoint, add_model, digest_of
+from stacks.serving.gate import Gate
 from stacks.serving.scaling import add_scaling
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
@@ -63,7 +63,9 @@ class ServingStack(Stack):
         CfnOutput(self, "ModelArtifact", value=job.model_artifact)
         if not settings.endpoint.enabled:
             return
-        deployment = updates.deployment_configuration(self, settings, configuration, topic)
+        deployment = updates.deployment_configuration(
+            self, settings, configuration, digest_of(model, configuration), topic
+        )
         endpoint = add_endpoint(self, settings, configuration, deployment)
         endpoint.node.add_dependency(logs)
         gate = Gate(
@@ -74,7 +76,6 @@ class ServingStack(Stack):
             golden_file=settings.corpus / golden.file,
             golden_sha256=golden.sha256,
             topics=settings.num_topics,
-            comparison=self._comparison(job, bucket, key),
         )
         if settings.wait_seconds:
             gate.ask_during_updates()
@@ -85,9 +86,3 @@ class ServingStack(Stack):
         for later in (*watching, *parameters):
             later.node.add_dependency(gate.passed)
         CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)
-
-    def _comparison(
-        self, job: TrainingJob, bucket: s3.IBucket, key: kms.IKey | None
-    ) -> Comparison | None:
-        tolerance = self._settings.endpoint.gate_tolerance
-        return None if tolerance is None else Comparison(bucket, job.model_key, tolerance, key)

@@ -4,6 +4,9 @@ A rollback alarm looks at what runs the new configuration alone. One that looked
 endpoint would be in alarm while a broken model serves, and SageMaker would then refuse the very
 update that mends it, CloudFormation's own rollback included.
 
+An alarm that is changed keeps its state (PutMetricAlarm, API reference). So each configuration has
+alarms of its own, which start without one: those of the model that failed may still be in alarm.
+
 Source: SageMaker Developer Guide, "Auto-Rollback Configuration and Monitoring".
 """
 
@@ -25,9 +28,10 @@ def deployment_configuration(
     stack: Stack,
     settings: Settings,
     configuration: sagemaker.CfnEndpointConfig,
+    digest: str,
     topic: sns.ITopic,
 ) -> Deployment.DeploymentConfigProperty | None:
-    """How the endpoint is updated to `configuration`.
+    """How the endpoint is updated to `configuration`, whose `digest` makes its alarms its own.
 
     Without a wait there is none: SageMaker then moves all traffic once the new instances answer
     their pings, and ends the old ones.
@@ -35,7 +39,9 @@ def deployment_configuration(
     wait = settings.wait_seconds
     if not wait:
         return None
-    watching = _rollback_alarms(stack, settings, configuration.attr_endpoint_config_name, topic)
+    watching = _rollback_alarms(
+        stack, settings, configuration.attr_endpoint_config_name, digest, topic
+    )
     rollback = Deployment.AutoRollbackConfigProperty(
         # Their names are references, so that they are there before the endpoint.
         alarms=[Deployment.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in watching]
@@ -66,13 +72,13 @@ def deployment_configuration(
 
 
 def _rollback_alarms(
-    stack: Stack, settings: Settings, configuration: str, topic: sns.ITopic
+    stack: Stack, settings: Settings, configuration: str, digest: str, topic: sns.ITopic
 ) -> list[cloudwatch.Alarm]:
     name, limits = settings.name, settings.alarms
     return [
         add_alarm(
             stack,
-            "NewServerErrors",
+            f"NewServerErrors{digest}",
             topic,
             metric(
                 name,
@@ -86,7 +92,7 @@ def _rollback_alarms(
         ),
         add_alarm(
             stack,
-            "NewLatency",
+            f"NewLatency{digest}",
             topic,
             metric(
                 name, "ModelLatency", configuration=configuration, statistic="p99", period=MINUTE
@@ -98,7 +104,7 @@ def _rollback_alarms(
         ),
         add_alarm(
             stack,
-            "GateFailed",
+            f"GateFailed{digest}",
             topic,
             failures(name, configuration, statistic="Sum", period=MINUTE),
             1,

@@ -5,10 +5,12 @@
 `-c endpoint.instance_type=ml.m5.large` overrides a single value.
 """
 
-from stacks.settings.load import SettingsError, load, read_context
-from stacks.settings.model import NetworkSettings, ScalingSettings, Settings
+from stacks.settings.context import SettingsError, read_context
+from stacks.settings.load import load
+from stacks.settings.model import GitHubSettings, NetworkSettings, ScalingSettings, Settings
 
 __all__ = [
+    "GitHubSettings",
     "NetworkSettings",
     "ScalingSettings",
     "Settings",

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 from data_prep.arguments import Parser, run_command
 from stacks.settings.arguments import add_environment_options
-from stacks.settings.load import Effective, SettingsError, effective, read_context
+from stacks.settings.context import SettingsError, read_sources
+from stacks.settings.load import Effective, effective
 from stacks.settings.schema import schema
 
 _EXAMPLES = """\
@@ -32,7 +33,7 @@ def _print(options: argparse.Namespace) -> None:
     if options.schema:
         print(json.dumps(schema(), indent=2))
         return
-    found = effective(read_context(options.env, options.context))
+    found = effective(read_sources(options.env, options.context))
     print(json.dumps([asdict(one) for one in found], indent=2) if options.json else _table(found))
 
 

@@ -5,6 +5,7 @@ SageMaker Developer Guide's "Deployment guardrails exclusions", "Serverless Infe
 endpoints that use auto scaling", and the API reference of CreateEndpointConfig.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stacks.settings.model import Settings
 
+# Metrics come once a minute, and alarms on them need two whole ones: less protects from nothing.
+SHORTEST_WAIT = 180
+LONGEST_UPDATE = 28_800  # seconds: the most of MaximumExecutionTimeoutInSeconds
 GRADUAL = {"canary": 1, "linear": 10, "rolling": 5}  # by the smallest step, a percentage
 BURSTABLE = re.compile(r"ml\.t\d")
 # Their own disks are encrypted by the hardware, with no key of anybody's.
@@ -25,6 +29,8 @@ OWN_TAGS = {
     "commit": "the setting commit",
 }
 RESERVED_BY_SSM = ("aws", "ssm")
+RESERVED_BY_S3 = ("xn--", "sthree-", "amzn-s3-demo-")  # at the beginning of a bucket's name
+MOST_TAGS = 40  # AWS takes 50 on a resource, and a training job has some of its own
 
 
 def contradictions(settings: "Settings") -> Iterator[str]:
@@ -34,6 +40,8 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     yield from _of_network(settings)
     yield from _of_key(settings)
     yield from _of_pipeline(settings)
+    if settings.github.ids and not settings.repository:
+        yield f"github.ids is {settings.github.ids!r} and repository is not given; give both"
     if settings.is_serverless:
         yield from _of_serverless(settings)
     else:
@@ -47,6 +55,11 @@ def _of_names(settings: "Settings") -> Iterator[str]:
             f"project is {settings.project!r}; names of parameters may not begin with "
             f"{' or '.join(RESERVED_BY_SSM)}"
         )
+    if settings.bucket is None and settings.name.startswith(RESERVED_BY_S3):
+        yield (
+            f"project is {settings.project!r}; a bucket is named after it, and S3 keeps names that "
+            f"begin with {' or '.join(RESERVED_BY_S3)} for itself"
+        )
 
 
 def _of_tags(settings: "Settings") -> Iterator[str]:
@@ -56,14 +69,24 @@ def _of_tags(settings: "Settings") -> Iterator[str]:
             yield f"tags has {key!r}, which {OWN_TAGS[key.lower()]} sets"
         elif lowered.count(key.lower()) > 1 or key.lower().startswith("aws"):
             yield f"tags has {key!r}; keys differ by more than case and do not begin with aws"
+    if len(settings.tags) > MOST_TAGS:
+        yield f"tags has {len(settings.tags)} keys; at most {MOST_TAGS} are allowed"
 
 
 def _of_network(settings: "Settings") -> Iterator[str]:
     network = settings.network
-    if network.vpc and not network.subnets:
-        yield f"network.vpc is {network.vpc!r} and network.subnets names none; name one or more"
+    needed = 2 if settings.endpoint.enabled and not settings.is_serverless else 1
+    if network.vpc and len(network.subnets) < needed:
+        yield (
+            f"network.subnets names {len(network.subnets)} of {network.vpc}; "
+            "an endpoint needs 2 or more, in different Availability Zones, and training alone 1"
+        )
     if not network.vpc and (network.subnets or network.security_groups):
         yield "network.subnets or network.security_groups are given without their network.vpc"
+    for name in ("subnets", "security_groups"):
+        given = getattr(network, name)
+        if len(set(given)) < len(given):
+            yield f"network.{name} is {', '.join(given)}; each is named once"
 
 
 def _of_key(settings: "Settings") -> Iterator[str]:
@@ -73,6 +96,12 @@ def _of_key(settings: "Settings") -> Iterator[str]:
         yield (
             f"encryption_key is 'create' and bucket is {settings.bucket!r}, which has a key "
             "already; give that key's ARN"
+        )
+    place = settings.encryption_key.split(":")[3:4]  # none of a key that is yet to be made
+    if settings.region and place not in ([], [settings.region]):
+        yield (
+            f"encryption_key is a key of {place[0]} and region is {settings.region!r}; S3 and "
+            "SageMaker take a key of their own Region alone"
         )
     for group, instance_type in (
         ("training", settings.training.instance_type),
@@ -119,7 +148,21 @@ def _of_serverless(settings: "Settings") -> Iterator[str]:
 
 def _of_updates(settings: "Settings") -> Iterator[str]:
     updates = settings.updates
-    if updates.strategy == "all_at_once":
+    gradual = updates.strategy != "all_at_once"
+    wait = settings.wait_seconds
+    if wait < SHORTEST_WAIT and (wait or gradual):
+        none = "" if gradual else "0, for no watching, or "
+        yield (
+            f"updates.wait_seconds is {wait}; alarms look at whole minutes and would see nothing "
+            f"of the new model: take {none}{SHORTEST_WAIT} to 3600"
+        )
+    if (seconds := _longest_update(settings)) >= LONGEST_UPDATE:
+        yield (
+            f"updates.wait_seconds is {wait} and updates.step_percent {updates.step_percent}; an "
+            f"update would wait {seconds} s, and SageMaker ends it after {LONGEST_UPDATE} s: take "
+            "a shorter wait or larger steps"
+        )
+    if not gradual:
         return
     counts = {"endpoint.instance_count": settings.endpoint.instance_count}
     if settings.scaled:
@@ -136,6 +179,18 @@ def _of_updates(settings: "Settings") -> Iterator[str]:
             f"updates.step_percent is {updates.step_percent}; with the strategy "
             f"{updates.strategy!r} it is {smallest} to 50"
         )
+
+
+def _longest_update(settings: "Settings") -> int:
+    """Return the seconds that an update only waits: after each step, and before the old fleet ends.
+
+    Source: API reference, BlueGreenUpdatePolicy and RollingUpdatePolicy.
+    """
+    strategy = settings.updates.strategy
+    steps = {"all_at_once": 1, "canary": 2}.get(
+        strategy, math.ceil(100 / settings.updates.step_percent)
+    )
+    return settings.wait_seconds * (steps + (strategy != "rolling"))
 
 
 def _of_scaling(settings: "Settings") -> Iterator[str]:

@@ -1,26 +1,21 @@
 """From the CDK's context to settings: layers, of which a later one wins."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from stacks.settings.context import COMMAND_LINE, SettingsError, merge
 from stacks.settings.contradictions import contradictions
+from stacks.settings.keys import RESERVED, explain_unknown, is_of_the_cdk, unknown_keys
 from stacks.settings.model import Settings
 
-CDK = Path("cdk.json")
 DEFAULT_ENVIRONMENT = "dev"
-RESERVED = {"env", "environments", "defaults"}
-SETTING = re.compile(r"\w+(\.[\w-]+)*")
 BUILT_IN = "built in"
-
-
-class SettingsError(ValueError):
-    """A setting is wrong; the message has a line for each: the key, the value, what is allowed."""
+OBJECTS = 2  # of the layers: the defaults, and the environment
+REPEATED = re.compile(r"^Value error, |^Input ")  # what pydantic begins a message with
 
 
 @dataclass(frozen=True)
@@ -40,26 +35,6 @@ class Effective:
     origin: str
 
 
-def read_context(env: str | None, overrides: Iterable[str]) -> dict[str, Any]:
-    """The CDK's context as `cdk -c` makes it of the `cdk.json` here.
-
-    Raises:
-        SettingsError: There is no `cdk.json`, or it or an override has not the form it must have.
-    """
-    try:
-        context = dict(json.loads(CDK.read_text(encoding="utf-8"))["context"])
-    except OSError as error:
-        raise SettingsError(f"{CDK}: {error.strerror}; this runs in the project's folder") from None
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SettingsError(f"{CDK}: must be a JSON object with a `context` ({error})") from None
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise SettingsError(f"-c {override}: must have the form KEY=VALUE")
-        context[key] = value
-    return context if env is None else context | {"env": env}
-
-
 def load(context: Mapping[str, Any]) -> Settings:
     """The settings of the environment that the CDK `context` chooses.
 
@@ -67,25 +42,40 @@ def load(context: Mapping[str, Any]) -> Settings:
         SettingsError: The environment is not declared, a key or value is not allowed, or values
             contradict each other or another environment's.
     """
+    _refuse(
+        explain_unknown(key, in_object=False)
+        for key, value in _overrides(context).items()
+        if [*unknown_keys(_nested(key, value))]
+    )
     env = _chosen(context)
+    layers = _layers(context, env)
+    _refuse(
+        f"{layer.origin}: {explain_unknown(key, in_object=True)}"
+        for layer in layers[:OBJECTS]
+        for key in unknown_keys(layer.values)
+    )
     try:
-        settings = Settings.model_validate(_merged(_layers(context, env)) | {"env": env})
+        settings = Settings.model_validate(_merged(layers) | {"env": env})
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
-    if found := [*contradictions(settings), *_namesakes(context, settings)]:
-        raise SettingsError("\n".join(found))
+    _refuse([*contradictions(settings), *_namesakes(context, settings)])
     return settings
 
 
-def effective(context: Mapping[str, Any]) -> list[Effective]:
+def effective(sources: Mapping[str, Mapping[str, Any]]) -> list[Effective]:
     """Every setting of the chosen environment, with the place that its value comes from.
+
+    Args:
+        sources: The context of each place, the weakest first.
 
     Raises:
         SettingsError: As `load` does.
     """
+    context = merge(sources.values())
     settings = load(context)
-    origins = {"env": "command line" if "env" in context else BUILT_IN}
-    for layer in _layers(context, settings.env):
+    places = {key: origin for origin, given in sources.items() for key in given}
+    origins = {"env": places.get("env", BUILT_IN)}
+    for layer in _layers(context, settings.env, places):
         origins |= dict.fromkeys(dict(_flat(layer.values)), layer.origin)
     values = _flat(settings.model_dump(mode="json"))
     return [Effective(key, value, origins.get(key, BUILT_IN)) for key, value in values]
@@ -102,8 +92,13 @@ def _chosen(context: Mapping[str, Any]) -> str:
     return env
 
 
-def _layers(context: Mapping[str, Any], env: str) -> list[Layer]:
-    """What is said of the settings of `env`, the most general first."""
+def _layers(
+    context: Mapping[str, Any], env: str, places: Mapping[str, str] | None = None
+) -> list[Layer]:
+    """What is said of the settings of `env`, the most general first.
+
+    `places` tells where each key of the context comes from; the command line, if it does not.
+    """
     given = {
         "defaults": context.get("defaults", {}),
         f"environments.{env}": context["environments"][env],
@@ -113,13 +108,21 @@ def _layers(context: Mapping[str, Any], env: str) -> list[Layer]:
             raise SettingsError(f"{origin} is {values!r}; an object is needed")
     layers = [Layer(origin, values) for origin, values in given.items()]
     # A group before what is in it.
-    overrides = [Layer("command line", _nested(*item)) for item in sorted(_overrides(context))]
+    overrides = [
+        Layer((places or {}).get(key, COMMAND_LINE), _nested(key, value))
+        for key, value in sorted(_overrides(context).items())
+    ]
     return layers + overrides
 
 
-def _overrides(context: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What `-c` said of settings: the CDK's own keys all have a `:`, a `/` or a `-` in them."""
-    return ((k, v) for k, v in context.items() if k not in RESERVED and SETTING.fullmatch(k))
+def _overrides(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Every key beside the environments that is not the CDK's is meant as a setting."""
+    return {k: v for k, v in context.items() if k not in RESERVED and not is_of_the_cdk(k)}
+
+
+def _refuse(problems: Iterable[str]) -> None:
+    if found := [*problems]:
+        raise SettingsError("\n".join(found))
 
 
 def _nested(key: str, value: Any) -> dict[str, Any]:
@@ -127,16 +130,8 @@ def _nested(key: str, value: Any) -> dict[str, Any]:
     return {group: {name: value}} if name else {group: value}
 
 
-def _merged(layers: Iterable[Layer]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for layer in layers:
-        for key, value in layer.values.items():
-            below = merged.get(key)
-            if isinstance(below, Mapping) and isinstance(value, Mapping):
-                merged[key] = {**below, **value}
-            else:
-                merged[key] = value
-    return merged
+def _merged(layers: list[Layer]) -> dict[str, Any]:
+    return merge(layer.values for layer in layers)
 
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -160,9 +155,8 @@ def _namesakes(context: Mapping[str, Any], settings: Settings) -> Iterator[str]:
 
 
 def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        group = Settings.model_fields.get(str(problem["loc"][0]))
-        model: Any = group.annotation if group and len(problem["loc"]) > 1 else Settings
-        return f"{key} is not a setting; these are: {', '.join(model.model_fields)}"
-    return f"{key} is {problem['input']!r}; {problem['msg'].removeprefix('Input ')}"
+    key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    value = "null" if problem["input"] is None else repr(problem["input"])
+    if problem["type"] in {"model_type", "dict_type"}:
+        return f"{key} is {value}; an object is needed"
+    return f"{key} is {value}; {REPEATED.sub('', problem['msg'])}"

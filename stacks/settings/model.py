@@ -1,35 +1,66 @@
 """Everything that may differ between two environments, with what is allowed and the default."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from stacks.settings import texts
+from stacks.settings.texts import InstanceType, TagKey, TagValue
 
 DEFAULT_WAIT_SECONDS = 300
-RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})$"  # what EC2's ids end with
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 
 
 def _split(value: object) -> object:
-    """A list as `-c` gives it: `subnet-1,subnet-2`."""
+    """A list as `-c` gives it: `subnet-1,subnet-2`; null is an empty one, and so is no text."""
+    if value is None or value == "":
+        return []
     return value.split(",") if isinstance(value, str) else value
 
 
-# What all services take, and S3 as metadata of a model.
-TagKey = Annotated[str, Field(pattern=r"^[a-zA-Z][a-zA-Z0-9-]{0,39}$")]
-TagValue = Annotated[str, Field(pattern=r"^[a-zA-Z0-9 +=._:/@-]{1,128}$")]
+def _without_empty(value: object) -> object:
+    """Tags less those that null or an empty text takes back."""
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, Mapping):
+        return value
+    return {key: one for key, one in value.items() if one is not None and one != ""}
+
+
+# As many as SageMaker attaches to.
 Subnets = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^subnet" + RESOURCE_ID)], ...], BeforeValidator(_split)
+    tuple[texts.Subnet, ...],
+    Field(max_length=16),
+    BeforeValidator(_split, json_schema_input_type=list[texts.Subnet] | None),
 ]
 SecurityGroups = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^sg" + RESOURCE_ID)], ...], BeforeValidator(_split)
+    tuple[texts.SecurityGroup, ...],
+    Field(max_length=5),
+    BeforeValidator(_split, json_schema_input_type=list[texts.SecurityGroup] | None),
 ]
-
 Names = Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(_split)]
+TagsOf = Annotated[
+    dict[TagKey, TagValue],
+    BeforeValidator(_without_empty, json_schema_input_type=dict[TagKey, TagValue | None] | None),
+]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switch_off(cls, values: object) -> object:
+        """Read an empty text as null where null is allowed: `-c` can't say null."""
+        if not isinstance(values, Mapping):
+            return values
+        off = {
+            key
+            for key, field in cls.model_fields.items()
+            if type(None) in get_args(field.annotation)
+        }
+        return {key: None if value == "" and key in off else value for key, value in values.items()}
 
 
 class TrainingSettings(_Strict):
@@ -48,8 +79,6 @@ class EndpointSettings(_Strict):
     instance_type: InstanceType = "ml.m4.xlarge"
     instance_count: int = Field(1, ge=1, le=100)
     capture_percent: int = Field(0, ge=0, le=100)  # of requests and answers, kept in the bucket
-    # How far answers may be from those of our own inference; None: they are not compared.
-    gate_tolerance: float | None = Field(None, gt=0, le=1)
 
 
 class UpdateSettings(_Strict):
@@ -82,7 +111,7 @@ class NetworkSettings(_Strict):
     """Where the job and the endpoint are attached, and whether their containers reach anything."""
 
     isolation: bool | None = None  # None: on, where SageMaker can do it
-    vpc: str | None = Field(None, pattern=r"^vpc" + RESOURCE_ID)
+    vpc: texts.Vpc | None = None
     subnets: Subnets = ()
     security_groups: SecurityGroups = ()  # none: one that lets everything out
 
@@ -99,53 +128,54 @@ class PipelineSettings(_Strict):
     """Deployment by CodePipeline, as `defaults` say; on when `connection` is given."""
 
     # Of CodeConnections, to the repository; its account and Region are the pipeline's.
-    connection: str | None = Field(
-        None,
-        pattern=r"^arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
-        r":connection/[0-9a-f-]+$",
-    )
-    branch: str = Field("main", pattern=r"^[\w./-]+$")
+    connection: texts.Connection | None = None
+    branch: texts.Branch = "main"
     # The folder of S3 that the corpus is fetched from, s3://BUCKET/PREFIX, and the files in it.
-    source: str | None = Field(None, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.-]+)+$")
-    corpus: str = Field("corpus.txt", pattern=r"^\w[\w.-]*$")
-    vocab: str | None = Field(None, pattern=r"^\w[\w.-]*$")  # None: the corpus is raw text
+    source: texts.Source | None = None
+    corpus: texts.File = "corpus.txt"
+    vocab: texts.File | None = None  # None: the corpus is raw text
     environments: Names = ("dev", "prod")  # in this order; all but the first are approved
+
+
+class GitHubSettings(_Strict):
+    """What else AWS must know of the repository, to trust its workflows (`stacks.github_oidc`)."""
+
+    # OWNER-ID/REPOSITORY-ID, the numbers by which GitHub knows OWNER/NAME for ever.
+    ids: str | None = Field(None, pattern=r"^\d{1,20}/\d{1,20}$")
+    # An account has one OIDC provider for GitHub: whether it is there already.
+    provider: Literal["create", "existing"] = "create"
 
 
 class Settings(_Strict):
     """Everything that may differ between two environments."""
 
-    env: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")
-    project: str = Field("topic-model", pattern=r"^[a-z][a-z0-9-]{0,19}$")
+    env: texts.Name
+    project: texts.Name = "topic-model"
     owner: TagValue | None = None
     cost_center: TagValue | None = None
-    tags: dict[TagKey, TagValue] = {}  # more of them
-    account: str | None = Field(None, pattern=r"^\d{12}$")
-    region: str | None = Field(None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
+    tags: TagsOf = {}  # more of them
+    account: texts.Account | None = None
+    region: texts.Region | None = None
     corpus: Path = Path("build/corpus")  # the folder that data_prep wrote
-    bucket: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    role: str | None = Field(None, pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")
-    prefix: str = Field("sagemaker/lda-model", pattern=r"^[\w!.*'()-]+(/[\w!.*'()-]+)*$")
+    bucket: texts.Bucket | None = None
+    role: texts.RoleArn | None = None
+    prefix: texts.Prefix = "sagemaker/lda-model"
     retain_data: bool = False
     termination_protection: bool = False  # no stack is deleted until it is off
     # A managed policy, by name or ARN, that bounds every role.
-    permissions_boundary: str | None = Field(
-        None, pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:policy/)?[\w+=,.@/-]+$"
-    )
-    bootstrap_qualifier: str | None = Field(None, pattern=r"^[a-z0-9]{1,10}$")  # None: the CDK's
-    num_topics: int = Field(10, ge=1)
-    alpha0: float = Field(1.0, gt=0, allow_inf_nan=False)
+    permissions_boundary: texts.Boundary | None = None
+    bootstrap_qualifier: texts.Qualifier | None = None  # None: the CDK's
+    num_topics: int = Field(10, ge=1, le=150)
+    alpha0: float = Field(1.0, ge=1e-6, le=1e4)
     max_restarts: int = Field(10, ge=1)
     max_iterations: int = Field(1000, ge=1)
     tol: float = Field(1e-8, gt=0, allow_inf_nan=False)
     revision: str = Field("", max_length=100)  # any new text trains again
-    commit: str | None = Field(None, pattern=r"^[0-9a-f]{7,40}$")  # noted with the model
-    repository: str | None = Field(None, pattern=r"^[\w.-]+/[\w.-]+$")  # on GitHub, OWNER/NAME
-    notices: str | None = Field(None, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")  # mail of a job's end
+    commit: texts.Commit | None = None  # noted with the model
+    repository: texts.Repository | None = None  # on GitHub, OWNER/NAME
+    notices: texts.Mail | None = None  # mail of a job's end
     # Of bucket, volumes, logs and notices: `create`, or the ARN of one; None: AWS's own keys.
-    encryption_key: str | None = Field(
-        None, pattern=r"^(create|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[\w-]+)$"
-    )
+    encryption_key: texts.Key | None = None
     training: TrainingSettings = TrainingSettings()
     endpoint: EndpointSettings = EndpointSettings()
     updates: UpdateSettings = UpdateSettings()
@@ -154,11 +184,17 @@ class Settings(_Strict):
     network: NetworkSettings = NetworkSettings()
     alarms: AlarmSettings = AlarmSettings()
     pipeline: PipelineSettings = PipelineSettings()
+    github: GitHubSettings = GitHubSettings()
 
     @property
     def name(self) -> str:
         """The name that resources of this environment share: `<project>-<env>`."""
         return f"{self.project}-{self.env}"
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """The names of this environment's stacks; one of a bucket that is there has no storage."""
+        return tuple(f"{self.name}-{part}" for part in ("storage", "training", "serving"))
 
     @property
     def all_tags(self) -> dict[str, str]:

@@ -33,6 +33,7 @@ from stacks.training_job import permissions
 from stacks.training_job.request import (
     Channel,
     Store,
+    check_request,
     checked_lineage,
     checked_name,
     checked_tags,
@@ -311,12 +312,16 @@ class TrainingJob(Construct):
 
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
         data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
+        # As text: CloudFormation would turn the numbers in it into strings.
+        text = Stack.of(self).to_json_string(request)
+        check_request(Stack.of(self).resolve(text))
         start = self._build_function(
             "Start",
             "start",
             START_TIMEOUT,
             "Stages the data and starts the training job",
             WAIT=self._wait_id,
+            REQUEST=text,
         )
         may = permissions.start_job(
             Stack.of(self),
@@ -326,6 +331,7 @@ class TrainingJob(Construct):
             self.role,
             self._channels.values(),
             data.values(),
+            attached="VpcConfig" in request,
         )
         self._allow(start, may)
         return CustomResource(
@@ -347,8 +353,8 @@ class TrainingJob(Construct):
                     }
                     for name, asset in data.items()
                 ],
-                # As text: CloudFormation would turn the numbers in it into strings.
-                "Request": Stack.of(self).to_json_string(request),
+                # Only so that a change of it brings an Update: the function takes its own.
+                "Request": text,
                 # A new handle must bring an Update, which signals it if the model is there. The
                 # function has the same, and the handle, so it knows what the handle is for.
                 "Wait": self._wait_id,

@@ -42,9 +42,18 @@ def start_job(
     role: iam.IRole,
     channels: Iterable[Channel],
     data: Iterable[assets.Asset],
+    *,
+    attached: bool,
 ) -> list[iam.PolicyStatement]:
-    """Stage the data, run and stop jobs, publish what was left unpublished."""
+    """Stage the data, run and stop jobs, publish what was left unpublished.
+
+    `attached` says whether the jobs are attached to a VPC, whose interfaces are waited for.
+    """
+    seeing = iam.PolicyStatement(
+        sid="SeeInterfaces", actions=["ec2:DescribeNetworkInterfaces"], resources=["*"]
+    )
     return [
+        *([seeing] if attached else []),
         iam.PolicyStatement(
             sid="ReadAssets",
             actions=["s3:GetObject"],

@@ -24,6 +24,8 @@ OWN_TAGS = re.compile(
 )
 METADATA_BYTES = 2048  # what S3 takes of keys and values
 LATER_BYTES = 600  # of it for the job's name and its metrics
+REQUEST_BYTES = 3000  # of the 4096 of a function's environment; the rest is for the wait handle
+REFERENCE_BYTES = 100  # of a name or ARN that is known at deployment only, as a rule
 UNKNOWN_BYTES = 256  # of a value that is known at deployment only, at most
 
 
@@ -146,6 +148,24 @@ def checked_lineage(tags: Mapping[str, str]) -> Mapping[str, str]:
             f"metrics included; S3 takes {METADATA_BYTES}"
         )
     return tags
+
+
+def check_request(text: str | Mapping[str, Any]) -> None:
+    """Check that a CreateTrainingJob request fits in the environment of a function.
+
+    Args:
+        text: Its JSON, as the template has it.
+
+    Raises:
+        TrainingJobError: It is too long.
+    """
+    parts = [text] if isinstance(text, str) else text["Fn::Join"][1]
+    size = sum(len(part) if isinstance(part, str) else REFERENCE_BYTES for part in parts)
+    if size > REQUEST_BYTES:
+        raise TrainingJobError(
+            f"the request for the training job has some {size} bytes; a function's environment has "
+            f"room for {REQUEST_BYTES}: give fewer or shorter environment_tags, or fewer subnets"
+        )
 
 
 def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, Any]]:

@@ -26,10 +26,9 @@ ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
 FULL_ENDPOINT = {
     "endpoint.instance_count": "2",
     "endpoint.capture_percent": "100",
-    "endpoint.gate_tolerance": "0.001",
     "updates.strategy": "canary",
     "updates.step_percent": "50",
-    "updates.wait_seconds": "120",
+    "updates.wait_seconds": "180",
     "scaling.min_instances": "2",
     "scaling.max_instances": "3",
     "scaling.instance_type": "ml.m4.xlarge",

@@ -1,6 +1,8 @@
 """The life of an environment, as a user lives it: deploy, change, change back, fail, destroy."""
 
+import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -117,11 +119,21 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert done.stdout.startswith("topics: there is no endpoint 'life-dev' in us-east-1;")
 
 
-def test_a_failed_training_job_rolls_back_and_says_why(cloud: Cloud, corpus: Path) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=fails"]
-    done = cloud.deploy(*options, "-c", "num_topics=100")
+def test_a_failed_training_job_rolls_back_and_says_why(
+    cloud: Cloud, corpus: Path, tmp_path: Path
+) -> None:
+    """By data that is no RecordIO, which its manifest calls good."""
+    bad = Path(shutil.copytree(corpus, tmp_path / "bad"))
+    content = bytearray((bad / "train.recordio").read_bytes())
+    content[0] ^= 1
+    (bad / "train.recordio").write_bytes(content)
+    manifest = json.loads((bad / "manifest.json").read_text(encoding="utf-8"))
+    manifest["train"]["sha256"] = hashlib.sha256(content).hexdigest()
+    (bad / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    options = ["-c", f"corpus={bad}", "-c", "project=fails"]
+    done = cloud.deploy(*options)
     assert done.returncode == 1
-    reason = "ended as Failed: ClientError: 100 topics asked for, but the data supports "
+    reason = "ended as Failed: ClientError: channel 'train', train.recordio: byte 0: magic is "
     assert reason in done.stdout, done.stdout
     assert "/sagemaker/home?region=us-east-1#/jobs/fails-dev-" in done.stdout
     assert "Running with" in done.stdout, "the job's last log lines are missing"

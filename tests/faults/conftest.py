@@ -19,6 +19,7 @@ from aws_cdk import App
 import app as cdk_app
 from local_aws import instance
 from stacks.settings import load
+from stacks.synthesis import context_of
 from tests.e2e.conftest import COMMAND_SECONDS, PROJECT, Cloud, corpus, environment, run
 from tests.templates import Edit, change
 
@@ -44,7 +45,7 @@ class Lab(Cloud):
         defaults = {"corpus": str(self.corpus), "num_topics": "5"}
         context = own | defaults | chosen | settings
         cdk = App(outdir=str(out), context=context)
-        cdk_app.build(cdk, load(cdk.node.get_all_context()))
+        cdk_app.build(cdk, load(context_of(cdk)))
         cdk.synth()
         if edit is not None:
             change(out, f"{project}-dev-training", edit)

@@ -20,6 +20,7 @@ from stacks.notices import add_notices
 from stacks.training_job import TrainingJob
 from tests.infra.conftest import flags
 from tests.templates import Edit, change, without
+from tests.waiting import wait_for
 
 from .conftest import BUCKET, Lab
 
@@ -116,8 +117,10 @@ def test_a_key_that_the_role_may_not_use_and_then_may(lab: Lab, table: Table) ->
     assert [group["VpcId"] for group in groups["SecurityGroups"]] == [subnet["VpcId"]]
 
     queue = lab.outputs(STACK)["QueueUrl"]
-    received = lab.client("sqs").receive_message(QueueUrl=queue, WaitTimeSeconds=10)
-    (message,) = received["Messages"]
+    sqs_client = lab.client("sqs")
+    (message,) = wait_for(
+        lambda: sqs_client.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
+    )
     notice = json.loads(message["Body"])["Message"]
     said = f"Training job {name} ended as Completed (Completed) in us-east-1, account 000000000000."
     assert said in notice

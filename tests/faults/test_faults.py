@@ -78,7 +78,7 @@ FAULTS = [
     Fault(
         "the event of the end is lost",
         ("event.lose",),
-        waiting_for(25),
+        waiting_for(60),  # many times as long as the job
         says="timed out",
         jobs_afterwards=0,
     ),

@@ -25,16 +25,22 @@ def finished(deployment: subprocess.Popen[str]) -> str:
 def test_a_deployment_goes_on_when_its_cli_is_killed(lab: Lab, table: Table) -> None:
     """Meanwhile the CLI, which compares templates, takes the stack for done."""
     assembly, jobs = lab.assembly("interrupted"), len(lab.job_names())
-    first = lab.deploying(assembly)
-    wait_for(lab.running, seconds=COMMAND_SECONDS)
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate(timeout=COMMAND_SECONDS)
     stack = "interrupted-dev-training"
-    for _ in range(2):
+
+    def deploy_again() -> None:
         done = lab.training("deploy", assembly)
         assert done.returncode == 0, done.stdout
         assert "(no changes)" in done.stdout
-        wait_for(lambda: lab.stack(stack)["StackStatus"] == "CREATE_COMPLETE")
+
+    with lab.armed("training.hang"):
+        first = lab.deploying(assembly)
+        wait_for(lab.running, seconds=COMMAND_SECONDS)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.communicate(timeout=COMMAND_SECONDS)
+        deploy_again()
+        assert lab.stack(stack)["StackStatus"] == "CREATE_IN_PROGRESS"
+    wait_for(lambda: lab.stack(stack)["StackStatus"] == "CREATE_COMPLETE", seconds=COMMAND_SECONDS)
+    deploy_again()
     assert lab.outputs(stack)["Metrics"].startswith("test:pwll=-")
     assert len(lab.job_names()) == jobs + 1
     table.append(("the CLI is killed while the job runs", "the deployment goes on", ""))
@@ -77,9 +83,9 @@ def test_a_stack_that_is_deleted_while_its_job_runs_leaves_nothing(lab: Lab, tab
     with lab.armed("training.hang"):
         deployment = lab.deploying(assembly)
         wait_for(lab.running, seconds=COMMAND_SECONDS)
-    lab.client("cloudformation").delete_stack(StackName=stack)
-    deployment.communicate(timeout=COMMAND_SECONDS)
-    wait_for(lambda: lab.there() == before, seconds=COMMAND_SECONDS)
+        lab.client("cloudformation").delete_stack(StackName=stack)
+        deployment.communicate(timeout=COMMAND_SECONDS)
+        wait_for(lambda: lab.there() == before, seconds=COMMAND_SECONDS)
     done = lab.training("deploy", assembly)
     assert done.returncode == 0, done.stdout
     table.append(

@@ -49,7 +49,10 @@ def write_corpus(folder: Path, *, train: bytes = b"training data", test: bool = 
             else None
         ),
         golden=Golden(documents=5, **write_file(folder, "golden.json", b"{}")),
+        min_words=1,
         empty_documents=0,
+        short_documents=0,
+        left_out=None,
     ).write(folder)
     return folder
 

@@ -1,7 +1,10 @@
 """Environments: what they inherit, what they are called, and how they are told apart."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,10 @@ from aws_cdk import App, CfnResource, Environment, TagManager
 from stacks.environment import add_environment
 from stacks.settings import SettingsError, load, read_context
 from stacks.settings.__main__ import main
+from stacks.settings.context import read_sources
 from stacks.settings.load import effective
 from stacks.settings.schema import schema
+from stacks.synthesis import context_of
 
 from .conftest import PROJECT, Synthesize, Templates, flags
 
@@ -25,9 +30,8 @@ ALL = {
     "scaling.min_instances": "2",
     "scaling.instance_type": "ml.m4.xlarge",
     "encryption_key": "create",
-    "endpoint.gate_tolerance": "0.1",
     "network.vpc": "vpc-00000001",
-    "network.subnets": "subnet-00000001",
+    "network.subnets": "subnet-00000001,subnet-00000002",
 }
 # Properties by which a resource gets a name that somebody else could have taken.
 NAMES = re.compile(r"Name$")
@@ -55,8 +59,138 @@ def test_an_environment_inherits_the_defaults_and_wins_over_them() -> None:
     assert not settings.endpoint.enabled
 
 
+VPC = {"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001,subnet-00000002"}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+ROLE = "arn:aws:iam::111122223333:role/Theirs"
+EACH = [
+    {},
+    ALL,
+    {"role": ROLE},
+    VPC,
+    {**VPC, "network.security_groups": "sg-00000001"},
+    {"encryption_key": "create"},
+    {"encryption_key": KEY},
+    {"num_topics": "7"},
+    {"retain_data": "true"},
+    {"endpoint.enabled": "false"},
+    {"endpoint.capture_percent": "5"},
+    {"serverless.memory_mb": "1024"},
+    {"permissions_boundary": "Bound"},
+]
+
+
+def test_preflight_knows_every_export_that_a_change_of_settings_drops(
+    synthesize: Synthesize,
+) -> None:
+    """CloudFormation refuses to delete one that the stacks deployed before still import."""
+    exports, imports = {}, {}
+    for number, settings in enumerate(EACH):
+        made = {name: template.to_json() for name, template in synthesize(**settings).items()}
+        exports[number] = {
+            output["Export"]["Name"]
+            for template in made.values()
+            for output in template.get("Outputs", {}).values()
+            if "Export" in output
+        }
+        imports[number] = set(
+            re.findall(r'{"Fn::ImportValue": "([^"]+)"}', json.dumps(list(made.values())))
+        )
+    dropped = {
+        name
+        for before, used in imports.items()
+        for after, offered in exports.items()
+        if before != after
+        for name in used - offered
+    }
+    known = re.compile(r"GetAtt(ExecutionRole|SecurityGroup|Key)[0-9A-F]{8}")
+    assert dropped
+    assert [name for name in dropped if known.search(name) is None] == []
+
+
 def test_an_environment_takes_back_a_default_with_null() -> None:
     assert load({"defaults": {"bucket": "mine"}, **context(dev={"bucket": None})}).bucket is None
+
+
+@pytest.mark.parametrize(
+    ("shared", "own"),
+    [
+        ({"notices": "me@example.com"}, {"notices": None}),
+        ({"notices": "me@example.com"}, {"notices": ""}),
+        ({"encryption_key": "create"}, {"encryption_key": None}),
+        ({"scaling": {"max_instances": 2}}, {"scaling": {"max_instances": None}}),
+        ({"serverless": {"memory_mb": 1024}}, {"serverless": {"memory_mb": ""}}),
+        ({"tags": {"team": "a"}}, {"tags": {"team": None}}),
+        ({"tags": {"team": "a"}}, {"tags": {"team": ""}}),
+        ({"tags": {"team": "a"}}, {"tags": None}),
+        (
+            {"network": {"vpc": "vpc-00000001", "subnets": ["subnet-00000001"]}},
+            {"network": {"vpc": None, "subnets": None}},
+        ),
+    ],
+)
+def test_what_an_environment_inherits_is_switched_off_by_null_or_an_empty_text(
+    shared: dict[str, Any], own: dict[str, Any]
+) -> None:
+    assert load({"defaults": shared, **context(dev=own)}) == load(context())
+
+
+@pytest.mark.parametrize(
+    ("shared", "options"),
+    [
+        ({"notices": "me@example.com"}, {"notices": ""}),
+        ({"serverless": {"memory_mb": 1024}}, {"serverless.memory_mb": ""}),
+        ({"tags": {"team": "a"}}, {"tags.team": ""}),
+        (
+            {"network": {"vpc": "vpc-00000001", "subnets": ["subnet-00000001"]}},
+            {"network.vpc": "", "network.subnets": ""},
+        ),
+    ],
+)
+def test_an_option_without_a_value_switches_off_what_is_inherited(
+    shared: dict[str, Any], options: dict[str, str]
+) -> None:
+    assert load({"defaults": shared, **context(), **options}) == load(context())
+
+
+def test_an_alarm_that_is_on_by_itself_is_switched_off_by_null() -> None:
+    assert load(context(dev={"alarms": {"idle_hours": None}})).alarms.idle_hours is None
+    assert load({**context(), "alarms.idle_hours": ""}).alarms.idle_hours is None
+
+
+@pytest.mark.parametrize("key", ["num_topics", "retain_data", "alarms"])
+def test_what_must_have_a_value_is_not_switched_off(key: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{key} is null; "):
+        load({**context(), key: None})
+
+
+def test_a_synthesis_reads_the_nulls_that_cdk_hands_over(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of a context that is too long for a variable."""
+    app = App(outdir=str(tmp_path / "out"), context={"owner": "Search"})
+    overflow = tmp_path / "overflow.json"
+    overflow.write_text(json.dumps({"defaults": {"notices": None}}))
+    monkeypatch.setenv("CONTEXT_OVERFLOW_LOCATION_ENV", str(overflow))
+    monkeypatch.setenv("CDK_CONTEXT_JSON", json.dumps({"alarms": {"idle_hours": None}}))
+    found = context_of(app)
+    assert found["owner"] == "Search"
+    assert found["defaults"] == {"notices": None}
+    assert found["alarms"] == {"idle_hours": None}
+
+
+def test_an_alarm_that_the_environment_switches_off_is_not_in_the_template(
+    corpus: Path, tmp_path: Path
+) -> None:
+    given = {**flags(), **context(dev={"alarms": {"idle_hours": None}}), "corpus": str(corpus)}
+    handed_over = {"CDK_CONTEXT_JSON": json.dumps(given), "CDK_OUTDIR": str(tmp_path)}
+    environment = {**os.environ, **handed_over, "CDK_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=PROJECT, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    template = (tmp_path / "topic-model-dev-serving.template.json").read_text()
+    assert "answers take more than" in template
+    assert "no request for" not in template
 
 
 def test_defaults_that_are_no_object_are_refused() -> None:
@@ -76,16 +210,18 @@ def test_an_environment_is_chosen_by_a_name() -> None:
 
 
 def test_each_effective_setting_says_where_it_comes_from() -> None:
-    given = {
+    given: dict[str, Any] = {
         "defaults": {"owner": "Search", "endpoint": {"capture_percent": 5}, "num_topics": 5},
         "environments": {"prod": {"num_topics": 7, "endpoint": {"enabled": False}}},
-        "env": "prod",
-        "endpoint.capture_percent": "9",
+        "alpha0": 2,
     }
-    found = {one.key: (one.value, one.origin) for one in effective(given)}
+    written = {"env": "prod", "endpoint.capture_percent": "9"}
+    sources = {"cdk.json": given, "command line": written}
+    found = {one.key: (one.value, one.origin) for one in effective(sources)}
     assert found["env"] == ("prod", "command line")
     assert found["owner"] == ("Search", "defaults")
     assert found["num_topics"] == (7, "environments.prod")
+    assert found["alpha0"] == (2, "cdk.json")
     assert found["endpoint.enabled"] == (False, "environments.prod")
     assert found["endpoint.capture_percent"] == (9, "command line")
     assert found["endpoint.instance_type"] == ("ml.m4.xlarge", "built in")
@@ -105,6 +241,7 @@ def test_two_environments_of_one_name_are_refused() -> None:
         ({"Team": "x", "team": "y"}, "keys differ by more than case"),
         ({"a b": "x"}, "tags.a b"),
         ({"team": "ü"}, r"tags.team is 'ü'"),
+        ({f"t{i}": "x" for i in range(41)}, "tags has 41 keys; at most 40 are allowed"),
     ],
 )
 def test_tags_that_not_everything_takes_are_refused(tags: dict[str, str], problem: str) -> None:
@@ -254,6 +391,56 @@ class TestCommandLine:
         assert capsys.readouterr().err.startswith("stacks.settings: cdk.json: ")
 
 
+class TestSources:
+    """What `cdk` reads is what all command lines read; tests/e2e/test_context.py asks it."""
+
+    @pytest.fixture(autouse=True)
+    def in_a_folder_of_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "home").mkdir()
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.chdir(tmp_path)
+        Path("cdk.json").write_text(json.dumps({"context": context(dev={"num_topics": 5})}))
+
+    def test_the_context_file_is_read_and_cdk_json_wins_over_it(self) -> None:
+        kept = {"environments": {"dev": {"num_topics": 3, "alpha0": 2}, "qa": {}}, "owner": "Me"}
+        Path("cdk.context.json").write_text(json.dumps(kept))
+        found = {one.key: (one.value, one.origin) for one in effective(read_sources(None, []))}
+        assert found["num_topics"] == (5, "environments.dev")
+        assert found["alpha0"] == (2, "environments.dev")
+        assert found["owner"] == ("Me", "cdk.context.json")
+
+    def test_the_users_own_file_is_read_and_all_others_win_over_it(self) -> None:
+        Path("home/.cdk.json").write_text(json.dumps({"context": {"owner": "Me", "tol": 1e-6}}))
+        Path("cdk.context.json").write_text(json.dumps({"owner": "Us"}))
+        found = read_context(None, [])
+        assert (found["owner"], found["tol"]) == ("Us", 1e-6)
+
+    def test_a_null_wins_over_what_is_weaker(self) -> None:
+        Path("cdk.context.json").write_text(json.dumps({"environments": {"dev": {"tol": 1}}}))
+        given = {"context": context(dev={"tol": None})}
+        Path("cdk.json").write_text(json.dumps(given))
+        assert read_context(None, [])["environments"]["dev"]["tol"] is None
+
+    def test_the_variable_counts_without_an_option_only(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CDK_CONTEXT", "num_topics=7")
+        assert load(read_context(None, [])).num_topics == 7
+        assert load(read_context("dev", [])).num_topics == 5
+        assert load(read_context(None, ["alpha0=2"])).num_topics == 5
+
+    @pytest.mark.parametrize("content", ["[]", "{", '{"a": NaN}'])
+    @pytest.mark.parametrize("name", ["cdk.context.json", "home/.cdk.json"])
+    def test_a_file_that_is_no_json_object_is_refused(self, name: str, content: str) -> None:
+        Path(name).write_text(content)
+        with pytest.raises(SettingsError, match=r"cdk.*json: must be a JSON object"):
+            read_context(None, [])
+
+    def test_a_byte_order_mark_is_no_fault(self) -> None:
+        Path("cdk.context.json").write_text('\ufeff{"num_topics": 7}', encoding="utf-8")
+        assert load(read_context(None, [])).num_topics == 7
+
+
 def test_the_schema_that_editors_use_is_the_settings() -> None:
     """`python -m stacks.settings --schema > stacks/settings/cdk.schema.json` mends it."""
     named = json.loads((PROJECT / "cdk.json").read_text())["$schema"]
@@ -262,7 +449,9 @@ def test_the_schema_that_editors_use_is_the_settings() -> None:
 
 def test_the_schema_knows_every_setting_and_no_other() -> None:
     environment = schema()["$defs"]["Environment"]
-    known = {key.partition(".")[0] for key in (one.key for one in effective(context()))}
+    known = {
+        key.partition(".")[0] for key in (one.key for one in effective({"cdk.json": context()}))
+    }
     assert environment["properties"].keys() | {"env"} == known | {"tags"}
     assert environment["additionalProperties"] is False
     assert "required" not in environment

@@ -21,8 +21,7 @@ def caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DEFAULT_REGION", "eu-west-1")
 
 
-def roles(**given: Any) -> dict[str, dict[str, Any]]:
-    """Roles by the subject that they trust."""
+def template(**given: Any) -> Template:
     environments = {
         "dev": {},
         "prod": {"region": "us-east-1", "bootstrap_qualifier": "platform1"},
@@ -31,18 +30,25 @@ def roles(**given: Any) -> dict[str, dict[str, Any]]:
     app = App(context={**flags(), "environments": environments, **given})
     build(app)
     stack: Any = app.node.find_child("topic-model-github")
-    found = Template.from_stack(stack).find_resources("AWS::IAM::Role").values()
+    return Template.from_stack(stack)
+
+
+def roles(**given: Any) -> dict[str, dict[str, Any]]:
+    """Roles by the first subject that they trust."""
+    found = template(**given).find_resources("AWS::IAM::Role").values()
     described = [dict(role["Properties"]) for role in found]
-    return {subject(role): role for role in described}
+    return {trusted(role)[0]: role for role in described}
 
 
-def subject(role: dict[str, Any]) -> str:
+def trusted(role: dict[str, Any]) -> list[str]:
+    """The subjects."""
     (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
     claims = statement["Condition"]["StringEquals"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert statement["Condition"].keys() == {"StringEquals"}
     assert claims[f"{ISSUER}:aud"] == "sts.amazonaws.com"
-    return str(claims[f"{ISSUER}:sub"])
+    subjects = claims[f"{ISSUER}:sub"]
+    return [subjects] if isinstance(subjects, str) else list(subjects)
 
 
 def assumable(role: dict[str, Any]) -> list[str]:
@@ -74,16 +80,71 @@ def test_a_role_deploys_by_the_bootstraps_roles_of_its_environment_alone() -> No
     ]
 
 
-def test_a_pull_request_can_look_and_no_more() -> None:
-    assert assumable(roles(repository="a/b")["repo:a/b:pull_request"]) == [
-        f"cdk-hnb659fds-lookup-role-{ACCOUNT}-eu-west-1",
-        f"cdk-platform1-lookup-role-{ACCOUNT}-us-east-1",
-    ]
+def test_a_pull_request_reads_the_templates_of_our_stacks_and_nothing_else() -> None:
+    """The bootstrap's lookup role reads the wait handle, with which a deployment can be ended."""
+    (policy,) = roles(repository="a/b")["repo:a/b:pull_request"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Action"] == ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
+    assert {json.dumps(arn).split(":cloudformation:")[1] for arn in statement["Resource"]} == {
+        f'{region}:{ACCOUNT}:stack/topic-model-{env}-{part}/*"]]}}'
+        for env, region in (("dev", "eu-west-1"), ("prod", "us-east-1"))
+        for part in ("storage", "training", "serving")
+    }
+
+
+def test_what_holds_for_all_environments_bounds_the_roles_of_github_too() -> None:
+    for role in roles(repository="a/b", defaults={"permissions_boundary": "team"}).values():
+        assert json.dumps(role["PermissionsBoundary"]).endswith(':policy/team"')
 
 
 def test_without_a_repository_nobody_is_let_in() -> None:
-    with pytest.raises(SettingsError, match="repository must be one for all environments"):
+    with pytest.raises(SettingsError, match=r"repository and github\.\* must be given"):
         roles()
+
+
+def test_subjects_with_and_without_the_ids_are_trusted_and_no_others() -> None:
+    """GitHub writes ids for repositories that are new, renamed or moved, and none for others."""
+    made = roles(repository="a/b", **{"github.ids": "12/345"})
+    assert [trusted(role) for role in made.values()] == [
+        ["repo:a/b:environment:dev", "repo:a@12/b@345:environment:dev"],
+        ["repo:a/b:environment:prod", "repo:a@12/b@345:environment:prod"],
+        ["repo:a/b:pull_request", "repo:a@12/b@345:pull_request"],
+    ]
+
+
+@pytest.mark.parametrize("ids", ["12", "12/", "a/b", "12/*", "12/345/6"])
+def test_ids_are_two_numbers(ids: str) -> None:
+    with pytest.raises(SettingsError, match=r"github\.ids is"):
+        roles(repository="a/b", **{"github.ids": ids})
+
+
+def test_ids_of_no_repository_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"github\.ids is '1/2' and repository is not given"):
+        roles(**{"github.ids": "1/2"})
+
+
+def test_an_account_that_knows_github_keeps_its_one_provider() -> None:
+    """A second one for a URL is refused by IAM."""
+    there = template(repository="a/b", **{"github.provider": "existing"})
+    there.resource_count_is("AWS::IAM::OIDCProvider", 0)
+    for role in there.find_resources("AWS::IAM::Role").values():
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        arn = json.dumps(statement["Principal"]["Federated"])
+        assert f"::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com" in arn
+    template(repository="a/b").resource_count_is("AWS::IAM::OIDCProvider", 1)
+
+
+def test_an_account_without_environments_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "999999999999")
+    own = {"environments": {"prod": {"account": "444455556666"}}}
+    with pytest.raises(SettingsError, match=r"no environment of cdk\.json is in the account 9999"):
+        roles(repository="a/b", **own)
+
+
+def test_environments_that_disagree_are_refused() -> None:
+    own = {"environments": {"dev": {"github": {"ids": "1/2"}}, "prod": {}}}
+    with pytest.raises(SettingsError, match="the same for all environments"):
+        roles(repository="a/b", **own)
 
 
 def test_a_repository_is_owner_and_name_without_wildcards() -> None:

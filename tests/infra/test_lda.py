@@ -1,14 +1,18 @@
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import boto3
 import pytest
 from aws_cdk import App, Duration, Environment, Stack
 
+from data_prep.manifest import Manifest
 from stacks.lda import (
     REGISTRY_ACCOUNTS,
     LdaError,
     UnsupportedRegionError,
     check_training,
+    check_volume,
     hyperparameters,
     image_uri,
 )
@@ -94,3 +98,17 @@ def test_a_hyperparameter_that_is_not_positive_is_refused_by_name() -> None:
     assert hyperparameters(**good, **rest)["num_topics"] == "5"  # type: ignore[arg-type]
     with pytest.raises(LdaError, match="num_topics is 0; LDA takes positive numbers"):
         hyperparameters(**good | {"num_topics": 0}, **rest)  # type: ignore[arg-type]
+
+
+def test_a_volume_that_does_not_hold_the_corpus_is_refused(corpus: Path) -> None:
+    """SageMaker copies both parts there, and fails the job when it is full."""
+    manifest = Manifest.load(corpus)
+    assert manifest.test is not None
+    large = replace(
+        manifest,
+        train=replace(manifest.train, bytes=3 << 30),
+        test=replace(manifest.test, bytes=1 << 29),
+    )
+    check_volume(large, 4)
+    with pytest.raises(LdaError, match=r"volume_gb is 3; .* alone takes 3\.5: take 5 or more"):
+        check_volume(large, 3)

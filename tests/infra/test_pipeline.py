@@ -139,8 +139,7 @@ def test_our_steps_are_the_makefiles(built: Built) -> None:
         ),
     ]
     assert sorted(built.commands("Smoke")) == [
-        f"make smoke ENDPOINT=topic-model-{env} AWS_DEFAULT_REGION=eu-west-1"
-        for env in ("dev", "prod")
+        f"make smoke ENDPOINT=topic-model-{env} AWS_REGION=eu-west-1" for env in ("dev", "prod")
     ]
     for command in built.commands("Synth") + built.commands("Smoke"):
         assert command.split()[1] in TARGETS

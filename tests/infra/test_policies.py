@@ -103,7 +103,7 @@ ACCEPTED = (
         "Objects below a prefix of one bucket; their names come with data, jobs and requests",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws/sagemaker/(\*|TrainingJobs:.*)\]",
+        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws/sagemaker/(\*|TrainingJobs(\*|:.*))\]",
         "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
         "SageMaker names the groups and streams of jobs and endpoints itself",
     ),

@@ -16,6 +16,7 @@ from stacks.training_job.permissions import WILDCARDS
 from .conftest import Synthesize, Templates
 from .test_stacks import request, resources, resources_of, statements
 
+AUTO = "AutoRollbackConfiguration"
 TWO = {"endpoint.instance_count": "2"}
 SCALED = {"scaling.max_instances": "4", "scaling.instance_type": "ml.m4.xlarge"}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -72,22 +73,22 @@ class TestUpdates:
         }
 
     def test_rolling_replaces_a_share_at_a_time(self, synthesize: Synthesize) -> None:
-        settings = {"updates.strategy": "rolling", "updates.wait_seconds": "60"}
+        settings = {"updates.strategy": "rolling", "updates.wait_seconds": "240"}
         endpoint = only(synthesize(**TWO, **settings)["serving"], "SageMaker::Endpoint")
         assert endpoint["DeploymentConfig"]["RollingUpdatePolicy"] == {
             "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25},
-            "WaitIntervalInSeconds": 60,
+            "WaitIntervalInSeconds": 240,
         }
         assert "BlueGreenUpdatePolicy" not in endpoint["DeploymentConfig"]
 
     def test_with_a_wait_even_one_instance_is_watched_after_its_update(
         self, synthesize: Synthesize
     ) -> None:
-        serving = synthesize(**{"updates.wait_seconds": "120"})["serving"]
+        serving = synthesize(**{"updates.wait_seconds": "180"})["serving"]
         deployment = only(serving, "SageMaker::Endpoint")["DeploymentConfig"]
         assert deployment["BlueGreenUpdatePolicy"] == {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 120},
-            "TerminationWaitInSeconds": 120,
+            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 180},
+            "TerminationWaitInSeconds": 180,
         }
         assert len(deployment["AutoRollbackConfiguration"]["Alarms"]) == 3
 
@@ -113,7 +114,35 @@ class TestUpdates:
         assert watched["Failed"]["Namespace"] == during_update.NAMESPACE
 
     @pytest.mark.parametrize(
-        "change", [SCALED, {"updates.wait_seconds": "60"}], ids=["scaling", "wait"]
+        ("change", "fresh"),
+        [
+            ({"num_topics": "7"}, True),
+            ({"revision": "again"}, True),
+            ({"endpoint.instance_type": "ml.m5.large"}, True),
+            ({"endpoint.capture_percent": "5"}, True),
+            ({"updates.wait_seconds": "240"}, True),
+            ({"owner": "Search"}, False),
+            ({"alarms.latency_ms": "5"}, False),
+            ({"training.volume_gb": "20"}, False),
+        ],
+    )
+    def test_a_new_configuration_comes_with_alarms_that_have_no_state_yet(
+        self, synthesize: Synthesize, change: dict[str, str], fresh: bool
+    ) -> None:
+        """One that is changed keeps its state: in alarm, if the model before has failed."""
+        rollback = {**TWO, "updates.strategy": "canary"}
+        names = [
+            {alarm["AlarmName"]["Ref"] for alarm in endpoint["DeploymentConfig"][AUTO]["Alarms"]}
+            for endpoint in (
+                only(synthesize(**rollback, **more)["serving"], "SageMaker::Endpoint")
+                for more in ({}, change)
+            )
+        ]
+        assert names[0].isdisjoint(names[1]) is fresh
+        assert (names[0] == names[1]) is not fresh
+
+    @pytest.mark.parametrize(
+        "change", [SCALED, {"updates.wait_seconds": "240"}], ids=["scaling", "wait"]
     )
     def test_another_way_of_updating_comes_with_a_configuration_of_its_own(
         self, templates: Templates, synthesize: Synthesize, change: dict[str, str]
@@ -179,18 +208,6 @@ class TestGate:
         )
         assert allowed["ReadGoldenDocuments"][0] == "s3:GetObject"
         assert "*" not in allowed["ReadGoldenDocuments"][1]
-
-    def test_with_a_tolerance_answers_are_compared_with_the_model(
-        self, synthesize: Synthesize
-    ) -> None:
-        made = synthesize(**{"endpoint.gate_tolerance": "0.01"})
-        (gate,) = resources(made["serving"], "Custom::EndpointGate").values()
-        assert gate["Properties"]["Tolerance"] == 0.01
-        key = gate["Properties"]["ModelKey"]
-        assert key.endswith("/model.tar.gz")
-        (allowed,) = [s for s in statements(made["serving"]) if s.get("Sid") == "ReadModel"]
-        assert allowed["Action"] == "s3:GetObject"
-        assert json.dumps(allowed["Resource"]).endswith(f'/{key}"]]}}')
 
     def test_parameters_tell_of_a_model_only_when_it_has_passed(self, templates: Templates) -> None:
         (gate,) = resources(templates["serving"], "Custom::EndpointGate")
@@ -290,7 +307,9 @@ class TestNetwork:
         made["training"].resource_count_is("AWS::EC2::SecurityGroup", 0)
 
     def test_without_a_group_of_theirs_both_share_one_of_ours(self, synthesize: Synthesize) -> None:
-        made = synthesize(**{"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"})
+        made = synthesize(
+            **{"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001,subnet-00000002"}
+        )
         made["training"].resource_count_is("AWS::EC2::SecurityGroup", 1)
         made["serving"].resource_count_is("AWS::EC2::SecurityGroup", 0)
         (group,) = only(made["serving"], "SageMaker::Model")["VpcConfig"]["SecurityGroupIds"]
@@ -355,7 +374,7 @@ class TestAsleep:
     def test_the_endpoint_and_what_watches_it_go_and_all_else_stays(
         self, synthesize: Synthesize
     ) -> None:
-        settings = {**SCALED, "updates.wait_seconds": "60"}
+        settings = {**SCALED, "updates.wait_seconds": "240"}
         asleep = synthesize(**settings, **{"endpoint.enabled": "false"})["serving"].to_json()
         awake = synthesize(**settings)["serving"].to_json()
         gone = awake["Resources"].keys() - asleep["Resources"].keys()
@@ -422,13 +441,13 @@ class TestWatching:
 
     def test_no_alarm_looks_back_longer_than_cloudwatch_can(self, synthesize: Synthesize) -> None:
         """Seven days, and a day for periods of less than an hour."""
-        settings = {"alarms.idle_hours": "168", "updates.wait_seconds": "60"}
+        settings = {"alarms.idle_hours": "168", "updates.wait_seconds": "240"}
         for alarm in resources_of(synthesize(**settings)["serving"], "CloudWatch::Alarm"):
             period = alarm["Properties"]["Period"]
             span = period * alarm["Properties"]["EvaluationPeriods"]
             assert span <= (604_800 if period >= 3600 else 86_400)
 
-    @pytest.mark.parametrize("settings", [{}, {"updates.wait_seconds": "60"}], ids=["", "wait"])
+    @pytest.mark.parametrize("settings", [{}, {"updates.wait_seconds": "240"}], ids=["", "wait"])
     def test_the_bill_counts_the_alarms_there_are(
         self, synthesize: Synthesize, settings: dict[str, str]
     ) -> None:
@@ -447,6 +466,13 @@ class TestWatching:
             *("CPUUtilization", "MemoryUtilization", "DiskUtilization", "Duration", "Failed"),
         ):
             assert f'\\"{metric}\\"' in dashboard
+
+    def test_the_use_of_several_cores_is_not_taken_for_a_share_of_all(
+        self, templates: Templates
+    ) -> None:
+        """SageMaker adds the cores up: 0 to 400 % on four, beside memory and disk of 0 to 100 %."""
+        dashboard = json.dumps(only(templates["serving"], "CloudWatch::Dashboard"))
+        assert "CPU (100 % for each core)" in dashboard
 
     def test_dashboards_of_two_regions_do_not_meet(self, templates: Templates) -> None:
         name = only(templates["serving"], "CloudWatch::Dashboard")["DashboardName"]
@@ -527,7 +553,7 @@ def test_only_what_knows_no_resource_is_allowed_on_all_whatever_the_settings(
             "updates.strategy": "canary",
             "endpoint.capture_percent": "5",
             "network.vpc": "vpc-00000001",
-            "network.subnets": "subnet-00000001",
+            "network.subnets": "subnet-00000001,subnet-00000002",
         },
     )
     for template in made.values():

@@ -1,9 +1,16 @@
+import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import sparse
 
+from local_aws.lda_image.configuration import Hyperparameters
+from stacks.lda import hyperparameters
 from stacks.settings import Settings, SettingsError, load
 from stacks.settings.contradictions import WITH_DISKS
+from topics.spectral import SpectralError, fit
 
 DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "num_topics": 30}}}
 
@@ -48,7 +55,16 @@ def test_the_cdks_own_context_is_no_setting() -> None:
     own = {
         "aws:cdk:bundling-stacks": ["**"],
         "@aws-cdk/core:checkSecretUsage": True,
+        "@aws-cdk/aws-ec2.securityGroupDisableInlineRules": True,
+        "@aws-cdk/core.TreeMetadata:maxNodes": 9,
+        "@aws-cdk/core:target-partitions": ["aws"],
+        "@aws-cdk-containers/ecs-service-extensions:enableDefaultLogDriver": True,
+        "aws-cdk:enableDiffNoFail": True,
         "acknowledged-issue-numbers": [1],
+        "cli-telemetry": False,
+        "availability-zones:account=111122223333:region=us-east-1": ["us-east-1a"],
+        "vpc-provider:account=111122223333:filter.vpc-id=vpc-1:region=us-east-1": {},
+        "plugin:name=x": 1,
     }
     assert load(DEV | own) == load(DEV)
 
@@ -63,16 +79,69 @@ def test_an_undeclared_environment_is_refused_with_those_there_are() -> None:
     assert "dev, prod" in message
 
 
-def test_an_unknown_key_is_refused_by_name() -> None:
-    assert problem_of(num_topcs="20").startswith("num_topcs is not a setting; these are: env, ")
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("num-topics", "num_topics"),
+        ("num_topcs", "num_topics"),
+        ("Num_Topics", "num_topics"),
+        ("'num topics'", "num_topics"),
+        ("' num_topics'", "num_topics"),
+        ("retain-data", "retain_data"),
+        ("'endpoint.enabled '", "endpoint.enabled"),
+        ("'endpoint:enabled'", "endpoint.enabled"),
+        ("'training/spot'", "training.spot"),
+        ("endpoint.instance-type", "endpoint.instance_type"),
+        ("endpoint.enabled.x", "endpoint.enabled"),
+        ("'@num_topics'", "num_topics"),
+        ("'aws-cdk:num_topics'", None),
+        ("'ssm:account'", "account"),
+        ("environemnts", "environments"),
+        ("'env '", "env"),
+        ("default", "defaults"),
+        ("endpoint.instance", "endpoint.instance_type or endpoint.instance_count"),
+    ],
+)
+def test_a_key_that_is_no_setting_is_refused_with_the_nearest(key: str, meant: str | None) -> None:
+    message = problem_of(**{key.strip("'"): "1"})
+    assert message.startswith(f"{key} is not a setting; ")
+    assert meant is None or message == f"{key} is not a setting; did you mean {meant}?"
 
 
-def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
-    message = problem_of(**{"endpoint.instance": "ml.m5.large"})
-    assert message == (
-        "endpoint.instance is not a setting; these are: enabled, instance_type, instance_count, "
-        "capture_percent, gate_tolerance"
+def test_a_key_that_is_like_none_is_refused_with_those_there_are() -> None:
+    assert problem_of(foo="bar").startswith("foo is not a setting; these are: project, owner, ")
+    assert problem_of(**{"endpoint.q": "1"}) == (
+        "endpoint.q is not a setting; these are: enabled, instance_type, instance_count, "
+        "capture_percent"
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "problem"),
+    [
+        ({"num-topics": 5}, "environments.dev: num-topics is not a setting; did you mean num_top"),
+        ({"endpoint": {"enable": 1}}, "environments.dev: endpoint.enable is not a setting; did yo"),
+        ({"env": "prod"}, "environments.dev: env is not a setting; "),
+        (
+            {"endpoint.enabled": False},
+            (
+                'environments.dev: "endpoint.enabled" is written as a group here: '
+                '"endpoint": {"enabled": ...}'
+            ),
+        ),
+    ],
+)
+def test_a_wrong_key_of_an_environment_is_told_with_its_place(
+    own: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({"environments": {"dev": own}})
+    assert str(caught.value).startswith(problem)
+
+
+def test_a_wrong_key_beside_the_environments_is_told_before_that_there_are_none() -> None:
+    with pytest.raises(SettingsError, match=r"^enviroments is not a setting; did you mean env"):
+        load({"enviroments": {"dev": {}}})
 
 
 @pytest.mark.parametrize(
@@ -80,12 +149,43 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
     [
         ("num_topics", "0"),
         ("num_topics", "ten"),
+        ("num_topics", "151"),
+        ("alpha0", "100000"),
+        ("alpha0", "1e-7"),
         ("alpha0", "-1"),
         ("alpha0", "inf"),
         ("tol", "0"),
         ("prefix", "/lda/"),
+        ("prefix", "*"),
+        ("prefix", "team/l*a"),
+        ("prefix", "."),
+        ("prefix", "team/../lda"),
+        ("prefix", "team/.lda"),
+        ("prefix", "te?m"),
+        ("prefix", "${aws:username}"),
+        ("pipeline.source", "s3://corpora/../nyt"),
         ("role", "LdaRole"),
         ("bucket", "Not_A_Bucket"),
+        ("bucket", "a..b"),
+        ("bucket", "a.-b"),
+        ("bucket", "192.168.5.4"),
+        ("bucket", "xn--bucket"),
+        ("bucket", "bucket-s3alias"),
+        ("bucket", "bucket--x-s3"),
+        ("role", "arn:aws:iam::111122223333:role/"),
+        ("role", "arn:aws:iam::111122223333:role/team/"),
+        ("role", "arn:aws:iam::111122223333:role/team//Role"),
+        ("role", "arn:aws:iam::111122223333:role/Rolé"),
+        ("role", f"arn:aws:iam::111122223333:role/{'r' * 65}"),
+        ("permissions_boundary", "b" * 129),
+        ("permissions_boundary", "Böund"),
+        ("account", "\u0661" * 12),
+        ("account", "111122223333\n"),
+        ("project", "topics-"),
+        ("repository", "a/ü"),
+        ("notices", "jörg@example.com"),
+        ("encryption_key", "arn:aws:kms:us-east-1:111122223333:key/"),
+        ("endpoint.instance_type", "ml.m5.größe"),
         ("account", "1234"),
         ("region", "Frankfurt"),
         ("project", "Topic Model"),
@@ -95,7 +195,6 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("endpoint", "big"),
         ("endpoint.enabled", "perhaps"),
         ("endpoint.capture_percent", "101"),
-        ("endpoint.gate_tolerance", "0"),
         ("updates.strategy", "slowly"),
         ("updates.step_percent", "51"),
         ("updates.wait_seconds", "3601"),
@@ -111,6 +210,8 @@ def test_an_unknown_key_in_a_group_is_refused_with_the_groups_keys() -> None:
         ("encryption_key", "alias/mine"),
         ("pipeline.connection", "arn:aws:codestar:us-east-1:111122223333:connection/1"),
         ("pipeline.source", "s3://corpora"),
+        ("pipeline.source", "s3://cor..pora/nyt"),
+        ("pipeline.source", "s3://corpora-s3alias/nyt"),
         ("pipeline.source", "s3://corpora/a b"),
         ("pipeline.source", "s3://corpora/$(id)"),
         ("pipeline.branch", "main;id"),
@@ -124,6 +225,63 @@ def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(key: str, v
     message = problem_of(**{key: value})
     assert message.startswith(f"{key} is {value!r}; ")
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("bucket", "my-bucket.of.2026"),
+        ("bucket", "a1b"),
+        ("role", "arn:aws-cn:iam::111122223333:role/service-role/team.a/Role_1+=,.@-"),
+        ("permissions_boundary", "team/Bound"),
+        ("notices", "first.last+topics@mail.example.co.uk"),
+        ("encryption_key", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd"),
+        ("endpoint.instance_type", "ml.m5.24xlarge"),
+        ("num_topics", "150"),
+        ("alpha0", "10000"),
+        ("alpha0", "1e-6"),
+    ],
+)
+def test_what_aws_takes_is_taken(key: str, value: str) -> None:
+    load(DEV | {key: value})
+
+
+def test_the_image_takes_what_settings_allow_of_the_model(tmp_path: Path) -> None:
+    """At its limits; what is beyond them is refused above."""
+    for name, value in {"num_topics": 150, "alpha0": 1e4, "max_restarts": 1, "tol": 1e-300}.items():
+        settings = load(DEV | {name: value})
+        given = hyperparameters(
+            num_topics=settings.num_topics,
+            feature_dim=9,
+            mini_batch_size=9,
+            alpha0=settings.alpha0,
+            max_restarts=settings.max_restarts,
+            max_iterations=settings.max_iterations,
+            tol=settings.tol,
+        )
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps(given))
+        assert getattr(Hyperparameters.load(file), name) == value
+
+
+@pytest.mark.parametrize("alpha0", [1e-6, 1e4])
+def test_the_engine_takes_alpha0_to_the_limits_of_the_settings_and_not_beyond(
+    alpha0: float,
+) -> None:
+    beyond = alpha0 / 2 if alpha0 < 1 else alpha0 * 2
+    problem_of(alpha0=str(beyond))
+    load(DEV | {"alpha0": str(alpha0)})
+    assert "alpha0 is" in refusal(beyond)
+    assert "alpha0 is" not in refusal(alpha0)
+
+
+def refusal(alpha0: float) -> str:
+    """What the engine says against a model of a few words."""
+    try:
+        fit(sparse.csr_array(np.ones((9, 4), np.float32)), 1, alpha0=alpha0)
+    except SpectralError as error:
+        return str(error)
+    return ""
 
 
 def test_every_wrong_value_has_a_line_of_its_own() -> None:
@@ -140,9 +298,10 @@ def test_a_list_is_given_with_commas_or_as_a_list() -> None:
     network = {"network.vpc": "vpc-00000001"}
     given = load(DEV | network | {"network.subnets": "subnet-00000001,subnet-00000002"})
     assert given.network.subnets == ("subnet-00000001", "subnet-00000002")
-    nested = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001"]}
+    nested = {"vpc": "vpc-00000001", "subnets": ["subnet-00000001", "subnet-00000003"]}
     assert load({"environments": {"dev": {"network": nested}}}).network.subnets == (
         "subnet-00000001",
+        "subnet-00000003",
     )
 
 
@@ -160,7 +319,7 @@ def test_alarms_watch_each_step_for_five_minutes_but_for_all_at_once(
 ) -> None:
     chosen = {"updates.strategy": strategy, "endpoint.instance_count": str(count)}
     assert load(DEV | chosen).wait_seconds == seconds
-    assert load(DEV | chosen | {"updates.wait_seconds": "7"}).wait_seconds == 7
+    assert load(DEV | chosen | {"updates.wait_seconds": "180"}).wait_seconds == 180
 
 
 def test_what_can_be_isolated_is() -> None:
@@ -264,7 +423,59 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
         ),
         (
             {"network.vpc": "vpc-00000001"},
-            "network.vpc is 'vpc-00000001' and network.subnets names none; name one or more",
+            (
+                "network.subnets names 0 of vpc-00000001; an endpoint needs 2 or more, in "
+                "different Availability Zones, and training alone 1"
+            ),
+        ),
+        (
+            {"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"},
+            (
+                "network.subnets names 1 of vpc-00000001; an endpoint needs 2 or more, in "
+                "different Availability Zones, and training alone 1"
+            ),
+        ),
+        (
+            {"updates.wait_seconds": "179"},
+            (
+                "updates.wait_seconds is 179; alarms look at whole minutes and would see nothing "
+                "of the new model: take 0, for no watching, or 180 to 3600"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "canary",
+                "updates.wait_seconds": "0",
+                "endpoint.instance_count": "2",
+            },
+            (
+                "updates.wait_seconds is 0; alarms look at whole minutes and would see nothing of "
+                "the new model: take 180 to 3600"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "linear",
+                "updates.step_percent": "10",
+                "updates.wait_seconds": "3600",
+                "endpoint.instance_count": "2",
+            },
+            (
+                "updates.wait_seconds is 3600 and updates.step_percent 10; an update would wait "
+                "39600 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+            ),
+        ),
+        (
+            {
+                "updates.strategy": "rolling",
+                "updates.step_percent": "5",
+                "updates.wait_seconds": "1440",
+                "endpoint.instance_count": "20",
+            },
+            (
+                "updates.wait_seconds is 1440 and updates.step_percent 5; an update would wait "
+                "28800 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+            ),
         ),
         (
             {"network.security_groups": "sg-00000001"},
@@ -300,6 +511,30 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "pipeline.environments": "dev,prod,dev",
             },
             "pipeline.environments is dev, prod, dev; each is deployed once",
+        ),
+        (
+            {
+                "network.vpc": "vpc-00000001",
+                "network.subnets": "subnet-00000001,subnet-00000002,subnet-00000001",
+            },
+            (
+                "network.subnets is subnet-00000001, subnet-00000002, subnet-00000001; each is "
+                "named once"
+            ),
+        ),
+        (
+            {"encryption_key": KEY, "region": "eu-west-1"},
+            (
+                "encryption_key is a key of us-east-1 and region is 'eu-west-1'; S3 and SageMaker "
+                "take a key of their own Region alone"
+            ),
+        ),
+        (
+            {"project": "amzn-s3-demo"},
+            (
+                "project is 'amzn-s3-demo'; a bucket is named after it, and S3 keeps names that "
+                "begin with xn-- or sthree- or amzn-s3-demo- for itself"
+            ),
         ),
         (
             {"project": "aws-topics"},

@@ -13,6 +13,7 @@ from stacks.settings import load
 from stacks.training_job.permissions import WILDCARDS
 
 from .conftest import Synthesize, Templates, flags, write_corpus
+from .test_environments import ALL
 
 
 @pytest.fixture
@@ -90,6 +91,28 @@ class TestStorage:
         templates["storage"].has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Delete"})
         templates["storage"].resource_count_is("Custom::S3AutoDeleteObjects", 1)
 
+    @pytest.mark.parametrize(
+        "settings",
+        [{}, {"notices": "me@example.com"}, {"encryption_key": "create"}, ALL],
+        ids=["", "notices", "key", "all"],
+    )
+    @pytest.mark.parametrize("kept", ["true", "false"])
+    def test_destroy_leaves_what_is_kept_on_purpose_and_nothing_else(
+        self, synthesize: Synthesize, settings: dict[str, str], kept: str
+    ) -> None:
+        """A key that stays costs a dollar a month, for ever and for each deployment."""
+        made = synthesize(**settings, retain_data=kept)
+        retained = {
+            (stack, resource["Type"])
+            for stack, template in made.items()
+            for resource in template.to_json()["Resources"].values()
+            if resource.get("DeletionPolicy") == "Retain"
+        }
+        data = {("storage", "AWS::S3::Bucket")}
+        if "encryption_key" in settings:
+            data.add(("storage", "AWS::KMS::Key"))
+        assert retained == (data if kept == "true" else set())
+
     def test_retained_data_survives_the_stack(self, synthesize: Synthesize) -> None:
         storage = synthesize(retain_data="true")["storage"]
         storage.has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Retain"})
@@ -103,17 +126,22 @@ class TestStorage:
 
 
 class TestEverything:
-    def test_no_function_can_make_a_log_group(self, templates: Templates) -> None:
-        """Else a late line brings back the group that the stack has deleted."""
+    def test_nobody_can_make_a_log_group_that_a_stack_has_deleted(
+        self, templates: Templates
+    ) -> None:
+        """Else a late line brings it back: a function's, or the endpoint's when it has gone."""
         for template in templates.values():
             for role in resources_of(template, "IAM::Role"):
                 assert "ManagedPolicyArns" not in role["Properties"]
-        functions_statements = [
-            s
-            for s in statements(templates["storage"]) + statements(templates["training"])
-            if "logs:CreateLogGroup" in s["Action"]
+        (making,) = [
+            statement
+            for template in templates.values()
+            for statement in statements(template)
+            if "logs:CreateLogGroup" in statement["Action"]
         ]
-        assert [s["Sid"] for s in functions_statements] == ["WriteLogs"]  # the execution role's
+        assert making["Sid"] == "MakeLogGroupOfJobs"  # the execution role's
+        resource = "".join(str(part) for part in making["Resource"]["Fn::Join"][1])
+        assert resource.endswith(":log-group:/aws/sagemaker/TrainingJobs*")
 
     def test_every_function_has_a_log_group_that_goes_with_the_stack(
         self, templates: Templates
@@ -162,6 +190,20 @@ class TestEverything:
             (error,) = [entry.data for entry in metadata if entry.type == "aws:cdk:error"]
             assert "nowhere" in error
             assert "python -m data_prep convert" in error
+
+    def test_data_that_was_edited_to_the_same_size_is_not_deployed_under_its_old_digest(
+        self, tmp_path: Path
+    ) -> None:
+        corpus = write_corpus(tmp_path / "corpus")
+        data = (corpus / "train.recordio").read_bytes()
+        (corpus / "train.recordio").write_bytes(data[:-1] + b"?")
+        app = App(outdir=str(tmp_path / "out"), context=flags())
+        settings = load({"environments": {"dev": {}}, "corpus": str(corpus)})
+        add_environment(app, settings, Environment(region="us-east-1"))
+        for name in ("training", "serving"):
+            metadata = app.node.find_child(f"topic-model-dev-{name}").node.metadata
+            (error,) = [entry.data for entry in metadata if entry.type == "aws:cdk:error"]
+            assert "not what manifest.json says: train.recordio" in error
 
 
 class TestTraining:

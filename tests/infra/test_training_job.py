@@ -188,6 +188,25 @@ def test_the_function_knows_which_wait_its_handle_is_for(stack: Stack) -> None:
     assert start["WAIT"] in start["WAIT_HANDLE"]["Ref"]
 
 
+def test_the_function_has_the_request_itself(stack: Stack) -> None:
+    """Its caller's is not what runs."""
+    build(stack)
+    template = Template.from_stack(stack)
+    (resource,) = template.find_resources("Custom::TrainingJob").values()
+    variables = [
+        function["Properties"]["Environment"]["Variables"]
+        for function in template.find_resources("AWS::Lambda::Function").values()
+        if function["Properties"]["Handler"] == "handlers.start.handler"
+    ]
+    assert [each["REQUEST"] for each in variables] == [resource["Properties"]["Request"]]
+
+
+def test_a_request_that_no_environment_can_hold_is_refused(stack: Stack) -> None:
+    tags = {f"a{number}": "" for number in range(80)}
+    with pytest.raises(TrainingJobError, match="the request for the training job has some"):
+        build(stack, environment_tags=tags)
+
+
 def test_metrics_are_those_that_the_function_writes(stack: Stack) -> None:
     job = build(stack)
     failed, duration = job.metric_failed(), job.metric_duration(period=Duration.hours(1))

@@ -120,14 +120,24 @@ def role(cloud: Cloud) -> str:
     )
 
 
+def disarm() -> None:
+    """Disarm all faults of the instance that `arm` points at, and end those that take long."""
+    fault_route.ask(Path(), "DELETE")
+
+
+def have_struck() -> bool:
+    """Whether all faults that were armed have struck."""
+    return not fault_route.ask(Path())
+
+
 @pytest.fixture
 def arm(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Arms a fault; what has not struck by the end of the test is disarmed."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_CA_BUNDLE"):
-        monkeypatch.setenv(name, cloud.environment[name])
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
 
     def add(name: str, **members: Any) -> None:
         fault_route.ask(Path(), "POST", {"name": name, **members})
 
     yield add
-    fault_route.ask(Path(), "DELETE")
+    disarm()

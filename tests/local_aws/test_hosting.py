@@ -90,6 +90,14 @@ def test_every_documented_form_of_a_document_has_the_same_answer(
         assert invoke(cloud, endpoint, body, "application/json") == from_csv
 
 
+@pytest.mark.parametrize("media", ["application/json", "application/x-recordio-protobuf"])
+def test_an_answer_has_the_containers_content_type(cloud: Cloud, endpoint: str, media: str) -> None:
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=endpoint, ContentType="text/csv", Accept=media, Body=DOCUMENT
+    )
+    assert answer["ContentType"] == media
+
+
 def test_documents_are_answered_in_order(cloud: Cloud, endpoint: str) -> None:
     other = ",".join(["0"] * 10 + ["1"] * 10 + ["0"] * (WORDS - 20))
     both = invoke(cloud, endpoint, f"{DOCUMENT}\n{other}\n")["predictions"]

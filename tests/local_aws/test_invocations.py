@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import fault_route
 from tests.waiting import wait_for
 
-from .conftest import Cloud, allow
+from .conftest import Cloud, allow, disarm, have_struck
 from .hosting import configuration, deleted, in_service, model, topics_of
 from .test_hosting import DOCUMENT, invoke
-from .test_updates import FOLDER, put_alarm
+from .test_updates import put_alarm
 
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 1}
 MEGABYTE = 1024 * 1024
@@ -64,11 +63,12 @@ def test_a_serverless_variant_throttles_what_is_over_its_concurrency(
     assert "CurrentInstanceCount" not in variant
 
     ask, answers = topics_of(cloud, endpoint), list[int]()
-    arm("invoke.slow", seconds=3)
+    arm("invoke.slow", seconds=60)
     slow = threading.Thread(target=lambda: answers.append(ask()))
     slow.start()
-    wait_for(lambda: not fault_route.ask(FOLDER))
+    wait_for(have_struck)
     assert errors(ask, 2) == [("ThrottlingException", 400)] * 2
+    disarm()
     slow.join()
     assert [*answers, ask()] == [3, 3]
     deleted(cloud, endpoint)
@@ -191,11 +191,14 @@ def test_a_burst_of_model_errors_raises_the_alarm_and_reaches_the_topics_subscri
 def test_an_alarm_on_silence_needs_no_data_to_change(cloud: Cloud) -> None:
     """An endpoint that nobody asks puts no metric; the alarm is told by the clock."""
     cloudwatch = cloud.client("cloudwatch")
+    asked = {
+        "MetricName": "Invocations",
+        "Dimensions": [{"Name": "EndpointName", "Value": "unasked"}],
+    }
     cloudwatch.put_metric_alarm(
         AlarmName="idle",
         Namespace="AWS/SageMaker",
-        MetricName="Invocations",
-        Dimensions=[{"Name": "EndpointName", "Value": "unasked"}],
+        **asked,
         Statistic="Sum",
         Period=10,
         EvaluationPeriods=1,
@@ -203,23 +206,17 @@ def test_an_alarm_on_silence_needs_no_data_to_change(cloud: Cloud) -> None:
         ComparisonOperator="LessThanThreshold",
         TreatMissingData="breaching",
     )
-    cloudwatch.put_metric_data(
-        Namespace="AWS/SageMaker",
-        MetricData=[
-            {
-                "MetricName": "Invocations",
-                "Dimensions": [{"Name": "EndpointName", "Value": "unasked"}],
-                "Value": 1,
-                "Timestamp": datetime.now(UTC) - timedelta(seconds=7),
-            }
-        ],
-    )
 
     def state() -> str:
         (alarm,) = cloudwatch.describe_alarms(AlarmNames=["idle"])["MetricAlarms"]
         return str(alarm["StateValue"])
 
-    assert state() == "OK"
+    def is_ok_when_asked() -> bool:
+        datum = {"Value": 1, "Timestamp": datetime.now(UTC) - timedelta(seconds=7)}
+        cloudwatch.put_metric_data(Namespace="AWS/SageMaker", MetricData=[asked | datum])
+        return state() == "OK"
+
+    wait_for(is_ok_when_asked)
     wait_for(lambda: state() == "ALARM")
 
 

@@ -1,16 +1,27 @@
 """Leftovers against the embedded AWS: what is planted is found, and a neighbour's is not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 
-from stacks.leftovers import Client, Thing, everything, is_kept, left_of, main
+from local_aws import instance
+from stacks.leftovers import (
+    KINDS,
+    LISTS,
+    Client,
+    Thing,
+    everything,
+    is_kept,
+    left_of,
+    listed_as,
+    main,
+)
 from stacks.settings import Settings
 
-from .conftest import IMAGE, Cloud, allow
+from .conftest import IMAGE, Cloud, allow, disarm
 
 SETTINGS = Settings(env="dev", project="crumb")
 TAGS = {"project": "crumb", "environment": "dev"}
@@ -129,6 +140,55 @@ def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
     assert left_of(SETTINGS, client) == []
 
 
+ARN = "arn:aws:{}:us-east-1:111122223333:{}"
+
+
+@pytest.mark.parametrize(
+    ("arn", "thing"),
+    [
+        ("arn:aws:s3:::crumbs", Thing("bucket", "crumbs")),
+        (ARN.format("sns", "crumbs"), Thing("topic", ARN.format("sns", "crumbs"))),
+        (ARN.format("cloudformation", "stack/crumb/1-2"), Thing("stack", "crumb")),
+        (ARN.format("sagemaker", "model/model-1a"), Thing("model", "model-1a")),
+        (ARN.format("sagemaker", "endpoint-config/c-1"), Thing("configuration", "c-1")),
+        (ARN.format("lambda", "function:crumb"), Thing("function", "crumb")),
+        ("arn:aws:iam::111122223333:role/a/path/crumb", Thing("role", "crumb")),
+        (ARN.format("ssm", "parameter/crumb/dev/a"), Thing("parameter", "crumb/dev/a")),
+        (ARN.format("logs", "log-group:/aws/x/crumb:*"), Thing("log group", "/aws/x/crumb")),
+        (ARN.format("cloudwatch", "alarm:crumb"), Thing("alarm", "crumb")),
+        (ARN.format("events", "rule/crumb"), Thing("rule", "crumb")),
+        (ARN.format("ec2", "security-group/sg-1"), Thing("security group", "sg-1")),
+        (ARN.format("ec2", "network-interface/eni-1"), None),
+        (ARN.format("kms", "key/1-2"), None),
+    ],
+)
+def test_an_arn_is_found_in_the_lists_of_its_service(arn: str, thing: Thing | None) -> None:
+    assert listed_as(arn) == thing
+
+
+def test_every_kind_of_arn_is_one_that_is_listed(client: Client) -> None:
+    """Else what is there would be taken for gone."""
+    assert set(KINDS.values()) <= {kind for kind, *_ in LISTS} | {"policy"}
+
+
+def test_what_only_the_tagging_api_still_lists_is_not_left(
+    cloud: Cloud, client: Client, bucket: str, role: str
+) -> None:
+    """It lists what is gone for minutes or hours: `make destroy` would end with 1."""
+    sns, logs = cloud.client("sns"), cloud.client("logs")
+    topic = sns.create_topic(Name="crumbs", Tags=listed(TAGS))["TopicArn"]
+    logs.create_log_group(logGroupName="crumbs", tags=TAGS)
+    found = {thing.name.removesuffix(":*") for thing in left_of(SETTINGS, client)}
+    assert {topic, f"arn:aws:logs:us-east-1:{instance.ACCOUNT}:log-group:crumbs"} >= found
+    assert topic in found
+    sns.delete_topic(TopicArn=topic)
+    logs.delete_log_group(logGroupName="crumbs")
+    filters = [{"Key": key, "Values": [value]} for key, value in TAGS.items()]
+    tagging = cloud.client("resourcegroupstaggingapi").get_resources(TagFilters=filters)
+    assert topic in [one["ResourceARN"] for one in tagging["ResourceTagMappingList"]]
+    assert left_of(SETTINGS, client) == []
+
+
 def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) -> None:
     kms = cloud.client("kms")
     tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
@@ -154,8 +214,11 @@ def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) ->
     iam.delete_role(**role)
 
 
-def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str, role: str) -> None:
+def test_a_job_is_found_while_it_runs(
+    cloud: Cloud, client: Client, bucket: str, role: str, arm: Callable[..., None]
+) -> None:
     sagemaker = cloud.client("sagemaker")
+    arm("training.hang")
     name = "crumb-dev-0123456789ab-abcd1234"
     sagemaker.create_training_job(
         TrainingJobName=name,
@@ -168,7 +231,7 @@ def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str,
             "InstanceCount": 1,
             "VolumeSizeInGB": 1,
         },
-        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        StoppingCondition={"MaxRuntimeInSeconds": 3600},
         HyperParameters={"num_topics": "2", "feature_dim": "30", "mini_batch_size": "300"},
         InputDataConfig=[
             {
@@ -181,6 +244,7 @@ def test_a_job_is_found_while_it_runs(cloud: Cloud, client: Client, bucket: str,
         ],
     )
     assert left_of(SETTINGS, client) == [Thing("running job", name)]
+    disarm()
     waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     assert left_of(SETTINGS, client) == []

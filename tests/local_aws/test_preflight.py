@@ -76,9 +76,34 @@ def test_a_clean_account_passes(check: Check) -> None:
     found = check(account=instance.ACCOUNT)
     assert problems(found) == []
     assert [finding.check for finding in found] == [
-        *("image", "instance types", "data", "identity", "bootstrap", "stacks", "bucket", "role"),
-        *("endpoint", "quotas", "quotas"),
+        *(
+            "image",
+            "instance types",
+            "data",
+            "identity",
+            "separation",
+            "bootstrap",
+            "stacks",
+            "changes",
+            "bucket",
+            "role",
+        ),
+        *("endpoint", "logs", "quotas", "quotas"),
     ]
+
+
+def test_environments_of_one_account_are_not_separate(cloud: Cloud) -> None:
+    """The roles of the bootstrap, by which both are deployed, are the account's."""
+    environments = {
+        "dev": {},
+        "prod": {"account": instance.ACCOUNT},
+        "elsewhere": {"account": "444455556666"},
+    }
+    dev, *others = (load({"environments": environments, "env": env}) for env in environments)
+    target = Target(dev, instance.REGION, cache(cloud.client), tuple(others))
+    (found,) = [one for one in run(target) if one.check == "separation"]
+    assert found.status is Status.WARN
+    assert f"account {instance.ACCOUNT} also has prod:" in found.text
 
 
 def fault(cloud: Cloud, *arguments: str) -> None:
@@ -217,11 +242,159 @@ def test_a_stack_that_takes_no_deployment_is_found(check: Check, cloud: Cloud) -
         cloudformation.delete_stack(**name)
 
 
+class Answering:
+    """A client that answers one operation by itself, and the others as the embedded AWS does."""
+
+    def __init__(self, client: Any, operation: str, answer: dict[str, Any]) -> None:
+        self._client, self._operation, self._answer = client, operation, answer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._operation:
+            return lambda **_: self._answer
+        return getattr(self._client, name)
+
+
+def answering(cloud: Cloud, **answers: tuple[str, dict[str, Any]]) -> Callable[[str], Any]:
+    """Clients of which those named answer one operation, `service=(operation, answer)`."""
+
+    def make(service: str) -> Any:
+        client = cloud.client(service)
+        return Answering(client, *answers[service]) if service in answers else client
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [
+        ("REVIEW_IN_PROGRESS", None),
+        ("UPDATE_COMPLETE", None),
+        ("UPDATE_ROLLBACK_COMPLETE", None),
+        ("UPDATE_IN_PROGRESS", "wait until it is done"),
+        ("ROLLBACK_COMPLETE", "delete it: `cdk destroy fly-dev-"),
+        ("UPDATE_ROLLBACK_FAILED", "`aws cloudformation continue-update-rollback --stack-name fly"),
+    ],
+)
+def test_a_stacks_state_stops_a_deployment_only_if_it_takes_none(
+    check: Check, cloud: Cloud, state: str, advice: str | None
+) -> None:
+    """The CDK deploys a stack in REVIEW_IN_PROGRESS; none needs a bootstrap newer than ours."""
+    described = {"Stacks": [{"StackStatus": state}]}
+    found = check(client=answering(cloud, cloudformation=("describe_stacks", described)))
+    told = [finding.advice for finding in found if finding.check == "stacks"]
+    assert all(one.startswith(advice or "") for one in told)
+    assert bool(told[0]) is (advice is not None)
+
+
+def made(kind: str, logical_id: str, physical_id: str) -> dict[str, Any]:
+    """What DescribeStackResources answers of a stack with one resource."""
+    resource = {
+        "ResourceType": kind,
+        "LogicalResourceId": logical_id,
+        "PhysicalResourceId": physical_id,
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+    return {"StackResources": [resource]}
+
+
+ROLE = f"arn:aws:iam::{instance.ACCOUNT}:role/Theirs"
+IN_VPC = {"network.vpc": "vpc-00000002", "network.subnets": "subnet-00000001,subnet-00000002"}
+THEIR_KEY = f"arn:aws:kms:us-east-1:{instance.ACCOUNT}:key/1"
+
+
+@pytest.mark.parametrize(
+    ("resource", "settings", "advice"),
+    [
+        (("AWS::IAM::Role", "ExecutionRole605A040B", "r"), {}, None),
+        (("AWS::IAM::Role", "ExecutionRole605A040B", "r"), {"role": ROLE}, "--exclusively"),
+        (("AWS::IAM::Role", "TrainingJobStartRole605A040B", "r"), {"role": ROLE}, None),
+        (("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"), {}, "--exclusively"),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            {**IN_VPC, "network.security_groups": "sg-00000001"},
+            "--exclusively",
+        ),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            IN_VPC,
+            "name groups of the new VPC in network.security_groups",
+        ),
+        (
+            ("AWS::EC2::SecurityGroup", "SecurityGroupDD263621", "sg-1"),
+            {**IN_VPC, "network.vpc": "vpc-00000001"},
+            None,
+        ),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {"encryption_key": "create"}, None),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {}, "keep 'create'"),
+        (("AWS::KMS::Key", "Key961B73FD", "k"), {"encryption_key": THEIR_KEY}, "keep 'create'"),
+        (("AWS::KMS::Key", "NoticesKey961B73FD", "k"), {}, None),
+    ],
+)
+def test_a_setting_that_takes_away_what_another_stack_imports_is_found(
+    check: Check,
+    cloud: Cloud,
+    resource: tuple[str, str, str],
+    settings: dict[str, str],
+    advice: str | None,
+) -> None:
+    client = answering(
+        cloud,
+        cloudformation=("describe_stack_resources", made(*resource)),
+        ec2=("describe_security_groups", {"SecurityGroups": [{"VpcId": "vpc-00000001"}]}),
+    )
+    found = [one for one in check(client=client, **settings) if one.check == "changes"]
+    assert [one.status for one in found] == [Status.PASS if advice is None else Status.FAIL]
+    assert (advice or "") in found[0].advice
+
+
+@pytest.mark.parametrize(
+    ("status", "awake", "advice"),
+    [
+        ("InService", True, None),
+        ("Updating", True, "wait"),
+        ("Deleting", False, "wait"),
+        ("Failed", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("OutOfService", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("UpdateRollbackFailed", True, "deploy once with `-c endpoint.enabled=false`"),
+        ("Failed", False, None),
+    ],
+)
+def test_an_endpoint_that_takes_no_update_is_told_apart_from_one_that_will(
+    check: Check, cloud: Cloud, status: str, awake: bool, advice: str | None
+) -> None:
+    """DeleteEndpoint is the only operation on a failed endpoint, says its API reference."""
+    resources = made("AWS::SageMaker::Endpoint", "Endpoint", "arn:aws:sagemaker:::endpoint/fly-dev")
+    client = answering(
+        cloud,
+        sagemaker=("describe_endpoint", {"EndpointStatus": status}),
+        cloudformation=("describe_stack_resources", resources),
+    )
+    found = check(client=client, **{"endpoint.enabled": str(awake)})
+    (finding,) = [one for one in found if one.check == "endpoint"]
+    assert finding.advice.startswith(advice or "")
+    assert bool(finding.advice) is (advice is not None)
+
+
+def test_a_log_group_that_stands_in_the_way_is_found(check: Check, cloud: Cloud) -> None:
+    logs, name = cloud.client("logs"), "/aws/sagemaker/Endpoints/fly-dev"
+    logs.create_log_group(logGroupName=f"{name}-2")  # a neighbour's
+    assert problems(check()) == []
+    logs.create_log_group(logGroupName=name)
+    try:
+        assert problems(check()) == [("logs", Status.FAIL)]
+        resources = made("AWS::Logs::LogGroup", "EndpointLogs00000000", name)
+        client = answering(cloud, cloudformation=("describe_stack_resources", resources))
+        assert problems(check(client=client)) == []
+    finally:
+        for one in (name, f"{name}-2"):
+            logs.delete_log_group(logGroupName=one)
+
+
 def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) -> None:
     role = cloud.make_role("BlindToQuotas", allow("s3:*"))
     credentials = cloud.assume(role)
     found = check(client=lambda service: cloud.client(service, credentials))
-    asked = ["bootstrap", "stacks", "endpoint", "quotas"]
+    asked = ["bootstrap", "stacks", "changes", "endpoint", "logs", "quotas"]
     assert problems(found) == [(name, Status.WARN) for name in asked]
 
 
@@ -243,7 +416,9 @@ def test_the_command_line_prints_json_and_its_exit_code_says_it(
         monkeypatch.setenv(name, value)
     options = ["--json", "-c", f"corpus={corpus}", "-c", "project=fly"]
     assert main(options) == 0
-    assert {one["status"] for one in json.loads(capsys.readouterr().out)} == {"pass"}
+    found = json.loads(capsys.readouterr().out)
+    # The environments of cdk.json are in one account.
+    assert [one["check"] for one in found if one["status"] != "pass"] == ["separation"]
     assert main([*options[1:], "-c", "account=111122223333"]) == 1
     told = capsys.readouterr().out
     assert "fail  identity: " in told

@@ -1,4 +1,6 @@
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.waiting import wait_for
 
-from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, training_data
 
 
 def request(name: str, role: str, bucket: str, **changes: Any) -> dict[str, Any]:
@@ -230,6 +232,142 @@ def test_a_prefix_with_nothing_below_it_fails_the_job(cloud: Cloud, role: str, b
     job = request("empty", role, bucket)
     job["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{bucket}/nothing/"
     assert "No S3 objects found" in trained(cloud, **job)["FailureReason"]
+
+
+class TestChannels:
+    @pytest.fixture
+    def put(self, cloud: Cloud, bucket: str) -> Callable[[str, str | bytes], None]:
+        def put_object(key: str, body: str | bytes) -> None:
+            cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+
+        return put_object
+
+    def job(self, name: str, role: str, bucket: str, uri: str, **source: str) -> dict[str, Any]:
+        """A job whose channel `train` has another source."""
+        made = request(name, role, bucket)
+        made["InputDataConfig"][0]["DataSource"] = {
+            "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri, **source}
+        }
+        return made
+
+    def test_objects_that_stand_for_folders_are_no_data(
+        self,
+        cloud: Cloud,
+        role: str,
+        bucket: str,
+        put: Callable[[str, str | bytes], None],
+    ) -> None:
+        """The console makes one for each folder."""
+        for key in ("folders/", "folders/empty/"):
+            put(key, b"")
+        uri = f"s3://{bucket}/folders/"
+        ended = trained(cloud, **self.job("no-files", role, bucket, uri))
+        assert "No S3 objects found" in ended["FailureReason"]
+        put("folders/a/train.recordio", training_data())
+        ended = trained(cloud, **self.job("folders", role, bucket, uri))
+        assert ended["TrainingJobStatus"] == "Completed", ended.get("FailureReason")
+
+    def test_a_manifest_names_the_objects_and_nothing_else_is_read(
+        self,
+        cloud: Cloud,
+        role: str,
+        bucket: str,
+        put: Callable[[str, str | bytes], None],
+    ) -> None:
+        put("listed/parts/one#1.recordio", training_data())
+        put("listed/parts/damaged.recordio", b"damaged")
+        prefix = {"prefix": f"s3://{bucket}/listed/"}
+        put("listed/list.manifest", json.dumps([prefix, "parts/one#1.recordio"]))
+        uri = f"s3://{bucket}/listed/list.manifest"
+        job = self.job("listed", role, bucket, uri, S3DataType="ManifestFile")
+        ended = trained(cloud, **job)
+        assert ended["TrainingJobStatus"] == "Completed", ended.get("FailureReason")
+
+    @pytest.mark.parametrize(
+        ("name", "content", "reason"),
+        [
+            ("no-json", "train/train.recordio", "must be ["),
+            ("no-list", "{}", "must be ["),
+            ("no-prefix", '["train/train.recordio"]', "must be ["),
+            ("no-address", '[{"prefix": "train/"}, "train.recordio"]', "must be ["),
+            ("no-text", '[{"prefix": "s3://data/"}, 1]', "must be ["),
+            ("no-entry", '[{"prefix": "s3://data/"}]', "No S3 objects found"),
+            ("no-object", '[{"prefix": "s3://data/"}, "gone"]', "Data download failed"),
+            ("outside", '[{"prefix": "s3://data/"}, "../train"]', "Invalid S3 key"),
+        ],
+    )
+    def test_a_manifest_that_names_no_object_fails_the_job_with_the_reason(
+        self,
+        cloud: Cloud,
+        role: str,
+        bucket: str,
+        put: Callable[[str, str | bytes], None],
+        name: str,
+        content: str,
+        reason: str,
+    ) -> None:
+        put(f"manifests/{name}", content)
+        uri = f"s3://{bucket}/manifests/{name}"
+        job = self.job(name, role, bucket, uri, S3DataType="ManifestFile")
+        assert reason in trained(cloud, **job)["FailureReason"]
+
+    def test_an_object_that_is_also_a_folder_fails_the_job_with_a_reason(
+        self,
+        cloud: Cloud,
+        role: str,
+        bucket: str,
+        put: Callable[[str, str | bytes], None],
+    ) -> None:
+        put("both/a", training_data())
+        put("both/a/b", training_data())
+        ended = trained(cloud, **self.job("both", role, bucket, f"s3://{bucket}/both/"))
+        assert "Data download failed" in ended["FailureReason"]
+
+    @pytest.mark.parametrize(
+        ("channel", "problem"),
+        [
+            (
+                {"DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}},
+                "S3DataType AugmentedManifestFile is not followed here; use S3Prefix or Manifest",
+            ),
+            (
+                {"DataSource": {"S3DataSource": {"S3Uri": "https://host/data/train/"}}},
+                "S3Uri https://host/data/train/ is not followed here; use s3://",
+            ),
+            (
+                {
+                    "DataSource": {
+                        "FileSystemDataSource": {
+                            "FileSystemId": "fs-00000001",
+                            "FileSystemAccessMode": "ro",
+                            "FileSystemType": "EFS",
+                            "DirectoryPath": "/train",
+                        }
+                    }
+                },
+                "FileSystemDataSource is not followed here; use S3DataSource",
+            ),
+            ({"CompressionType": "Gzip"}, "CompressionType Gzip, which is for Pipe mode, is not"),
+            ({"RecordWrapperType": "RecordIO"}, "RecordWrapperType RecordIO, which is for Pipe"),
+        ],
+    )
+    def test_what_is_not_followed_is_refused_by_name(
+        self, cloud: Cloud, role: str, bucket: str, channel: dict[str, Any], problem: str
+    ) -> None:
+        job = request("not-followed", role, bucket)
+        changed = job["InputDataConfig"][0]
+        source = changed["DataSource"]["S3DataSource"]
+        changed |= channel
+        if "S3DataSource" in changed["DataSource"]:
+            changed["DataSource"]["S3DataSource"] = source | changed["DataSource"]["S3DataSource"]
+        assert problem in refusal(cloud, **job)
+
+    def test_a_channel_has_an_input_mode_of_its_own(
+        self, cloud: Cloud, role: str, bucket: str
+    ) -> None:
+        job = request("piped", role, bucket)
+        job["InputDataConfig"][0]["InputMode"] = "Pipe"
+        assert "input mode 'Pipe'" in trained(cloud, **job)["FailureReason"]
 
 
 def test_an_image_that_does_not_exist_fails_the_job(cloud: Cloud, role: str, bucket: str) -> None:

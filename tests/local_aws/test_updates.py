@@ -3,21 +3,17 @@
 import json
 import threading
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import fault_route
 from tests.waiting import wait_for
 
-from .conftest import Cloud, allow
+from .conftest import Cloud, allow, disarm, have_struck
 from .hosting import configuration, deleted, in_service, model, topics_of, updated
 from .test_hosting import settled
 from .test_load import HALF, shifting
-
-FOLDER = Path()  # of no instance: the shell points at one
 
 
 @pytest.fixture(scope="module")
@@ -122,24 +118,23 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
         EndpointConfigName=new,
         DeploymentConfig=hour | watching(f"of-{endpoint}"),
     )
-    wait_for(lambda: ask() == 2)
+    assert {step(event) for event in received(cloud, queue, 3)} == {
+        ("UPDATING", new, "Creating"),
+        ("UPDATING", new, "ActivatingTraffic"),
+        ("UPDATING", new, "Baking"),
+    }
     assert Counter(ask() for _ in range(8)) == {3: 4, 2: 4}
     during = sagemaker.describe_endpoint(EndpointName=endpoint)
     assert (during["EndpointStatus"], during["EndpointConfigName"]) == ("Updating", old)
     assert during["PendingDeploymentSummary"]["EndpointConfigName"] == new
     (pending,) = during["PendingDeploymentSummary"]["ProductionVariants"]
     assert pending["VariantStatus"][0]["Status"] == "Baking"
-    assert {step(event) for event in received(cloud, queue, 3)} == {
-        ("UPDATING", new, "Creating"),
-        ("UPDATING", new, "ActivatingTraffic"),
-        ("UPDATING", new, "Baking"),
-    }
     with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
         sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
 
-    # Of 10 errors half are the new configuration's, which alone the alarm looks at.
-    arm("invoke.model-error", times=10)
-    for _ in range(10):
+    # Four instances take turns, so 6 errors are the new configuration's, which the alarm looks at.
+    arm("invoke.model-error", times=12)
+    for _ in range(12):
         with pytest.raises(ClientError, match="injected"):
             ask()
     after = settled(cloud, endpoint)
@@ -157,23 +152,30 @@ def test_a_canary_gets_its_part_until_an_alarm_takes_it_back(
 def test_a_rolling_update_that_fails_halfway_makes_the_old_fleet_whole_again(
     cloud: Cloud, role: str, bucket: str, arm: Any
 ) -> None:
-    old, new = (
-        configuration(cloud, model(cloud, role, bucket, topics), InitialInstanceCount=2)
-        for topics in (3, 2)
-    )
+    """The model breaks when the first of two instances has it, and the second has not."""
+    models = [model(cloud, role, bucket, topics) for topics in (3, 2)]
+    old, new = (configuration(cloud, name, InitialInstanceCount=2) for name in models)
     endpoint = in_service(cloud, old)
     ask = topics_of(cloud, endpoint)
-    rolling = {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 480}
+    queue = steps_of(cloud, endpoint)
+    arm("endpoint.slow-start", seconds=60)
+    rolling = {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 60}
     cloud.client("sagemaker").update_endpoint(
         EndpointName=endpoint,
         EndpointConfigName=new,
         DeploymentConfig={"RollingUpdatePolicy": rolling},
     )
-    wait_for(lambda: ask() == 2)
-    arm("endpoint.no-ping")
+    wait_for(have_struck)
+    cloud.client("s3").put_object(Bucket=bucket, Key=f"{models[1]}.tar.gz", Body=b"no archive")
+    disarm()
     after = settled(cloud, endpoint)
-    assert "did not pass the ping health check" in after["FailureReason"]
+    assert "Failed to download model data" in after["FailureReason"]
     assert after["EndpointConfigName"] == old
+    assert Counter(step(event)[2] for event in received(cloud, queue, 4)) == {
+        "Creating": 2,
+        "ActivatingTraffic": 1,
+        "Baking": 1,
+    }
     assert counts(after) == (2, 2)
     assert Counter(ask() for _ in range(4)) == {3: 4}
     deleted(cloud, endpoint)
@@ -185,15 +187,17 @@ def test_an_invocation_under_way_is_answered_by_the_instance_that_has_it(
     old, new = (configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
     endpoint = in_service(cloud, old)
     ask = topics_of(cloud, endpoint)
-    arm("invoke.slow", seconds=4)
+    arm("invoke.slow", seconds=60)
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(ask()))
     slow.start()
-    wait_for(lambda: not fault_route.ask(FOLDER))
-    after = updated(cloud, endpoint, new)
-    assert after["EndpointConfigName"] == new
+    wait_for(have_struck)
+    cloud.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName=new)
+    wait_for(lambda: ask() == 2)
+    disarm()
     slow.join()
     assert answers == [3], "the old instance was ended before it had answered"
+    assert settled(cloud, endpoint)["EndpointConfigName"] == new
     assert ask() == 2
     deleted(cloud, endpoint)
 
@@ -234,9 +238,11 @@ def test_a_container_that_starts_slowly_is_waited_for(
 ) -> None:
     old, slow = (configuration(cloud, model(cloud, role, bucket, topics)) for topics in (3, 2))
     endpoint = in_service(cloud, old)
-    arm("endpoint.slow-start", seconds=2)
+    arm("endpoint.slow-start", seconds=60)
     cloud.client("sagemaker").update_endpoint(EndpointName=endpoint, EndpointConfigName=slow)
+    wait_for(have_struck)
     assert topics_of(cloud, endpoint)() == 3
+    disarm()
     assert settled(cloud, endpoint)["EndpointConfigName"] == slow
     deleted(cloud, endpoint)
 

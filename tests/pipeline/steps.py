@@ -28,9 +28,8 @@ DEFAULTS = {
     },
 }
 SETUP = (
-    "requirements.txt",
-    "requirements-dev.txt",
-    "constraints.txt",
+    "locks/deploy.txt",
+    "locks/dev.txt",
     "package.json",
     "package-lock.json",
 )

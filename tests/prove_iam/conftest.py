@@ -31,11 +31,14 @@ def options(corpus: Path, **settings: str) -> list[str]:
 def network(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Settings of a VPC with a subnet, which are there before the environment."""
+    """Settings of a VPC with two subnets, which are there before the environment."""
     ec2 = Stage(environment, tmp_path_factory.mktemp("network")).client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
-    return {"network.vpc": vpc, "network.subnets": subnet}
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24")["Subnet"]["SubnetId"]
+        for number in range(2)
+    ]
+    return {"network.vpc": vpc, "network.subnets": ",".join(subnets)}
 
 
 @pytest.fixture(scope="session")

@@ -36,12 +36,6 @@ class OnlyAws:
 ONLY_AWS = (
     OnlyAws(
         "ExecutionRole",
-        "ec2:*",
-        "attach the instance of a job or endpoint to the environment's subnets, and detach it",
-        ROLES,
-    ),
-    OnlyAws(
-        "ExecutionRole",
         "kms:CreateGrant",
         "encrypt the volumes of a job's or endpoint's instances",
         ROLES,

@@ -3,9 +3,10 @@
 import itertools
 import json
 import os
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import boto3
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws import fault_route, instance
 from stacks.serving.gate.handlers import check
@@ -40,6 +42,8 @@ OF_A_JOB = (
 OF_A_CONFIGURATION = ("ProductionVariants", "DataCaptureConfig", "KmsKeyId")
 MODELS = botocore.session.get_session().get_component("data_loader")
 _numbers = itertools.count(1)
+# How long is waited for what a missing permission keeps from coming.
+LEAST_SECONDS, TIMES_AS_LONG = 5, 10
 
 
 @dataclass
@@ -55,12 +59,39 @@ class Stage(Cloud):
     """The environment, and what the steps need beside it; all of it done as the account's root."""
 
     clients: dict[str, Any] = field(default_factory=dict, repr=False)
+    took: dict[str, float] = field(default_factory=dict, repr=False)
+    denies: bool = False
 
     def at_hand(self, service: str) -> Any:
         """A client, made once."""
         if service not in self.clients:
             self.clients[service] = self.client(service)
         return self.clients[service]
+
+    # Waiting
+
+    def expect(self, effect: Callable[[], Any], otherwise: str) -> Any:
+        """Wait for what a permission brings about; `otherwise` says that it does not come.
+
+        Nothing tells that it never will. So it is waited for without the permission for many
+        times as long as it took with it, on the same machine.
+        """
+        begin, longest = time.monotonic(), self.took.get(otherwise, 0)
+        if self.denies:
+            return wait_for(effect, otherwise, max(LEAST_SECONDS, TIMES_AS_LONG * longest))
+        answer = wait_for(effect, otherwise)
+        self.took[otherwise] = max(longest, time.monotonic() - begin)
+        return answer
+
+    @contextmanager
+    def without(self, permission: Permission) -> Iterator[None]:
+        """Have no such permission."""
+        self.denies = True
+        try:
+            with permission.removed():
+                yield
+        finally:
+            self.denies = False
 
     # What is there
 
@@ -133,7 +164,7 @@ class Stage(Cloud):
         sagemaker, logs = self.at_hand("sagemaker"), self.at_hand("logs")
         deployed = self.configuration["EndpointConfigName"]
         if self.in_service(NAME)["EndpointConfigName"] != deployed:
-            sagemaker.update_endpoint(EndpointName=NAME, EndpointConfigName=deployed)
+            self.update(NAME, deployed)
             self.in_service(NAME)
         for config in sagemaker.list_endpoint_configs()["EndpointConfigs"]:
             if config["EndpointConfigName"] != deployed:
@@ -141,6 +172,17 @@ class Stage(Cloud):
         own = f"/aws/sagemaker/Endpoints/{PROJECT}-host-"
         for group in logs.describe_log_groups(logGroupNamePrefix=own)["logGroups"]:
             logs.delete_log_group(logGroupName=group["logGroupName"])
+
+        self.remove_interfaces(self.interfaces())
+
+    def interfaces(self) -> set[str]:
+        """The network interfaces of all instances."""
+        found = self.at_hand("ec2").describe_network_interfaces()["NetworkInterfaces"]
+        return {interface["NetworkInterfaceId"] for interface in found}
+
+    def remove_interfaces(self, interfaces: set[str]) -> None:
+        for interface in interfaces:
+            self.at_hand("ec2").delete_network_interface(NetworkInterfaceId=interface)
 
     def in_service(self, endpoint: str) -> dict[str, Any]:
         """The endpoint's description when no change is under way."""
@@ -152,6 +194,23 @@ class Stage(Cloud):
         found: dict[str, Any] = wait_for(settled, f"{endpoint} does not come to rest")
         assert found["EndpointStatus"] == "InService", found.get("FailureReason")
         return found
+
+    def update(self, endpoint: str, config: str, **request: Any) -> None:
+        """Begin to move an endpoint to a configuration, once it is not scaled just now."""
+
+        def begun() -> bool:
+            self.in_service(endpoint)
+            try:
+                self.at_hand("sagemaker").update_endpoint(
+                    EndpointName=endpoint, EndpointConfigName=config, **request
+                )
+            except ClientError as error:
+                if "Cannot update in-progress endpoint" not in str(error):
+                    raise
+                return False
+            return True
+
+        wait_for(begun, f"{endpoint} does not come to rest")
 
     # The bucket
 
@@ -231,11 +290,15 @@ class Stage(Cloud):
         return [job["TrainingJobName"] for job in found["TrainingJobSummaries"]]
 
     def stop_all(self) -> None:
-        """End every job that runs, and disarm what has not struck."""
-        self.disarm()
+        """End every job that runs, and disarm what has not struck.
+
+        In this order: a job that hangs would go on to its model.
+        """
         for name in self.running():
-            self.at_hand("sagemaker").stop_training_job(TrainingJobName=name)
+            with suppress(ClientError):  # it has ended meanwhile
+                self.at_hand("sagemaker").stop_training_job(TrainingJobName=name)
             self.ended(name)
+        self.disarm()
 
     def tags(self, job: str) -> dict[str, str]:
         arn = instance_arn("sagemaker", f"training-job/{job}")
@@ -332,9 +395,6 @@ class Stage(Cloud):
             "GoldenBucket": self.golden["GOLDEN_BUCKET"],
             "GoldenKey": self.golden["GOLDEN_KEY"],
             "Topics": "5",
-            "ModelBucket": self.bucket,
-            "ModelKey": self.keys("models")[0],
-            "Tolerance": "0.001",
         }
 
     @cached_property

@@ -17,7 +17,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stacks.serving.gate.handlers import check, during_update
-from stacks.training_job.handlers import finish, jobs, start
+from stacks.training_job.handlers import finish, interfaces, jobs, start
 from tests.waiting import wait_for
 
 from .stage import (
@@ -33,6 +33,7 @@ from .stage import (
 AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 EMPTYING = "CustomS3AutoDeleteObjectsCustomResourceProviderHandler"
 FORMER = f"{NAME}-000000000000"  # jobs of a fingerprint before this one
+STEPS_OF_AN_UPDATE = 3  # that SageMaker tells of: creating, activating traffic, baking
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,14 @@ def stop_on_delete(stage: Stage) -> None:
         with starting(stage):
             start.handler(request(stage, "Delete", PhysicalResourceId=identity), None)
         assert stage.status(job) == "Stopped", "the job runs on"
+
+
+def look_for_interfaces_on_delete(stage: Stage) -> None:
+    """The endpoint's are there: so it looks once, and waits no longer."""
+    with starting(stage), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(start, "ENDING", AT_REST)
+        patch.setattr(interfaces, "GONE_SECONDS", 0)
+        start.handler(request(stage, "Delete", PhysicalResourceId=FORMER), None)
 
 
 def stop_what_an_update_that_goes_back_has_left(stage: Stage) -> None:
@@ -197,20 +206,25 @@ def hand_over_what_fails(stage: Stage) -> None:
         Payload=json.dumps({"detail": {"TrainingJobName": "unknown"}}),
     )
     what = "the deployment hears nothing of an end that could not be handled"
-    wait_for(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
+    stage.expect(lambda: events_of(stage, "TrainingJobCrashed") > before, what)
 
 
 # Every function
 
 
-def events_of(stage: Stage, function: str) -> int:
-    """How many events a function's log group has."""
+def events_of(stage: Stage, function: str, prefix: str = "") -> int:
+    """How many events that begin so a function's log group has."""
     config = stage.at_hand("lambda").get_function_configuration(
         FunctionName=stage.resources[function]
     )
     group = config["LoggingConfig"]["LogGroup"]
     pages = stage.at_hand("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
-    return sum(len(page["events"]) for page in pages)
+    return sum(event["message"].startswith(prefix) for page in pages for event in page["events"])
+
+
+def calls_of(stage: Stage, function: str) -> int:
+    """How often a function has been called and is done."""
+    return events_of(stage, function, "REPORT ")
 
 
 def log(function: str) -> Step:
@@ -219,7 +233,7 @@ def log(function: str) -> Step:
     def take(stage: Stage) -> None:
         before = events_of(stage, function)
         stage.invoke(function, {"RequestType": "None"})
-        wait_for(lambda: events_of(stage, function) > before, "its log is empty", seconds=3)
+        stage.expect(lambda: events_of(stage, function) > before, "its log is empty")
 
     return Step("its log says what it did", take, logs=True)
 
@@ -320,12 +334,8 @@ def let_a_rollback_pass(stage: Stage) -> None:
 def ask_during_an_update(stage: Stage) -> None:
     stage.put("models")
     said = io.StringIO()
-    update(stage, NAME)
-    try:
-        with stage.acting_as("GateDuringUpdate"), redirect_stdout(said):
-            during_update.handler({"detail": {"EndpointName": NAME}}, None)
-    finally:
-        stage.in_service(NAME)
+    with updating(stage), stage.acting_as("GateDuringUpdate"), redirect_stdout(said):
+        during_update.handler({"detail": {"EndpointName": NAME}}, None)
     measured = json.loads(said.getvalue().splitlines()[-1])
     assert measured["Failed"] == 0, "every answer counts as a wrong one, and turns the update back"
 
@@ -344,17 +354,25 @@ def configuration(stage: Stage, **variant: Any) -> str:
 def update(stage: Stage, endpoint: str, *alarms: str) -> str:
     """Begin to move an endpoint to a new configuration; its name."""
     name = configuration(stage)
-    stage.in_service(endpoint)  # it may be scaled just now
     rollback = {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": one} for one in alarms]}}
     routing = {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60},
     }
-    stage.at_hand("sagemaker").update_endpoint(
-        EndpointName=endpoint,
-        EndpointConfigName=name,
-        DeploymentConfig={"BlueGreenUpdatePolicy": routing} | (rollback if alarms else {}),
-    )
+    policy = {"BlueGreenUpdatePolicy": routing} | (rollback if alarms else {})
+    stage.update(endpoint, name, DeploymentConfig=policy)
     return name
+
+
+@contextmanager
+def updating(stage: Stage) -> Iterator[None]:
+    """Update the endpoint for as long as the block runs: a new container starts slowly."""
+    stage.arm("endpoint.slow-start", seconds=300)
+    update(stage, NAME)
+    try:
+        yield
+    finally:
+        stage.disarm()
+        stage.in_service(NAME)
 
 
 # The execution role
@@ -376,19 +394,32 @@ def train(stage: Stage) -> None:
     assert_has_events(stage, group, "the job has no log")
 
 
+def leave_no_interface(stage: Stage) -> None:
+    """What stays has the security group, which a stack could then not delete."""
+    stage.put("data")
+    before = stage.interfaces()
+    stage.ended(stage.train(f"{PROJECT}-train", "training.fail"))
+    try:
+        wait_for(lambda: stage.interfaces() <= before, "SageMaker's interfaces stay", 10)
+    finally:
+        stage.remove_interfaces(stage.interfaces() - before)
+
+
 def assert_has_events(stage: Stage, group: str, otherwise: str) -> None:
     def events() -> Any:
         with suppress(ClientError):
             return stage.at_hand("logs").filter_log_events(logGroupName=group)["events"]
         return None
 
-    wait_for(events, otherwise, 5)
+    stage.expect(events, otherwise)
 
 
 def host(stage: Stage) -> None:
     """An endpoint of its own comes into service, answers, captures, is updated, and has logged."""
     stage.put("models")
     sagemaker, name = stage.at_hand("sagemaker"), f"{PROJECT}-host-{uuid.uuid4().hex[:8]}"
+    group = f"/aws/sagemaker/Endpoints/{name}"
+    stage.at_hand("logs").create_log_group(logGroupName=group)  # as the serving stack does
     sagemaker.create_endpoint(
         EndpointName=name, EndpointConfigName=configuration(stage, InitialInstanceCount=1)
     )
@@ -396,11 +427,10 @@ def host(stage: Stage) -> None:
         stage.in_service(name)
         ask(stage.at_hand("sagemaker-runtime"), name)
         captured = f"capture/{name}/"
-        wait_for(lambda: found_below(stage, captured), "nothing is captured", 5)
+        stage.expect(lambda: found_below(stage, captured), "nothing is captured")
         wanted = update(stage, name, stage.resources["ServerErrors"])
         now = stage.in_service(name)
         assert now["EndpointConfigName"] == wanted, now.get("FailureReason")
-        group = f"/aws/sagemaker/Endpoints/{name}"
         assert_has_events(stage, group, "the endpoint has no log")
     finally:
         with suppress(AssertionError):
@@ -486,8 +516,10 @@ def listening(stage: Stage, topic: str) -> Iterator[Callable[[], str]]:
     )["SubscriptionArn"]
 
     def receive() -> str:
-        received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2).get("Messages", [])
-        assert received, "nobody is told"
+        received = stage.expect(
+            lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"),
+            "nobody is told",
+        )
         return str(received[0]["Body"])
 
     try:
@@ -499,9 +531,12 @@ def listening(stage: Stage, topic: str) -> Iterator[Callable[[], str]]:
 
 def notify(stage: Stage) -> None:
     stage.put("data")
+    before = calls_of(stage, "TrainingJobFinish")
     with listening(stage, "Notices") as receive:
         job = stage.train(stage.identity, "training.fail")
         stage.ended(job)
+        # It is called too, and no later step may take that for its own.
+        wait_for(lambda: calls_of(stage, "TrainingJobFinish") > before)
         assert f"Training job {job} ended as Failed" in receive()
 
 
@@ -517,19 +552,20 @@ def alarm(stage: Stage) -> None:
 def end_a_job(stage: Stage) -> None:
     """The rule calls `Finish`, which counts the failure in its log."""
     stage.put("data")
-    before = events_of(stage, "TrainingJobFinish")
+    before = calls_of(stage, "TrainingJobFinish")
     stage.ended(stage.train(stage.identity, "training.fail"))
     what = "the deployment hears nothing of the job's end"
-    wait_for(lambda: events_of(stage, "TrainingJobFinish") > before, what, 5)
+    stage.expect(lambda: calls_of(stage, "TrainingJobFinish") > before, what)
 
 
 def update_the_endpoint(stage: Stage) -> None:
     stage.put("models")
-    before = events_of(stage, "GateDuringUpdate")
-    update(stage, NAME)
-    stage.in_service(NAME)
+    before = calls_of(stage, "GateDuringUpdate")
     what = "nobody asks the endpoint while it is updated"
-    wait_for(lambda: events_of(stage, "GateDuringUpdate") > before, what, 5)
+    with updating(stage):
+        stage.expect(lambda: calls_of(stage, "GateDuringUpdate") > before, what)
+    # The calls of the other steps come late, and no later step may take them for its own.
+    wait_for(lambda: calls_of(stage, "GateDuringUpdate") >= before + STEPS_OF_AN_UPDATE)
 
 
 # Emptying the bucket
@@ -555,6 +591,7 @@ STEPS: dict[str, list[Step]] = {
     "TrainingJobStartRole": [
         Step("start a job", start_a_job),
         Step("stop a job when its resource is deleted", stop_on_delete),
+        Step("look for interfaces before the stack's role goes", look_for_interfaces_on_delete),
         Step("go back from an update", stop_what_an_update_that_goes_back_has_left),
         Step("adopt a job that runs", adopt_a_job_that_runs),
         Step("adopt a job that is done", adopt_a_job_that_is_done),
@@ -574,6 +611,7 @@ STEPS: dict[str, list[Step]] = {
         log("TrainingJobProviderframeworkonEvent"),
     ],
     "ExecutionRole": [
+        Step("leave no interface in the VPC", leave_no_interface),
         Step("train", train),
         Step("make a model", make_a_model),
         Step("serve, capture and update", host),

@@ -58,7 +58,10 @@ NAMES = (
     (r"\b(sg|subnet)-\w+", r"\1-ID"),
     (instance.REGION, "REGION"),
     (r"sagemaker/lda-model", "PREFIX"),
-    (rf"{NAME}-(?:storage|training|serving)-([A-Za-z]+?)[0-9A-F]{{8}}-ID", r"\1"),
+    # CloudFormation's names end with what is random, after the digest of the logical id.
+    (rf"{NAME}-(?:storage|training|serving)-([A-Za-z]+?)(?:[0-9a-f]{{8}})?[0-9A-F]{{8}}-ID", r"\1"),
+    # AWS names the groups of functions after stack, logical id and chance; MiniStack by a path.
+    (rf"(?<=log-group:)/aws/cloudformation/{NAME}-\w+/\w+", "LOG-GROUP"),
     (NAME, "NAME"),
     # A denial says more than it needs.
     (r"User: \S+ is (?=not authorized)", ""),

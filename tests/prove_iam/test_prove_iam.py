@@ -74,7 +74,7 @@ def failure_without(permission: Permission, stage: Stage, steps: list[Step]) -> 
 def failure_of(step: Step, stage: Stage, permission: Permission) -> BaseException | None:
     """How a step fails without the permission."""
     try:
-        with permission.removed():
+        with stage.without(permission):
             step.take(stage)
     except (Exception, pytest.fail.Exception) as error:
         return error
@@ -94,14 +94,13 @@ def told(error: BaseException) -> str:
     return readable(text)
 
 
-def test_a_deployment_with_everything_is_updated(stage: Stage, corpus: Path) -> None:
+def test_a_deployment_with_everything_is_updated(
+    stage: Stage, corpus: Path, network: dict[str, str]
+) -> None:
     """And is destroyed by the fixture, which leaves nothing."""
     stage.tidy()
     stage.put("data", "jobs", "models")
-    network = stage.first_job["VpcConfig"]["Subnets"][0]
-    (subnet,) = stage.at_hand("ec2").describe_subnets(SubnetIds=[network])["Subnets"]
-    chosen = {"network.vpc": subnet["VpcId"], "network.subnets": network}
     before = stage.outputs()["Fingerprint"]
-    outputs = stage.deployed(*options(corpus, **chosen, num_topics="4"))
+    outputs = stage.deployed(*options(corpus, **network, num_topics="4"))
     del stage.configuration  # it is another one now
     assert outputs["Fingerprint"] != before

@@ -109,6 +109,7 @@ def test_every_truncation_is_refused() -> None:
         (ALPHA, "0000003f 00000000", "alpha must be finite and positive"),
         (ALPHA, "0000003f 0000c07f", "alpha must be finite and positive"),
         (BETA, BETA.replace("0000803e", "0000c07f"), "beta must be finite and not negative"),
+        (BETA, BETA.replace("0000803e", "0100807f"), "beta must be finite and not negative"),
         (BETA, BETA.replace("0000803e", "000080be"), "beta must be finite and not negative"),
         (BETA, BETA[:27] + "00000000" * 3, "topic 1 gives no word a probability"),
     ],
@@ -148,22 +149,6 @@ def test_the_same_model_gives_the_same_archive_with_nothing_of_this_machine(
         "",
         0o644,
     )
-
-
-@pytest.mark.parametrize("name", ["./model_algo-1", "././model_algo-1", "./model_other"])
-def test_the_folder_itself_in_front_of_a_name_is_nothing(name: str, tmp_path: Path) -> None:
-    content = packed((member("./", tarfile.DIRTYPE), b""), (member(name), encode(MODEL)))
-    assert same(load_bytes(content, tmp_path), MODEL)
-
-
-@pytest.mark.parametrize("other", ["model_config.json", "model_aaa", "./model_z"])
-@pytest.mark.parametrize("is_first", [True, False])
-def test_model_algo_1_comes_before_other_members_wherever_it_stands(
-    other: str, is_first: bool, tmp_path: Path
-) -> None:
-    members = [(member(other), b"{}"), (member("model_algo-1"), encode(MODEL))]
-    content = packed(*(reversed(members) if is_first else members))
-    assert same(load_bytes(content, tmp_path), MODEL)
 
 
 def test_other_members_are_passed_over(tmp_path: Path) -> None:
@@ -283,3 +268,153 @@ def test_a_model_is_loaded_from_s3(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_in_s3_must_be_whole(address: str) -> None:
     with pytest.raises(ArtifactError, match="has the form s3://BUCKET/KEY"):
         load(address)
+
+
+# --- archives that are more than they seem
+
+
+def test_what_packs_to_almost_nothing_is_refused_before_it_fills_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact, "SMALL_BYTES", 100_000)
+    for name in ("model_algo-1", "other"):
+        content = packed((member(name), bytes(1_000_000)), (member("model_algo-1"), encode(MODEL)))
+        with pytest.raises(ArtifactError, match="does not pack to less than 1/100 of its size"):
+            load_bytes(content, tmp_path)
+
+
+def test_a_model_of_many_zeros_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine words of ten have no probability in a topic, more than any fit gives."""
+    monkeypatch.setattr(artifact, "SMALL_BYTES", 0)
+    rng = np.random.default_rng(0)
+    beta = rng.random((10, 20_000)) * (rng.random((10, 20_000)) < 0.1)
+    save(Model(np.ones(10), beta), tmp_path / "model.tar.gz")
+    assert load(str(tmp_path / "model.tar.gz")).beta.shape == (10, 20_000)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_an_array_of_too_many_numbers_is_refused_whatever_their_size(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(artifact, "MAX_ELEMENTS", 5)
+    dtype = artifact._DTYPES[code]
+    kind = f"{code:02}000000"
+    layout = V2.replace(CPU_FLOAT32, CPU_FLOAT32[:-8] + kind)
+    layout = layout.replace(ALPHA, MODEL.alpha.astype(dtype).tobytes().hex())
+    layout = layout.replace(BETA, MODEL.beta.astype(dtype).tobytes().hex())
+    with pytest.raises(ArtifactError, match="an array of 6 numbers; 5 may be"):
+        decode(bytes.fromhex(layout), "it")
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        "model_algo-1",
+        "model_other",
+        "./model_algo-1",
+        ".//model_algo-1",
+        "/model_algo-1",
+        "../model_algo-1",
+        "folder/../model_algo-1",
+        "./model_other",
+    ],
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_an_archive_that_could_be_two_models_is_refused(
+    second: str, before: bool, tmp_path: Path
+) -> None:
+    members = [(member("model_algo-1"), encode(MODEL)), (member(second), encode(MODEL))]
+    content = packed(*(reversed(members) if before else members))
+    with pytest.raises(ArtifactError, match="two models, "):
+        load_bytes(content, tmp_path)
+
+
+def test_the_same_name_twice_is_refused_though_one_is_no_model(tmp_path: Path) -> None:
+    """Programs differ in which of the two they leave."""
+    content = packed((member("model_algo-1"), b"{}"), (member("./model_algo-1"), encode(MODEL)))
+    with pytest.raises(ArtifactError, match="two models, the second is '\\./model_algo-1'"):
+        load_bytes(content, tmp_path)
+
+
+@pytest.mark.parametrize("other", ["model_config.json", "model_aaa", "./model_z"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_files_that_are_no_models_are_passed_over_wherever_they_stand(
+    other: str, is_first: bool, tmp_path: Path
+) -> None:
+    members = [(member(other), b"{}"), (member("model_algo-1"), encode(MODEL))]
+    content = packed(*(reversed(members) if is_first else members))
+    assert same(load_bytes(content, tmp_path), MODEL)
+
+
+@pytest.mark.parametrize("name", ["./model_algo-1", "././model_algo-1", "./model_other"])
+def test_the_folder_itself_in_front_of_a_name_is_nothing(name: str, tmp_path: Path) -> None:
+    content = packed((member("./", tarfile.DIRTYPE), b""), (member(name), encode(MODEL)))
+    assert same(load_bytes(content, tmp_path), MODEL)
+
+
+def test_a_second_model_behind_a_link_is_refused(tmp_path: Path) -> None:
+    link = member("folder", tarfile.SYMTYPE)
+    link.linkname = "."
+    model = (member("model_algo-1"), encode(MODEL))
+    content = packed(model, (link, b""), (member("folder/model_algo-1"), encode(MODEL)))
+    with pytest.raises(ArtifactError, match="two models, the second is 'folder/model_algo-1'"):
+        load_bytes(content, tmp_path)
+
+
+def extended(**headers: str) -> bytes:
+    """An archive of a model with an extended header before it."""
+    info = member("model_algo-1")
+    info.pax_headers = headers
+    return packed((info, encode(MODEL)))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"path": "model_algo-1"},
+        {"path": "other"},
+        {"size": "7"},
+        {"linkpath": "x"},
+        {"GNU.sparse.name": "other"},
+        {"hdrcharset": "BINARY"},
+    ],
+)
+def test_an_extended_header_that_renames_or_resizes_is_refused(
+    headers: dict[str, str], tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match="not every program would read the same model"):
+        load_bytes(extended(**headers), tmp_path)
+
+
+def test_extended_headers_of_times_and_attributes_pass(tmp_path: Path) -> None:
+    """Python's own tarfile writes them for every file that it adds."""
+    (tmp_path / "model_algo-1").write_bytes(encode(MODEL))
+    with tarfile.open(tmp_path / "model.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "model_algo-1", "model_algo-1")
+    assert b" mtime=" in gzip.decompress((tmp_path / "model.tar.gz").read_bytes())
+    assert same(load(str(tmp_path / "model.tar.gz")), MODEL)
+    headers = {"LIBARCHIVE.xattr.com.apple.provenance": "AQA", "comment": "x"}
+    assert same(load_bytes(extended(**headers), tmp_path), MODEL)
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", b"9 a=b", b"99 mtime=1\n", b"0 mtime=1\n", b"1" * 5000, b"11 mtime=1\nx"]
+)
+def test_a_damaged_extended_header_is_refused(content: bytes, tmp_path: Path) -> None:
+    header = member("pax", b"x")
+    with pytest.raises(ArtifactError, match="extended header"):
+        load_bytes(packed((header, content), (member("model_algo-1"), encode(MODEL))), tmp_path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE, b"Z"])
+def test_members_of_unusual_kinds_are_refused(kind: bytes, tmp_path: Path) -> None:
+    content = packed((member("other", kind), b"x"), (member("model_algo-1"), encode(MODEL)))
+    with pytest.raises(ArtifactError, match="'other' is of the unusual kind"):
+        load_bytes(content, tmp_path)
+
+
+def test_what_follows_the_end_of_the_archive_is_refused(tmp_path: Path) -> None:
+    """A program that ignores the zeros between would find a second model."""
+    both = gzip.decompress(ARCHIVE) + gzip.decompress(ARCHIVE)
+    with pytest.raises(ArtifactError, match="something follows the end of the archive"):
+        load_bytes(gzip.compress(both, 1), tmp_path)

@@ -2,15 +2,18 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from data_prep import recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
-from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
+from data_prep.left_out import training_numbers
+from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
 from data_prep.readers import lines
 from data_prep.readers.reading import Reading
 from data_prep.recordio import read_matrix
@@ -102,6 +105,106 @@ def test_documents_without_words_are_dropped_and_counted(
     assert documents(out / "train.recordio") == [0, *range(20)]
 
 
+def test_documents_of_fewer_words_than_asked_for_are_left_out_counted_and_listed(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    """A word that occurs three times is three words."""
+    corpus.write_text("1:3\n\n2:1\n3:1,4:1\n5:2,6:1\n", encoding="utf-8")
+    manifest = convert(corpus, vocabulary, out, test_fraction=0, min_words=3)
+    assert (manifest.min_words, manifest.empty_documents, manifest.short_documents) == (3, 1, 2)
+    assert documents(out / "train.recordio") == [0, 4, 5]
+    assert (out / "left_out.txt").read_bytes() == b"2\n3\n4\n"
+    assert manifest.left_out is not None
+    assert manifest.left_out.documents == 3
+    again = convert(corpus, vocabulary, out, test_fraction=0.2)
+    assert (again.empty_documents, again.short_documents) == (1, 0)
+    assert (out / "left_out.txt").read_bytes() == b"2\n"
+
+
+def test_leaving_short_documents_out_does_not_move_the_others_to_the_other_part(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    lines = [f"{row}:{1 + row % 2}\n" for row in range(1, 21)]
+    corpus.write_text("".join(lines), encoding="utf-8")
+    parts = ("train.recordio", "test.recordio")
+    convert(corpus, vocabulary, out, test_fraction=0.5, seed=3)
+    every = [documents(out / part) for part in parts]
+    convert(corpus, vocabulary, out, test_fraction=0.5, seed=3, min_words=2)
+    long = [[word for word in part if word % 2 == 0] for part in every]
+    assert [documents(out / part) for part in parts] == long
+
+
+def test_no_file_of_left_out_documents_stays_behind_when_none_is(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    with_empty = corpus.with_name("empty.txt")
+    with_empty.write_bytes(b"\n" + corpus.read_bytes())
+    convert(with_empty, vocabulary, out)
+    assert "left_out.txt" in names(out)
+    assert convert(corpus, vocabulary, out).left_out is None
+    assert names(out) == FILES
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+@pytest.mark.parametrize("fraction", [0, 0.3])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_every_training_document_is_found_again_in_the_source(
+    corpus: Path,
+    vocabulary: Path,
+    out: Path,
+    seed: int | None,
+    fraction: float,
+    jobs: int,
+    pieces_of_40_bytes: None,
+) -> None:
+    """Whatever was left out, held out, or encoded by another process."""
+    rng = np.random.default_rng(1)
+    words, times = rng.integers(20, size=200), rng.integers(4, size=200)
+    lines = [f"{word + 1}:{n}\n" if n else "\n" for word, n in zip(words, times, strict=True)]
+    corpus.write_text("".join(lines) + "1:9\n", encoding="utf-8")
+    manifest = convert(
+        corpus, vocabulary, out, test_fraction=fraction, seed=seed, min_words=2, jobs=jobs
+    )
+    assert manifest.short_documents == np.count_nonzero(times == 1)
+    numbers = training_numbers(out, manifest)
+    with (out / "train.recordio").open("rb") as stream:
+        train = read_matrix(stream, 20)
+    found = [f"{word + 1}:{n:.0f}\n" for word, n in zip(train.indices, train.data, strict=True)]
+    source = corpus.read_text(encoding="utf-8").splitlines(keepends=True)
+    assert found == [source[number - 1] for number in numbers]
+
+
+@pytest.mark.parametrize("content", [b"x\n", b"22\n", b"0x\n"])
+def test_a_list_of_left_out_documents_that_lists_none_is_refused(
+    corpus: Path, vocabulary: Path, out: Path, content: bytes
+) -> None:
+    corpus.write_bytes(b"\n" + corpus.read_bytes())
+    manifest = convert(corpus, vocabulary, out)
+    (out / "left_out.txt").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    changed = replace(manifest, left_out=LeftOut("left_out.txt", 1, len(content), digest))
+    with pytest.raises(ManifestError, match=r"left_out\.txt: must list numbers of documents"):
+        training_numbers(out, changed)
+
+
+def test_a_manifest_with_another_split_than_its_files_is_refused(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    manifest = replace(convert(corpus, vocabulary, out), split=Split(0.5, None))
+    with pytest.raises(ManifestError, match=r"give 10 documents to train on, but train has 19;"):
+        training_numbers(out, manifest)
+
+
+def test_a_list_of_left_out_documents_that_was_changed_is_refused(
+    corpus: Path, vocabulary: Path, out: Path
+) -> None:
+    corpus.write_bytes(b"\n" + corpus.read_bytes())
+    manifest = convert(corpus, vocabulary, out)
+    (out / "left_out.txt").write_bytes(b"2\n")
+    with pytest.raises(ManifestError, match=r"left_out\.txt: is not what the manifest says"):
+        training_numbers(out, manifest)
+
+
 def test_without_documents_to_test_there_is_no_test_file(
     corpus: Path, vocabulary: Path, out: Path
 ) -> None:
@@ -183,7 +286,7 @@ def watch_files(monkeypatch: pytest.MonkeyPatch, before: Callable[[str], None]) 
         monkeypatch.setattr(owner, name, watched(name, getattr(owner, name)))
 
 
-@pytest.mark.parametrize("step", range(13))
+@pytest.mark.parametrize("step", range(14))
 def test_an_interruption_never_leaves_a_folder_that_passes_for_whole(
     corpus: Path, vocabulary: Path, out: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

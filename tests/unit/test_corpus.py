@@ -1,5 +1,6 @@
 """Corpora in blocks."""
 
+import os
 from collections.abc import Iterator
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_a_pass_that_was_not_finished_is_no_reason_to_forget_the_rest(
     documents = in_memory(counts)
     next(iter(documents))
     assert sum(block.nnz for block in documents) == counts.nnz
+
+
+def test_without_affinity_as_on_macos_all_cores_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert corpus.cores() == 5
+    monkeypatch.setattr(os, "cpu_count", lambda: None)  # nobody knows
+    assert corpus.cores() == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,6 +48,22 @@ def test_the_options_of_convert_reach_the_manifest(sample: Path) -> None:
     manifest = Manifest.load(sample / "out")
     assert (manifest.split.test_fraction, manifest.split.seed) == (0.5, 0)
     assert (manifest.source.limit, manifest.train.documents) == (30, 15)
+
+
+def test_the_closing_line_counts_documents_that_are_too_short(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sample / "corpus.txt").write_text("1:10\n2:9\n\n3:1\n4:5,5:5\n", encoding="utf-8")
+    capsys.readouterr()
+    assert convert(sample, "--min-words", "10", "--test-fraction", "0") == 0
+    assert capsys.readouterr().out.startswith(
+        "2 documents (1 without words and 2 of fewer than 10 words dropped), 1,000 words, "
+    )
+    assert convert(sample, "--min-words", "11") == 2
+    assert capsys.readouterr().err == (
+        f"data_prep: {sample / 'corpus.txt'}: no document is left to train on: of 5, 1 have no "
+        "words of the vocabulary, 4 have fewer than 11 words and 0 are held out\n"
+    )
 
 
 def test_json_prints_the_manifest_and_nothing_else(
@@ -117,6 +134,7 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
         ("--test-fraction", "nan"),
         ("--test-fraction", "five"),
         ("--jobs", "0"),
+        ("--min-words", "0"),
         ("--skip-bad", "-1"),
         ("--min-df", "0"),
         ("--min-df", "2.0"),
@@ -158,6 +176,18 @@ def test_inspect_prints_what_is_in_a_corpus_and_draws_it(
     assert picture.is_file()
 
 
+def test_inspect_prints_json_and_nothing_else(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    files = ["--corpus", str(sample / "corpus.txt"), "--vocab", str(sample / "vocab.txt")]
+    picture = sample / "plot.png"
+    assert main(["inspect", *files, "--json", "--plot", str(picture)]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["documents"] == 40
+    assert printed.err == f"-> {picture}\n"
+
+
 def test_bad_lines_that_are_left_out_are_reported_on_stderr(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +212,24 @@ def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
     assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
 
 
+# Converts, but for ever waits for an interrupt when the first piece is done and others are not.
+CONVERSION_THAT_WAITS = """
+import signal, sys
+from data_prep.__main__ import main
+from data_prep.parallel import Workers
+
+def wait_after_the_first(*arguments, results=Workers.map_in_order):
+    for result in results(*arguments):
+        yield result
+        print("under way", flush=True)
+        while True:
+            signal.pause()
+
+Workers.map_in_order = wait_after_the_first
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     """The signal goes to all its processes, as from a terminal; nothing is left."""
     corpus = tmp_path / "corpus.txt"
@@ -191,13 +239,14 @@ def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "vocab.txt").write_text(words, encoding="utf-8")
     files = [f"--corpus={corpus}", f"--vocab={tmp_path / 'vocab.txt'}", f"--out={tmp_path / 'out'}"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "data_prep", "convert", *files, "--jobs=2"],
+        [sys.executable, "-c", CONVERSION_THAT_WAITS, "convert", *files, "--jobs=2"],
         cwd=ROOT,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    while not any(path.stat().st_size for path in tmp_path.glob("out/.partial-*/train.recordio")):
-        assert process.poll() is None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"under way\n"
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate()
     assert (process.returncode, errors) == (1, b"data_prep: interrupted\n")
@@ -216,3 +265,28 @@ def test_several_columns_can_be_given(sample: Path) -> None:
     (sample / "vocab.txt").write_text("cat\ndog\n", encoding="utf-8")
     assert convert(sample, "--column", "b", "--column", "a", "--test-fraction", "0") == 0
     assert Manifest.load(sample / "out").train.tokens == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "said"),
+    [
+        ("<&-", 2, "data_prep: standard input is closed; name a file, or give it a corpus\n"),
+        (">&-", 1, "data_prep: standard output is closed; nothing was done\n"),
+        ("2>&-", 2, ""),
+        ("<&- >&- 2>&-", 1, ""),
+    ],
+)
+def test_a_closed_stream_is_told_where_it_can_be(
+    tmp_path: Path, closed: str, code: int, said: str
+) -> None:
+    (tmp_path / "vocab.txt").write_text("one\n", encoding="utf-8")
+    command = f'{shlex.quote(sys.executable)} -m data_prep inspect --corpus - --vocab "$0" {closed}'
+    result = subprocess.run(
+        ["bash", "-c", command, tmp_path / "vocab.txt"],
+        cwd=ROOT,
+        env={},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (code, said)

@@ -36,6 +36,10 @@ def test_a_list_is_so_many_values() -> None:
         line([[]], Failed="many"),
         '{"_aws": {"CloudWatchMetrics": 5}}',
         '"CloudWatchMetrics" {',
+        "an error: " + line([[]], Failed=1),
+        "an error: \x0b" + line([[]], Failed=1),
+        "an error:\u2028" + line([[]], Failed=1),
+        line([[]], Failed=1) + " it said",
     ],
 )
 def test_what_only_looks_like_one_is_passed_over(wrong: str) -> None:

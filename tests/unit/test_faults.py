@@ -34,3 +34,12 @@ def test_none_is_left_when_they_are_cleared() -> None:
     faults.arm("training.fail")
     faults.clear()
     assert faults.armed() == []
+
+
+def test_a_fault_that_takes_long_is_over_when_they_are_cleared() -> None:
+    faults.arm("invoke.slow", seconds=600)
+    struck = faults.strike("invoke.slow")
+    assert struck is not None
+    assert not struck.over.is_set()
+    faults.clear()
+    assert struck.over.is_set()

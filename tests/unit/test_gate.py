@@ -4,20 +4,15 @@ import io
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import boto3
-import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from scipy import sparse
-from scipy.special import psi
 
-from stacks.serving.gate.handlers import check, during_update, golden, inference
+from local_aws import embedded_metrics
+from stacks.serving.gate.handlers import check, during_update, golden
 from stacks.serving.gate.handlers.golden import GateError
-from topics import artifact
-from topics.inference import infer
 
 DOCUMENTS = {
     "feature_dim": 4,
@@ -96,6 +91,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(boto3, "client", world.client)
     monkeypatch.setattr(time, "sleep", world.slept.append)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "check-logs")
     monkeypatch.setenv("GOLDEN_BUCKET", "assets")
     monkeypatch.setenv("GOLDEN_KEY", "golden.json")
     return world
@@ -120,7 +116,7 @@ class TestCheck:
             (predictions([0.5, 0.5]), "it answered 2 documents with 1 mixtures"),
             (predictions([1.0], [1.0]), "golden document 1 has 1 numbers; the model has 2 topics"),
             (predictions([0.5, 0.5], [0.2, 0.3, 0.5]), "golden document 2 has 3 numbers"),
-            (predictions([0.5, 0.5], "ab"), "golden document 2 has 'ab'; the model has 2"),
+            (predictions([0.5, 0.5], "ab"), "golden document 2 is 'ab', not a list of numbers"),
             (predictions([0.5, 0.5], [0.5, None]), "2 has what is no finite number"),
             (predictions([0.5, 0.5], [0.5, True]), "2 has what is no finite number"),
             (predictions([float("nan"), 0.5], [1, 0]), "1 has what is no finite number"),
@@ -142,6 +138,7 @@ class TestCheck:
         with pytest.raises(GateError) as caught:
             check.handler(event("Update"), None)
         assert problem in str(caught.value)
+        assert str(caught.value).endswith("\nThe log is in the group check-logs")
         assert str(caught.value).startswith("The endpoint topics-dev did not pass its gate: ")
 
     def test_an_error_of_the_model_fails_the_deployment(self, world: World) -> None:
@@ -234,95 +231,87 @@ class TestDuringUpdate:
         during_update.handler(self.EVENT, None)
         assert world.asked == []
 
-
-class TestComparison:
-    @pytest.fixture
-    def model(self, world: World, tmp_path: Path) -> artifact.Model:
-        """A model of 7 topics and 40 words in the bucket, and golden documents of its words."""
-        random = np.random.default_rng(0)
-        beta = random.dirichlet([0.1] * 40, 7)
-        model = artifact.Model(random.uniform(0.05, 2, 7), beta)
-        artifact.save(model, tmp_path / "model.tar.gz")
-        world.objects["models", "model.tar.gz"] = (tmp_path / "model.tar.gz").read_bytes()
-        return artifact.load(str(tmp_path / "model.tar.gz"))
-
-    @pytest.fixture
-    def documents(self, world: World) -> dict[str, Any]:
-        random = np.random.default_rng(1)
-        rows = [
-            {
-                "keys": sorted(random.choice(40, size, replace=False).tolist()),
-                "values": random.integers(1, 30, size).tolist(),
-            }
-            for size in (1, 5, 17, 40)
-        ]
-        documents = {"feature_dim": 40, "documents": rows}
-        world.objects["assets", "golden.json"] = json.dumps(documents).encode()
-        return documents
-
-    def mixtures(self, model: artifact.Model, documents: dict[str, Any]) -> list[list[float]]:
-        """What `topics` infers."""
-        counts = sparse.lil_array((len(documents["documents"]), 40))
-        for row, document in enumerate(documents["documents"]):
-            for word, count in zip(document["keys"], document["values"], strict=True):
-                counts[row, word] = count
-        inferred: list[list[float]] = infer(model, sparse.csr_array(counts)).tolist()
-        return inferred
-
-    def compared(self) -> dict[str, Any]:
-        """A request as the provider passes it on."""
-        request = event("Update")
-        request["ResourceProperties"] |= {
-            "Topics": "7",
-            "ModelBucket": "models",
-            "ModelKey": "model.tar.gz",
-            "Tolerance": "0.001",
-        }
-        return request
-
-    def test_it_infers_what_topics_infers(
-        self, world: World, model: artifact.Model, documents: dict[str, Any]
-    ) -> None:
-        ours = inference.expected("models", "model.tar.gz", documents)
-        np.testing.assert_allclose(ours, self.mixtures(model, documents), atol=1e-9)
-
-    def test_digamma_is_scipys(self) -> None:
-        values = [1e-3, 0.05, 0.7, 1, 5.99, 6, 6.01, 100, 1e6]
-        ours = [inference._digamma(value) for value in values]
-        np.testing.assert_allclose(ours, psi(values), rtol=1e-8)
-
-    def test_an_endpoint_that_agrees_passes(
-        self, world: World, model: artifact.Model, documents: dict[str, Any]
-    ) -> None:
-        world.answers = [predictions(*self.mixtures(model, documents))]
-        check.handler(self.compared(), None)
-
-    def test_one_that_serves_another_model_fails(
-        self, world: World, model: artifact.Model, documents: dict[str, Any]
-    ) -> None:
-        mixtures = self.mixtures(model, documents)
-        mixtures[2] = [1 / 7] * 7
-        world.answers = [predictions(*mixtures)]
-        with pytest.raises(
-            GateError, match=r"document 3 is 0\.\d+ from our own inference; .* is 0\.001"
-        ):
-            check.handler(self.compared(), None)
-
     @pytest.mark.parametrize(
-        ("content", "problem"),
-        [(b"", "can't be read"), (b"not an archive", "can't be read")],
+        "answer",
+        [
+            predictions(None, None),
+            predictions(5, [1, 0]),
+            predictions([], []),
+            predictions({}, {}),
+            predictions(True),
+            b'{"predictions": {"a": 1}}',
+            b'{"predictions": "ab"}',
+            b'{"predictions": [null, null]}',
+            b"null",
+            b"\xff",
+            b"[" * 100_000,
+            b"9" * 5000,
+            b'{"predictions": [{"topic_mixture": [1e999, NaN]}, {"topic_mixture": []}]}',
+            b'{"predictions": [{"topic_mixture": [' + b"9" * 4000 + b"]}]}",
+            ValueError("of a kind that nobody thought of"),
+        ],
     )
-    def test_an_artifact_that_holds_no_model_fails(
-        self,
-        world: World,
-        documents: dict[str, Any],
-        content: bytes,
-        problem: str,
+    def test_each_question_counts_once_whatever_the_model_answers(
+        self, answer: bytes | Exception, world: World, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        world.objects["models", "model.tar.gz"] = content
-        with pytest.raises(GateError, match=problem):
-            inference.expected("models", "model.tar.gz", documents)
+        world.endpoints = [self.PENDING]
+        world.answers = [answer]
+        during_update.handler(self.EVENT, None)
+        assert self.counted(capsys.readouterr().out) == [during_update.ASKED]
 
-    def test_a_model_of_another_vocabulary_fails(self, world: World, model: artifact.Model) -> None:
-        with pytest.raises(GateError, match="has 40 words, not 4"):
-            inference.expected("models", "model.tar.gz", DOCUMENTS)
+    @pytest.mark.parametrize("separator", ["\n", "\r", "\x0b", "\x85", "\u2028", " "])
+    def test_no_answer_can_forge_a_metric(
+        self, separator: str, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        forged = json.dumps(during_update._measure("topics-dev", "new", -30))
+        error: Any = {"Error": {"Code": "ModelError", "Message": f"x{separator}{forged}"}}
+        world.endpoints = [self.PENDING]
+        world.answers = [
+            ClientError(error, "InvokeEndpoint"),
+            ValueError(f"x{separator}{forged}"),
+            f"x{separator}{forged}".encode(),
+            predictions(f"x{separator}{forged}", [1, 0]),
+        ]
+        during_update.handler(self.EVENT, None)
+        log = capsys.readouterr().out
+        assert self.counted(log) == [during_update.ASKED]
+        assert log.isascii()
+        assert [line for line in log.splitlines() if not line.isprintable()] == []
+
+    def test_a_model_that_is_slow_does_not_keep_the_count_from_being_written(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        class Context:
+            left = iter([600_000, 400_000, 200_000, during_update.LAST_MILLISECONDS - 1])
+
+            def get_remaining_time_in_millis(self) -> int:
+                return next(self.left)
+
+        world.endpoints = [self.PENDING]
+        world.answers = [b""]
+        during_update.handler(self.EVENT, Context())
+        assert self.counted(capsys.readouterr().out) == [3]
+
+    def counted(self, log: str) -> list[float]:
+        """The values of the metrics that the embedded AWS finds in a log."""
+        return [metric.value for metric in embedded_metrics.found_in(log)]
+
+    @pytest.mark.parametrize("first", [None, 5, True, {}, "", []])
+    def test_a_first_answer_of_another_type_is_a_wrong_answer(
+        self, world: World, capsys: pytest.CaptureFixture[str], first: Any
+    ) -> None:
+        """The number of topics is taken from the first answer, which may have none."""
+        world.endpoints = [self.PENDING]
+        world.answers = [predictions(first, [1, 0])]
+        during_update.handler(self.EVENT, None)
+        *_, line = capsys.readouterr().out.splitlines()
+        assert json.loads(line)["Failed"] == during_update.ASKED
+
+    def test_answers_to_no_documents_are_wrong(
+        self, world: World, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        world.endpoints = [self.PENDING]
+        world.answers = [predictions([], [])]
+        during_update.handler(self.EVENT, None)
+        *_, line = capsys.readouterr().out.splitlines()
+        assert json.loads(line)["Failed"] == during_update.ASKED

@@ -31,9 +31,46 @@ def test_a_corpus_is_summed_up_in_some_lines(look: Callable[..., Overview]) -> N
         "non-zeros    6",
         "tokens       1,008",
         "length       mean 252.0; quartiles 0, 0, 3, 5, 1,000",
+        "short        1 of fewer than 3, 3 of fewer than 10, 3 of fewer than 20 words",
         "most often   c 1,004, a 3, b 1",
+        "over 10%     c 99.6% (of all tokens)",
         "document 4: c 998, a 1, b 1",
     ]
+
+
+def test_documents_are_short_by_all_occurrences_of_their_words(
+    look: Callable[..., Overview],
+) -> None:
+    """Nine times the same word are nine words; ten are not fewer than ten."""
+    overview = look(b"\n1:2\n1:3\n1:9\n1:5,2:5\n1:19\n2:20\n")
+    assert [overview.shorter(words) for words in (3, 10, 20)] == [2, 4, 6]
+
+
+def test_a_word_with_a_tenth_of_all_tokens_is_not_yet_too_frequent(
+    look: Callable[..., Overview],
+) -> None:
+    overview = look(b"1:10,2:11,3:79\n")
+    assert overview.frequent() == {"c": 0.79, "b": 0.11}
+    assert look(b"1:1\n").frequent() == {"a": 1}
+    without_words = look(b"emu\n", format="text")
+    assert without_words.frequent() == {}
+    assert "over 10%     no word (of all tokens)" in list(without_words.lines())
+
+
+def test_json_says_the_same(look: Callable[..., Overview]) -> None:
+    assert look(b"1:2,3:1\n\n3:5\n1:1,2:1,3:998\n", 4).as_json() == {
+        "documents": 4,
+        "empty_documents": 1,
+        "documents_shorter_than": {"3": 1, "10": 3, "20": 3},
+        "vocabulary": 4,
+        "unused_words": 1,
+        "nonzeros": 6,
+        "tokens": 1008,
+        "length": {"mean": 252, "quartiles": [0, 0, 3, 5, 1000]},
+        "most_often": {"c": 1004, "a": 3, "b": 1},
+        "over_a_tenth_of_tokens": {"c": 1004 / 1008},
+        "document": {"number": 4, "words": {"c": 998, "a": 1, "b": 1}},
+    }
 
 
 def test_a_document_without_words_can_be_shown(look: Callable[..., Overview]) -> None:

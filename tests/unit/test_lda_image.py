@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -131,6 +132,16 @@ def test_a_training_job_writes_a_model_and_its_metric(tmp_path: Path) -> None:
     assert not (tmp_path / "output/failure").exists()
 
 
+def test_more_topics_than_the_data_shows_are_trained_logged_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert train(prepare(tmp_path, GOOD | {"num_topics": "39"})) == 0
+    assert trained(tmp_path).beta.shape == (39, 40)
+    assert "the data shows 3 topics clearly, 39 were asked for" in caplog.text
+    assert "#quality_metric: host=algo-1, train clear_topics <loss>=3" in caplog.text
+
+
 def test_without_a_test_channel_there_is_no_metric(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -217,7 +228,6 @@ GOOD: dict[str, Any] = {"num_topics": "3", "feature_dim": "40", "mini_batch_size
             "'0' is not valid for 'feature_dim': must be a whole number of 1 or more",
         ),
         (GOOD | {"tol": "0"}, "'0' is not valid for 'tol': must be a positive number"),
-        (GOOD | {"num_topics": "39"}, "39 topics asked for, but the data supports "),
         (
             GOOD | {"feature_dim": "41"},
             "channel 'train', part: byte 0: a vocabulary of 40 words, must be 41",
@@ -266,7 +276,7 @@ def test_bad_channels_are_a_client_error(
         (CSV, b"1,2\n3\n", "channel 'train', x: not a CSV of numbers: the number of columns"),
         (CSV, b",".join([b"-1"] * 40), "channel 'train', x: word counts must be finite and not"),
         (CSV, b",".join([b"1e99"] * 40), "channel 'train', x: word counts must be finite and"),
-        (CSV, b",".join([b"0"] * 40), "none of the 1 documents has 3 words or more"),
+        (CSV, b",".join([b"0"] * 40), "no document has a word"),
     ],
 )
 def test_bad_data_is_a_client_error(
@@ -586,6 +596,25 @@ def test_the_server_announces_itself_answers_and_ends_on_sigterm(
         assert process.wait(10) == -signal.SIGTERM
 
 
+def test_a_private_server_answers_below_the_path_that_it_prints_alone(
+    model: Model, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    arguments = ["serve", "--ml-root", str(tmp_path), "--port", "0", "--private"]
+    with start(*arguments) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().rstrip().removeprefix("listening on http://127.0.0.1:")
+        port, _, path = address.partition("/")
+        assert len(path) > 20
+        csv = {"Content-Type": "text/csv"}
+        assert ask(int(port), b"", {}, method="GET", path=f"/{path}/ping") == (200, "")
+        assert ask(int(port), ROW.encode(), csv, path=f"/{path}/invocations")[0] == 200
+        for refused in ("/ping", "/invocations", f"/{path}", f"/{path[:-1]}/invocations"):
+            assert ask(int(port), ROW.encode(), csv, path=refused)[0] == 404
+        process.kill()
+
+
 @pytest.mark.parametrize("content", [None, b"junk"])
 def test_without_a_usable_model_the_server_does_not_start(
     content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -617,8 +646,10 @@ def test_training_ends_on_sigterm_and_leaves_no_model(tmp_path: Path) -> None:
     pipe.unlink()
     os.mkfifo(pipe)  # nobody writes, so training waits here
     with start("train", "--ml-root", str(tmp_path)) as process:
+        writing = os.open(pipe, os.O_WRONLY)  # which waits for the reader
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
+    os.close(writing)
     assert not list((tmp_path / "model").iterdir())
 
 

@@ -9,6 +9,7 @@ import pytest
 from data_prep.manifest import (
     MANIFEST,
     Golden,
+    LeftOut,
     Manifest,
     ManifestError,
     Part,
@@ -16,10 +17,11 @@ from data_prep.manifest import (
     Split,
     Vocabulary,
 )
+from tests.infra.conftest import write_corpus
 
 TEXT = """\
 {
-  "format": 2,
+  "format": 3,
   "source": {
     "corpus": "zürich.txt",
     "vocabulary": "words.txt",
@@ -57,18 +59,29 @@ TEXT = """\
     "bytes": 6,
     "sha256": "dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd"
   },
-  "empty_documents": 2
+  "min_words": 10,
+  "empty_documents": 2,
+  "short_documents": 1,
+  "left_out": {
+    "file": "left_out.txt",
+    "documents": 3,
+    "bytes": 7,
+    "sha256": "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+  }
 }
 """
 WHOLE = Manifest(
-    format=2,
+    format=3,
     source=Source("zürich.txt", "words.txt", None),
     split=Split(0.05, 7),
     vocabulary=Vocabulary("vocab.txt", 4, 3, "c" * 64),
     train=Part("train.recordio", 19, 30, 40, 5, "a" * 64),
     test=Part("test.recordio", 1, 2, 3, 4, "b" * 64),
     golden=Golden("golden.json", 1, 6, "d" * 64),
+    min_words=10,
     empty_documents=2,
+    short_documents=1,
+    left_out=LeftOut("left_out.txt", 3, 7, "e" * 64),
 )
 
 
@@ -78,6 +91,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "train.recordio").write_bytes(bytes(5))
     (tmp_path / "test.recordio").write_bytes(bytes(4))
     (tmp_path / "golden.json").write_bytes(bytes(6))
+    (tmp_path / "left_out.txt").write_bytes(bytes(7))
     (tmp_path / MANIFEST).write_text(TEXT, encoding="utf-8")
     return tmp_path
 
@@ -125,8 +139,8 @@ def test_a_whole_number_is_a_fraction_too(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        ("format", 1, "manifest.json: format is 1, must be 2"),
-        ("format", True, "manifest.json: format is True, must be 2"),
+        ("format", 1, "manifest.json: format is 1, must be 3"),
+        ("format", True, "manifest.json: format is True, must be 3"),
         ("train", None, "manifest.json: train is None, must be an object"),
         ("train", [], r"manifest.json: train is \[\], must be an object"),
         ("train.documents", "19", "documents is '19', must be a whole number from 0 on"),
@@ -143,6 +157,7 @@ def test_a_whole_number_is_a_fraction_too(folder: Path) -> None:
         ("train.colour", 1, "train: 'colour' is unknown"),
         ("train.bytes", 6, "train.recordio: has 5 bytes, the manifest says 6"),
         ("vocabulary.file", "words", "words: No such file or directory"),
+        ("left_out.bytes", 8, "left_out.txt: has 7 bytes, the manifest says 8"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_is_allowed(
@@ -155,7 +170,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
 
 
 def test_a_missing_value_is_told(folder: Path) -> None:
-    (folder / MANIFEST).write_text('{"format": 2}', encoding="utf-8")
+    (folder / MANIFEST).write_text('{"format": 3}', encoding="utf-8")
     with pytest.raises(ManifestError, match=r"manifest.json: the manifest: .* is missing"):
         Manifest.load(folder)
 
@@ -170,6 +185,17 @@ def test_what_is_no_manifest_at_all_is_refused(folder: Path, content: bytes) -> 
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(ManifestError, match=r"manifest\.json: "):
         Manifest.load(folder)
+
+
+def test_files_with_other_bytes_of_the_same_size_are_named(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path)
+    manifest = Manifest.load(folder)
+    assert manifest.damaged(folder) == []
+    for name in ("train.recordio", "golden.json"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-1] + b"?")
+    (folder / "vocab.txt").unlink()
+    assert manifest.damaged(folder) == ["golden.json", "train.recordio", "vocab.txt"]
 
 
 def test_the_manifest_is_imported_without_numpy_and_scipy() -> None:

@@ -17,10 +17,17 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
     averages = spectral._average(in_memory(counts))
     usable = spectral._usable(counts)
     shares = usable.counts * usable.once
-    moment = (shares * usable.pairs).T @ shares / averages.documents
+    moment = (shares * usable.pairs).T @ shares / averages.weight
     moment -= sparse.diags_array(averages.twice)
-    values = np.linalg.eigvalsh(moment.toarray() - np.outer(averages.words, averages.words))
-    return float(values[-1]), noise_edge(averages.lengths, averages.times, averages.words)
+    scale = averages.scale.astype(np.float64)
+    scaled = scale * (moment.toarray() - np.outer(averages.words, averages.words)) * scale.T
+    edge = noise_edge(
+        averages.lengths,
+        averages.times,
+        spectral._weigh(averages.lengths),
+        averages.words * scale[:, 0] ** 2,
+    )
+    return float(np.linalg.eigvalsh(scaled)[-1]), edge
 
 
 @pytest.mark.parametrize(
@@ -30,6 +37,7 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
         ([100] * 300, 1000),
         ([5] * 3000, 200),
         ([10] * 1000 + [300] * 1000, 300),
+        ([3] * 100 + [100] * 1000, 300),
     ],
 )
 def test_the_edge_is_where_chance_ends(lengths: list[int], words: int) -> None:
@@ -39,6 +47,8 @@ def test_the_edge_is_where_chance_ends(lengths: list[int], words: int) -> None:
 
 def test_words_that_do_not_occur_change_nothing() -> None:
     lengths, times = np.array([20.0]), np.array([50])
-    words = np.array([0.5, 0.3, 0.2])
+    weights, words = np.array([1.0]), np.array([0.5, 0.3, 0.2])
     padded = np.append(words, np.zeros(5))
-    assert noise_edge(lengths, times, padded) == noise_edge(lengths, times, words)
+    edge = noise_edge(lengths, times, weights, words)
+    assert noise_edge(lengths, times, weights, padded) == edge
+    assert noise_edge(lengths, times, 7 * weights, words) == pytest.approx(edge)

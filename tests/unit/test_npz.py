@@ -100,6 +100,7 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"shape": np.array([4.0, 3.0])}, "the shape [4.0, 3.0] must be documents x words"),
         ({"shape": np.array([4, 5])}, "corpus: there are 5 words, but 3 in the vocabulary"),
         ({"shape": np.array([3, 4])}, "3 in the vocabulary; are its rows words?"),
+        ({"shape": np.array([2**31 - 1, 3])}, "2147483647 documents; at most 99999999 can be"),
         ({"indptr": np.array([0, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([1, 2, 2, 3, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([0, 2, 1, 3, 3])}, "the array indptr does not ascend"),
@@ -123,6 +124,20 @@ def test_other_arrays_are_refused(file: Path, arrays: dict[str, object], problem
     with pytest.raises(CorpusError, match=re.escape(problem)) as caught:
         read(Npz.open(file, "corpus", 3))
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_an_array_that_claims_more_than_its_file_holds_is_refused(file: Path) -> None:
+    save(file)
+    with zipfile.ZipFile(file) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    members["data.npy"] = members["data.npy"].replace(b"(3,), ", b"(9999999,), ")
+    with zipfile.ZipFile(file, "w") as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    with pytest.raises(
+        CorpusError, match=r"the array data says 9999999 elements, in 1[0-9]{2} bytes"
+    ):
+        Npz.open(file, "corpus", 3)
 
 
 def test_sums_above_what_float32_can_hold_are_refused(file: Path) -> None:

@@ -5,13 +5,18 @@ import io
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.convert import convert
 from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.parts import write_parts
+from data_prep.readers import opening
 from data_prep.readers.opening import STANDARD_INPUT, open_corpus
 from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
@@ -313,3 +318,95 @@ def test_an_option_of_another_format_is_refused(
     (tmp_path / "corpus").write_bytes(PAIRS)
     with pytest.raises(CorpusError, match=problem):
         read(tmp_path / "corpus", vocabulary, **given)
+
+
+def test_a_bomb_of_gzip_is_refused_before_it_fills_the_disk(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file or a pipe, in one member or many; a thousand times is all that gzip can."""
+    monkeypatch.setattr(opening, "_UNPACKED_BYTES", 1 << 22)
+    one = gzip.compress(b"1:1\n" * (1 << 22), 9)
+    many = gzip.compress(bytes(1 << 20), 9) * 32
+    for content in (one, many):
+        (tmp_path / "corpus").write_bytes(content)
+        with pytest.raises(CorpusError, match=r"bytes of gzip unpack to more than [0-9,]{9},"):
+            read(tmp_path / "corpus", vocabulary)
+
+
+def test_what_gzip_packs_well_is_no_bomb(tmp_path: Path, vocabulary: Path) -> None:
+    content = b"1:1\n" * 10_000
+    packed_ = gzip.compress(content, 9)
+    assert len(content) > 200 * len(packed_)
+    (tmp_path / "corpus").write_bytes(packed_)
+    assert len(read(tmp_path / "corpus", vocabulary)) == 10_000
+
+
+def test_a_large_file_that_unpacks_to_as_much_as_it_may_is_read(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_UNPACKED_BYTES", 10)
+    (tmp_path / "corpus").write_bytes(gzip.compress(PAIRS * 20))
+    assert len(read(tmp_path / "corpus", vocabulary)) == 40
+
+
+def append(file: Path) -> None:
+    with file.open("ab") as stream:
+        stream.write(b"3:1\n")
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, 5)
+
+
+def overwrite(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[::-1])
+    os.utime(file, ns=(0, 0))  # clocks of file systems are coarse
+
+
+def replace(file: Path) -> None:
+    other = file.with_name("other")
+    other.write_bytes(file.read_bytes())
+    other.replace(file)
+
+
+@pytest.mark.parametrize("change", [append, cut, overwrite, replace, Path.unlink])
+@pytest.mark.parametrize("content", [PAIRS, DOCWORD, MATRIX_MARKET, TEXT, packed()])
+def test_a_file_that_changes_while_it_is_read_is_told(
+    tmp_path: Path, vocabulary: Path, content: bytes, change: Callable[[Path], None]
+) -> None:
+    """Whatever went wrong because of it, or nothing."""
+    file = tmp_path / "corpus"
+    file.write_bytes(content)
+    with (
+        pytest.raises(CorpusError, match="corpus: the file was changed while it was read"),
+        open_corpus(file, vocabulary, Reading()) as (_, corpus),
+    ):
+        change_and_read(file, change, corpus)
+
+
+def change_and_read(file: Path, change: Callable[[Path], None], corpus: Corpus) -> None:
+    change(file)
+    dense(corpus, Log())
+
+
+def test_a_corpus_that_changes_is_not_published(
+    tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "corpus"
+    file.write_bytes(PAIRS)
+
+    def write_and_change(*arguments: Any) -> Any:
+        parts = write_parts(*arguments)
+        append(file)
+        return parts
+
+    monkeypatch.setattr("data_prep.convert.write_parts", write_and_change)
+    with pytest.raises(CorpusError, match="was changed while it was read"):
+        convert(file, vocabulary, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_closed_standard_input_is_told(vocabulary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(CorpusError, match="standard input is closed"):
+        read(STANDARD_INPUT, vocabulary)

@@ -1,11 +1,12 @@
 import os
 import signal
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from data_prep.parallel import Workers, add_in_order
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -27,8 +28,13 @@ def kill_own_process(_: int, __: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def add_late(number: int, amount: int) -> list[int]:
-    time.sleep(0.05 * (number % 2 == 0))  # so that odd tasks come to it first
+def add_odd_ones_first(number: int, task: tuple[int, Path]) -> list[int]:
+    """Of two tasks at the same time, the second comes to adding first."""
+    amount, folder = task
+    if number % 2:
+        (folder / str(number)).touch()
+    else:
+        wait_for((folder / str(number + 1)).exists)
     return add_in_order(number, (amount, 1))
 
 
@@ -43,10 +49,14 @@ def test_an_error_comes_in_place_of_its_result(workers: Workers) -> None:
         next(results)
 
 
-def test_totals_grow_in_the_order_of_the_tasks_and_begin_anew_each_time(workers: Workers) -> None:
-    expected = [[0, 0], [10, 1], [30, 2], [60, 3]]
-    assert list(workers.map_in_order(add_late, [10, 20, 30, 40])) == expected
-    assert list(workers.map_in_order(add_late, [10, 20, 30, 40])) == expected
+def test_totals_grow_in_the_order_of_the_tasks_and_begin_anew_each_time(
+    workers: Workers, tmp_path: Path
+) -> None:
+    for folder in (tmp_path / "first", tmp_path / "again"):
+        folder.mkdir()
+        tasks = [(amount, folder) for amount in (10, 20, 30, 40)]
+        results = list(workers.map_in_order(add_odd_ones_first, tasks))
+        assert results == [[0, 0], [10, 1], [30, 2], [60, 3]]
 
 
 def test_a_process_that_was_killed_is_noticed(workers: Workers) -> None:

@@ -172,3 +172,38 @@ def test_without_scikit_learn_the_error_says_what_is_needed(
     monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
     with pytest.raises(CorpusError, match="raw text needs scikit-learn"):
         read(file)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    """However it gets out, and whether it is followed by name or through another link."""
+    secret = tmp_path / "secret"
+    secret.write_text("key", encoding="utf-8")
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("cat", encoding="utf-8")
+    for target in (secret, Path("../secret"), tmp_path / "link"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(secret)
+        (folder / "b.txt").symlink_to(target)
+        with pytest.raises(CorpusError, match=r"b\.txt: the link leads out of the folder"):
+            read(folder, "folder")
+        (folder / "b.txt").unlink()
+
+
+def test_links_out_of_the_folder_can_be_skipped_as_bad_files(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("key", encoding="utf-8")
+    (folder / "a.txt").write_text("cat", encoding="utf-8")
+    (folder / "b.txt").symlink_to(tmp_path / "secret")
+    assert read(folder, "folder", skip_bad=1) == (["cat"], [[1], [0]])
+
+
+def test_a_link_within_the_folder_is_read(tmp_path: Path) -> None:
+    """Also when the folder itself is given by a link."""
+    folder = tmp_path / "texts"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "a.txt").write_text("cat", encoding="utf-8")
+    (folder / "b.txt").symlink_to("below/a.txt")
+    (tmp_path / "link").symlink_to(folder)
+    assert read(tmp_path / "link", "folder") == (["cat"], [[1], [1]])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.__main__ import main as convert_main
 from tests.unit.prepared_corpus import write_corpus
 from topics import prepared
 from topics.__main__ import main
@@ -17,7 +18,7 @@ from topics.artifact import Model, save
 from topics.report import overview as overview_module
 from topics.report.markup import Html, join, page, tag
 from topics.report.numbers import decimal, percent
-from topics.report.overview import look_at
+from topics.report.overview import Overview, look_at
 
 WORDS = ["ape", "bear", "cat", "</script><script>alert(1)</script>", "$x^2$", "\u732b\u732b"]
 MODEL = Model(
@@ -79,7 +80,11 @@ def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corp
     assert sum(topic.size for topic in found.topics) == pytest.approx(1)
     assert found.train == found.sampled == read.train.shape[0]
     assert found.test == 15
-    for topic, own in zip(found.topics, ({"ape", "bear", "cat"}, set(WORDS[3:])), strict=True):
+    sizes = [topic.size for topic in found.topics]
+    assert sizes == sorted(sizes, reverse=True)
+    owns = ({"ape", "bear", "cat"}, set(WORDS[3:]))
+    for topic in found.topics:
+        own = owns[topic.number]
         assert topic.alpha == MODEL.alpha[topic.number]
         assert {word.word for word in topic.words[:2]} <= own
         shares = [document.share for document in topic.documents]
@@ -103,16 +108,90 @@ def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.Monk
     assert numbers <= {1, 12, 23, 34, 45}
 
 
+@pytest.mark.parametrize("options", [[], ["--seed", "3"], ["--seed", "3", "--min-words", "4"]])
+def test_documents_are_named_by_their_number_in_the_corpus_that_was_converted(
+    options: list[str], tmp_path: Path
+) -> None:
+    """Whatever was left out or held out: the first word of document n occurs n times."""
+    lines = ["", "1:1,2:1", *(f"1:{n},2:9" for n in range(3, 51)), ""]
+    (tmp_path / "corpus.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "vocab.txt").write_text("ape\nbear\n", encoding="utf-8")
+    files = ["--corpus", f"{tmp_path}/corpus.txt", "--vocab", f"{tmp_path}/vocab.txt"]
+    split = ["--out", f"{tmp_path}/corpus", "--test-fraction", "0.5"]
+    assert convert_main(["convert", *files, *split, *options]) == 0
+    read = prepared.load(tmp_path / "corpus")
+    model = Model(np.ones(2), np.array([[1.0, 0], [0, 1]]))
+    most = max(int(row[0]) for row in read.train.toarray())
+    first = next(topic for topic in look_at(model, "", read).topics if topic.number == 0)
+    assert first.documents[0].number == most
+
+
 def test_the_name_of_a_topic_sets_it_apart() -> None:
     """A word that every topic has says nothing of any, however probable it is."""
     beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
     counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
     words = ["said", "ape", "also", "dog"]
-    found = look_at(Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None))
-    assert [topic.name[0] for topic in found.topics] == ["ape", "dog"]
+    found = look_at(
+        Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
+    )
+    assert [topic.telling[0] for topic in found.topics] == ["ape", "dog"]
     assert [topic.words[0].word for topic in found.topics] == ["said", "said"]
     assert found.quality.log_likelihood is None
     assert found.frequencies is None
+
+
+def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
+    matrix = sparse.csr_array(np.array(counts, np.float32))
+    words = [f"word{number}" for number in range(matrix.shape[1])]
+    corpus = prepared.Prepared(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
+    return look_at(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
+
+
+def test_a_topic_of_more_than_a_third_of_all_words_is_warned_of() -> None:
+    found = looked_at(np.eye(4).tolist(), [[40, 0, 0, 0], [0, 30, 0, 0], [0, 0, 25, 0]] * 9)
+    assert [topic.number for topic in found.topics if topic.large] == [0]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "large"), [([50, 50], []), ([80, 20], [0]), ([35, 33, 32], []), ([9], [])]
+)
+def test_few_topics_may_have_more_than_a_third_unless_one_has_far_more_than_its_share(
+    lengths: list[int], large: list[int]
+) -> None:
+    found = looked_at(np.eye(len(lengths), 3).tolist(), (np.eye(3) * [*lengths, 0, 0][:3]).tolist())
+    assert [topic.number for topic in found.topics if topic.large] == large
+
+
+def test_a_topic_that_repeats_a_larger_one_is_warned_of() -> None:
+    beta = [[0, 0, 0.5, 0.5], [0.5, 0.5, 0, 0], [0.4, 0.6, 0, 0]]
+    found = looked_at(beta, [[0, 0, 20, 20], [5, 5, 0, 0], [32, 48, 0, 0]] * 3)
+    repeats = {topic.number: topic.repeats for topic in found.topics}
+    assert repeats == {0: None, 1: 2, 2: None}
+
+
+def test_a_word_that_all_topics_have_does_not_make_them_repeat_each_other() -> None:
+    """Such as a total that was counted as a word."""
+    beta = np.zeros((3, 150))
+    beta[:, 0] = 0.6
+    for topic in range(3):
+        beta[topic, 1 + 49 * topic : 50 + 49 * topic] = 0.4 / 49
+    found = looked_at(beta.tolist(), np.rint(beta * 1000).astype(int).tolist())
+    assert found.common == ["word0"]
+    assert [topic.repeats for topic in found.topics] == [None] * 3
+    assert found.similarity[0, 1] == 0
+    np.testing.assert_allclose(found.similarity.diagonal(), 1)
+    only = np.zeros((2, 150))  # a topic of nothing else
+    only[0, 0] = only[1, 1] = 1
+    assert np.isfinite(looked_at(only.tolist(), [[9] + [1] * 149]).similarity).all()
+
+
+def test_a_topic_whose_words_are_never_together_is_warned_of() -> None:
+    """Ten words that share all their documents, and ten that have one each."""
+    beta = np.kron(np.eye(2), np.full(10, 0.1))
+    apart = np.kron([[0, 1]], 5 * np.eye(10))
+    together = np.kron([[1, 0]], np.ones((10, 10)))
+    found = looked_at(beta.tolist(), np.vstack([together, apart]).tolist())
+    assert {topic.number: topic.incoherent for topic in found.topics} == {0: False, 1: True}
 
 
 # --- the page
@@ -181,6 +260,44 @@ def test_everything_has_a_text_for_those_who_do_not_see(outline: Outline) -> Non
     levels = [int(name[1]) for name, _ in outline.elements if re.fullmatch("h[1-6]", name)]
     assert levels[0] == 1
     assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
+
+
+def test_warnings_stand_in_the_table_and_with_the_topic(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"w{number}w" for number in range(100)]
+    write_corpus(tmp_path / "corpus", words, documents=90)
+    beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 3)
+    save(Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]), tmp_path / "model.tar.gz")
+    out = tmp_path / "report.html"
+    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
+    assert main([*command, "--out", str(out)]) == 0
+    found = look_at(
+        Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]),
+        "",
+        prepared.load(tmp_path / "corpus"),
+    )
+    suspect = sum(topic.suspect for topic in found.topics)
+    assert suspect
+    assert capsys.readouterr().out == f"4 topics ({suspect} with a warning) -> {out}\n"
+    text = out.read_text(encoding="utf-8")
+    assert f"{suspect} of 4 topics ha" in text
+    assert text.count("Warning: ") == 2 * suspect
+    assert text.count("repeats topic ") == 2
+    for topic in found.topics:
+        if topic.large:
+            assert f"holds {percent(topic.size)} of all words" in text
+
+
+def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apart(
+    outline: Outline, corpus: Path
+) -> None:
+    found = look_at(MODEL, "here", prepared.load(corpus))
+    links = [link["href"] for link in outline.all("a")]
+    assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
+    assert "Words that set it apart" in outline.text
+    for topic in found.topics:
+        assert ", ".join(topic.telling[:6]) in outline.text
 
 
 def test_the_same_model_gives_the_same_page(made: Path, corpus: Path) -> None:

@@ -1,6 +1,7 @@
 """The command line `python -m topics`."""
 
 import json
+import struct
 import subprocess
 import sys
 import zipfile
@@ -75,11 +76,11 @@ def test_fit_refines_as_often_as_it_is_told(sample: Path, tmp_path: Path) -> Non
     train = sample / "train.recordio"
     with train.open("rb") as stream:
         corpus = in_memory(read_matrix(stream))
-    for option, sweeps in (([], 0), (["--refine", "2"], 2), (["--refine"], 5)):
+    for option, sweeps in (([], 0), (["--refine", "2"], 2), (["--refine", "7"], 7)):
         out = tmp_path / "model.tar.gz"
         arguments = ["fit", str(train), "--num-topics", "4", "--out", str(out), *option]
         assert main(arguments) == 0
-        expected = refine(corpus, fit(corpus, 4), sweeps)
+        expected = refine(corpus, fit(corpus, 4), sweeps, tolerance=1e-5)
         np.testing.assert_allclose(load(str(out)).beta, expected.beta, rtol=1e-5)
 
 
@@ -162,6 +163,14 @@ def test_recover_counts_the_planted_topics_that_were_found(
     assert min(pair["cosine"] for pair in answer["pairs"]) >= 0.95
 
 
+def test_recover_takes_numbers_of_any_size(
+    small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "planted.npz", beta=np.array([[0.5, 0.5, 0], [0.1, 0.2, 0.5]]) * 1e308)
+    assert main(["recover", small, str(tmp_path / "planted.npz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovered"] == 2
+
+
 def test_recover_does_not_count_what_was_missed(
     small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,6 +194,13 @@ def test_recover_does_not_count_what_was_missed(
         (["recover", "model.tar.gz", "other.npz"], "over 2 words can't be matched with topics"),
         (["recover", "model.tar.gz", "zero.npz"], "zero.npz: beta must be"),
         (["recover", "model.tar.gz", "pickle.npz"], "pickle.npz: not an .npz with an array beta"),
+        (["recover", "model.tar.gz", "bomb.npz"], "bomb.npz: beta unpacks to 40000128 bytes, too"),
+        (["recover", "model.tar.gz", "nan.npz"], "nan.npz: beta must be"),
+        (["fit", "wide.recordio", "--num-topics", "1", "--out", "x"], "1 topics and 2147483647 wo"),
+        (["fit", "minus.recordio", "--num-topics", "1", "--out", "x"], "must be numbers from 0 to"),
+        (["infer", "model.tar.gz", "minus.recordio"], "must be numbers from 0 to 16,777,216"),
+        (["infer", "model.tar.gz", "huge.recordio"], "must be numbers from 0 to 16,777,216"),
+        (["infer", "model.tar.gz", "nan.recordio"], "nan.recordio: "),
         (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
         (
@@ -212,6 +228,16 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
     Path("junk").write_text("not at all a file of any such kind", encoding="utf-8")
     Path("bad.recordio").write_bytes(bytes.fromhex("0a23d7ce ffffffff"))
     np.savez("other.npz", beta=[[0.5, 0.5]])
+    np.savez("nan.npz", beta=[[0.5, 0.5, np.nan]])
+    np.savez_compressed("bomb.npz", beta=np.zeros((5, 1_000_000)))
+    for name, count in (("minus", -1), ("huge", 3e38), ("nan", np.nan)):
+        counts = sparse.csr_array(np.array([[1, 2, 4]], np.float32))
+        content = b"".join(encode(counts))
+        # As another program may write it.
+        content = content.replace(struct.pack("<f", 4), struct.pack("<f", count))
+        Path(f"{name}.recordio").write_bytes(content)
+    one = sparse.csr_array(([3], [0], [0, 1]), shape=(1, (1 << 31) - 1), dtype=np.float32)
+    Path("wide.recordio").write_bytes(b"".join(encode(one)))
     Path("empty.npz").touch()
     np.savez_compressed("damaged.npz", beta=np.arange(1000.0))
     damaged = bytearray(Path("damaged.npz").read_bytes())
@@ -254,10 +280,20 @@ def test_wrong_use_is_one_line_on_stderr_and_exit_code_2(
     assert printed.err.count("\n") == 1
 
 
-def test_more_topics_than_the_data_supports_is_bad_input(
+def test_more_topics_than_the_data_shows_are_fitted_and_told(
     sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, out = str(sample / "train.recordio"), tmp_path / "model.tar.gz"
-    assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 2
-    assert "50 topics asked for, but the data supports" in capsys.readouterr().err
-    assert not out.exists()
+    assert main(["fit", train, "--num-topics", "50", "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert told.startswith("topics: warning: the data shows 5 topics clearly, 50 were asked for")
+    assert len(load(str(out)).alpha) == 50
+
+
+def test_refined_fits_keep_the_sum_of_alpha_that_is_asked_for(sample: Path, tmp_path: Path) -> None:
+    train, out = str(sample / "train.recordio"), tmp_path / "model.tar.gz"
+    fit_four = ["fit", train, "--num-topics", "4", "--out", str(out), "--refine"]
+    assert main([*fit_four, "--alpha0", "5"]) == 0
+    assert load(str(out)).alpha.sum() == pytest.approx(5)
+    assert main(fit_four) == 0
+    assert load(str(out)).alpha.sum() < 4

@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from topics.vocabulary import VocabularyError, load
+from topics.artifact import Model
+from topics.vocabulary import VocabularyError, load, top_ids
 
 
 @pytest.fixture
@@ -38,3 +40,16 @@ def test_a_vocabulary_that_is_not_the_models_is_refused(
 def test_a_missing_file_is_named(file: Path) -> None:
     with pytest.raises(VocabularyError, match="No such file"):
         load(file, 2)
+
+
+def test_ids_are_words_that_are_not_made_before_they_are_asked_for() -> None:
+    ids = load(None, 1 << 40)
+    assert (len(ids), ids[7], ids[-1], ids[2:4]) == (1 << 40, "7", str((1 << 40) - 1), ["2", "3"])
+
+
+@pytest.mark.parametrize("number", [1, 3, 50, 51])
+def test_the_most_probable_words_are_those_of_a_stable_sort(number: int) -> None:
+    """Of equal ones the first; many are equal here."""
+    beta = np.random.default_rng(0).integers(1, 6, (7, 50)).astype(np.float64)
+    expected = np.argsort(-beta, axis=1, kind="stable")[:, :number]
+    assert top_ids(Model(np.ones(7), beta), number).tolist() == expected.tolist()

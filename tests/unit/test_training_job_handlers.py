@@ -8,7 +8,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from stacks.training_job.handlers import crashed, finish, jobs, models, signals, start
+from stacks.training_job.construct import START_TIMEOUT
+from stacks.training_job.handlers import crashed, finish, interfaces, jobs, models, signals, start
 
 from .training_job_world import (
     ARTIFACT,
@@ -16,11 +17,14 @@ from .training_job_world import (
     HANDLE,
     IDENTITY,
     S3,
+    VPC,
     WAIT,
     SageMaker,
+    Stacks,
     World,
     error,
     event,
+    job_request,
 )
 
 
@@ -31,14 +35,56 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(boto3, "client", world.client)
     monkeypatch.setattr(signals, "send", world.signal)
     monkeypatch.setattr(time, "sleep", world.slept.append)
+    monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
+    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "start-logs")
     monkeypatch.setenv("IDENTITY", IDENTITY)
     monkeypatch.setenv("NAME_PREFIX", "topics-dev")
     monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
     monkeypatch.setenv("WAIT_HANDLE", HANDLE)
     monkeypatch.setenv("WAIT", WAIT)
+    monkeypatch.setenv("REQUEST", job_request())
     monkeypatch.setenv("LINEAGE", "commit fingerprint")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     return world
+
+
+def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Let every operation be denied when it is called first; the names of those called."""
+    called: set[str] = set()
+
+    def deny(client: Any, name: str, code: str) -> None:
+        original = getattr(client, name)
+
+        def act(*arguments: Any, **request: Any) -> Any:
+            if name not in called:
+                called.add(name)
+                raise error(code, f"not authorized to perform {name}")
+            return original(*arguments, **request)
+
+        monkeypatch.setattr(client, name, act)
+
+    for client, code in (
+        (S3, "AccessDenied"),
+        (SageMaker, "AccessDeniedException"),
+        (Stacks, "AccessDenied"),
+    ):
+        for name in vars(client).copy():
+            if not name.startswith("__") and name not in ("exceptions", "_tags", "get_paginator"):
+                deny(client, name, code)
+    return called
+
+
+def attach(world: World, description: str, seconds: float, status: str) -> None:
+    """An interface in the job's subnets that goes after so many seconds of sleep."""
+    world.interfaces = [{"NetworkInterfaceId": "eni-1", "Description": description}]
+    world.interfaces_go_after = seconds
+    world.stack_status = status
+
+
+def in_vpc(request: dict[str, Any]) -> dict[str, Any]:
+    properties = request["ResourceProperties"]
+    job = json.loads(properties["Request"]) | {"VpcConfig": VPC}
+    return request | {"ResourceProperties": properties | {"Request": json.dumps(job)}}
 
 
 class TestStart:
@@ -49,6 +95,14 @@ class TestStart:
         (name,) = world.jobs
         assert name.startswith(f"{IDENTITY}-")
         assert world.signals == []
+
+    def test_the_request_is_the_functions_own_whatever_the_event_says(self, world: World) -> None:
+        forged = event("Create")
+        forged["ResourceProperties"]["Request"] = '{"RoleArn": "mine", "Tags": []}'
+        start.handler(forged, None)
+        (job,) = world.jobs.values()
+        assert job["OutputDataConfig"] == json.loads(job_request())["OutputDataConfig"]
+        assert "RoleArn" not in job
 
     def test_a_published_model_is_signalled_at_once_and_not_trained(self, world: World) -> None:
         world.objects["bucket", ARTIFACT] = "model"
@@ -111,6 +165,31 @@ class TestStart:
         assert list(world.jobs) == [name]
         assert world.objects["bucket", ARTIFACT] == f"model of {name}"
         assert world.signals == [(HANDLE, name, None, "none")]
+
+    @pytest.mark.parametrize("status", ["InProgress", "Completed"])
+    def test_a_job_of_an_environment_that_was_destroyed_is_not_adopted(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, status: str
+    ) -> None:
+        """Its name and fingerprint are the same; its bucket is gone, or nobody may look into it."""
+        start.handler(event("Create", "request-1"), None)
+        (former,) = world.jobs
+        world.jobs[former] |= {
+            "TrainingJobStatus": status,
+            "OutputDataConfig": {"S3OutputPath": f"s3://former/lda/jobs/{FINGERPRINT}"},
+            "ModelArtifacts": {"S3ModelArtifacts": "s3://former/model.tar.gz"},
+        }
+        listing = S3.list_objects_v2
+
+        def deny(client: S3, Bucket: str, **request: Any) -> Any:  # noqa: N803
+            if Bucket == "former":
+                raise error("AccessDenied", "no s3:ListBucket")
+            return listing(client, Bucket, **request)
+
+        monkeypatch.setattr(S3, "list_objects_v2", deny)
+        monkeypatch.setenv("WAIT_HANDLE", "https://signals/second")
+        start.handler(event("Create", "request-2"), None)
+        assert len(world.jobs) == 2
+        assert world.slept == []
 
     @pytest.mark.parametrize("status", ["Failed", "Stopped", "Completed"])
     def test_an_adopted_job_that_failed_is_told_again_and_not_followed_by_another(
@@ -195,11 +274,8 @@ class TestStart:
         assert len(world.jobs) == 1
         assert world.slept == [1, 2]
 
-    def test_a_role_that_stays_unknown_is_reported_within_the_bound(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_role_that_stays_unknown_is_reported_within_the_bound(self, world: World) -> None:
         world.errors = [error("ValidationException", "Access denied to output bucket b")] * 20
-        monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
         with pytest.raises(start.StartError, match=r"Access denied to output bucket b \(tried for"):
             start.handler(event("Create"), None)
         assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
@@ -216,25 +292,62 @@ class TestStart:
         assert "/servicequotas/home/services/sagemaker/quotas" in told
         assert world.slept == []
 
-    def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
+    @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
+    def test_every_call_with_a_permission_that_is_seconds_old_is_made_again(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """A new fingerprint changes the ARNs in the function's policy just before it runs."""
+        start.handler(event("Create", "request-0"), None)
+        called = deny_each_first_call(world, monkeypatch)
+        adopting = event(kind) | {"PhysicalResourceId": IDENTITY}
+        start.handler(adopting, None)
+        assert world.running(IDENTITY) == ([] if kind == "Delete" else list(world.jobs))
+        world.jobs.clear()
+        called.clear()
+        start.handler(event(kind, "request-2") | {"PhysicalResourceId": IDENTITY}, None)
+        assert len(world.running(IDENTITY)) == (kind != "Delete")
+        assert world.slept
+
+    def test_a_permission_that_stays_away_is_told_within_the_bound(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         denied = "because no identity-based policy allows the sagemaker:CreateTrainingJob action"
-        world.errors = [error("AccessDeniedException", denied)]  # to this function, not to the role
-        with pytest.raises(ClientError, match="allows the sagemaker:CreateTrainingJob"):
+        world.errors = [error("AccessDeniedException", denied)] * 1000
+        with pytest.raises(start.StartError, match=r"CreateTrainingJob action \(tried for 120 s\)"):
+            start.handler(event("Create"), None)
+        assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
+
+    def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
+        world.errors = [error("ValidationException", "No such instance type")]
+        with pytest.raises(start.StartError, match="No such instance type"):
             start.handler(event("Create"), None)
         assert world.slept == []
+
+    def test_an_error_says_where_the_log_is(self, world: World) -> None:
+        """The CDK's provider names /aws/lambda/FUNCTION, which is not there."""
+        world.errors = [error("ValidationException", "No such instance type")]
+        with pytest.raises(start.StartError, match="The log is in the group start-logs"):
+            start.handler(event("Create"), None)
+
+    @pytest.mark.parametrize(("region", "links"), [("eu-west-1", 1), ("us-gov-west-1", 0)])
+    def test_the_console_is_linked_to_where_its_address_is_known(
+        self, monkeypatch: pytest.MonkeyPatch, region: str, links: int
+    ) -> None:
+        monkeypatch.setenv("AWS_REGION", region)
+        assert len(jobs.console("sagemaker/home")) == links
 
     def test_what_fails_leaves_no_job_running(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """CloudFormation sends no Delete for it, and would never stop an adopted job."""
         start.handler(event("Create", "request-1"), None)
-        refusal = error("AccessDeniedException", "no AddTags")
+        refusal = error("ValidationException", "no AddTags")
 
         def refuse(*_: Any, **__: Any) -> None:
             raise refusal
 
         monkeypatch.setattr(SageMaker, "add_tags", refuse)
-        with pytest.raises(ClientError, match="no AddTags"):
+        with pytest.raises(start.StartError, match="no AddTags"):
             start.handler(event("Create", "request-2"), None)
         assert world.running(IDENTITY) == []
 
@@ -420,8 +533,39 @@ class TestStart:
             raise error("AccessDeniedException", "no StopTrainingJob")
 
         monkeypatch.setattr(SageMaker, "stop_training_job", refuse)
-        with pytest.raises(ClientError, match="no StopTrainingJob"):
+        with pytest.raises(start.StartError, match=r"no StopTrainingJob \(tried for"):
             start.handler(event("Delete"), None)
+
+    @pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"])
+    def test_role_and_group_outlive_the_interfaces_that_need_them(
+        self, world: World, status: str
+    ) -> None:
+        """They are deleted after this resource, and SageMaker deletes interfaces as the role."""
+        attach(world, "[Do not delete] ENI managed by SageMaker", 42, status)
+        start.handler(in_vpc(event("Delete")), None)
+        assert 42 <= sum(world.slept) < 42 + interfaces.POLL_SECONDS
+
+    @pytest.mark.parametrize(
+        ("description", "status"),
+        [
+            ("a database's", "DELETE_IN_PROGRESS"),
+            # A model that was replaced goes, and the endpoint that serves the new one stays.
+            ("managed by SageMaker", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"),
+            ("managed by SageMaker", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"),
+        ],
+    )
+    def test_interfaces_that_stay_are_not_waited_for(
+        self, world: World, description: str, status: str
+    ) -> None:
+        attach(world, description, 42, status)
+        start.handler(in_vpc(event("Delete")), None)
+        assert world.slept == []
+
+    def test_interfaces_are_waited_for_within_the_functions_time(self, world: World) -> None:
+        attach(world, "managed by SageMaker, of another environment", 1e9, "DELETE_IN_PROGRESS")
+        start.handler(in_vpc(event("Delete")), None)
+        longest = sum(world.slept) + jobs.STOP_SECONDS
+        assert interfaces.GONE_SECONDS <= longest < START_TIMEOUT.to_seconds()
 
     def test_delete_leaves_the_published_model(self, world: World) -> None:
         world.objects["bucket", ARTIFACT] = "model"
@@ -434,8 +578,7 @@ class TestStart:
         start.handler(event("Create"), None)
         (name,) = world.jobs
         monkeypatch.setattr(SageMaker, "describe_training_job", lambda *_, **__: world.jobs[name])
-        monkeypatch.setattr(time, "monotonic", iter(range(0, 10_000, 200)).__next__)
-        with pytest.raises(jobs.StopError, match=f"{name} did not stop within 300 s"):
+        with pytest.raises(start.StartError, match=f"{name} did not stop within 300 s"):
             start.handler(event("Delete"), None)
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stacks.training_job.handlers import finish, signals, start
 
-from .training_job_world import World, event
+from .training_job_world import World, event, job_request
 
 FINGERPRINTS = ("a" * 64, "b" * 64)
 ENDS = ("Completed", "Failed", "Stopped")
@@ -93,6 +93,7 @@ class Life(RuleBasedStateMachine):
         self.waits[handle] = fingerprint
         os.environ["WAIT_HANDLE"] = handle
         os.environ["WAIT"] = f"{fingerprint[:12]}4800"
+        os.environ["REQUEST"] = job_request(fingerprint)
 
     def _send(self, request: dict[str, Any]) -> None:
         """Deliver a request of CloudFormation, which must be answered."""

@@ -16,6 +16,7 @@ from scipy import io, sparse
 
 from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
 from data_prep.readers import lines
+from data_prep.readers.matrix import Matrix
 from data_prep.readers.sorting import with_documents_in_order
 from data_prep.readers.triples import Triples
 from tests.unit.readers import dense
@@ -31,7 +32,7 @@ def docword(file: Path, content: bytes, words: int = 9, limit: int | None = None
     return Triples.open_docword(file, str(file), words, limit)
 
 
-def matrix_market(file: Path, content: bytes, words: int = 3) -> Triples:
+def matrix_market(file: Path, content: bytes, words: int = 3) -> Triples | Matrix:
     file.write_bytes(content)
     return Triples.open_matrix_market(file, str(file), words)
 
@@ -238,6 +239,7 @@ def test_counts_of_a_word_that_add_up_to_too_much_are_refused(file: Path) -> Non
         (b"2\n8\n1\n", ": there are 8 words, but 9 in the vocabulary"),
         (b"9\n2\n1\n", ": there are 2 words, but 9 in the vocabulary; are its rows words?"),
         (b"\xff\n9\n1\n", ":1:1: byte 0xff is not UTF-8"),
+        (b"9\n9\n999999\n", ": the header says 999999 entries, and 6 bytes follow"),
     ],
 )
 def test_bad_headers_are_told(file: Path, header: bytes, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,30 @@ def test_credentials_are_a_roles_and_none_is_a_secret(file: Path) -> None:
                 assert step["with"] == {"persist-credentials": False}
 
 
+def test_what_runs_with_credentials_was_installed_before_they_were_there(file: Path) -> None:
+    """And without what only tests need: the code of all of it could use them."""
+    for job in workflow(file)["jobs"].values():
+        names = [step.get("uses", step.get("run", "")) for step in steps(job)]
+        given = [at for at, name in enumerate(names) if name.startswith(CREDENTIALS)]
+        if given:
+            assert "make setup-deploy" in names[: given[0]]
+            assert needs_of_targets(names[given[0] :]) <= {"prepare", ".venv/ready"}
+
+
+def needs_of_targets(commands: list[str]) -> set[str]:
+    """What Make makes first, for the targets that commands name."""
+    rules = dict(re.findall(r"^([a-z-]+):([^#\n]*)", (PROJECT / "Makefile").read_text(), re.M))
+    targets = re.findall(r"make (?:--silent )?([a-z-]+)", "\n".join(commands))
+    return {need for target in targets for need in rules[target].split()}
+
+
+def test_the_code_of_a_release_that_nobody_has_looked_at_gets_no_credentials() -> None:
+    diff = workflow(PROJECT / ".github/workflows/check.yml")["jobs"]["diff"]
+    assert "pull_request.user.login != 'dependabot[bot]'" in diff["if"]
+    updates = workflow(PROJECT / ".github/dependabot.yml")["updates"]
+    assert [update["cooldown"] for update in updates] == [{"default-days": 7}] * 3
+
+
 def test_no_text_from_outside_becomes_a_command(file: Path) -> None:
     """Expressions reach commands by the environment alone, where the shell takes them for data."""
     for job in workflow(file)["jobs"].values():
@@ -84,9 +109,28 @@ def test_every_command_is_the_makefiles(file: Path) -> None:
                 assert target in targets
 
 
-def test_two_deployments_never_overlap() -> None:
-    deploy = workflow(PROJECT / ".github/workflows/deploy.yml")
-    assert deploy["concurrency"] == {"group": "deploy", "cancel-in-progress": False}
+def test_two_deployments_of_an_environment_never_overlap_and_none_is_dropped() -> None:
+    """GitHub drops the waiting run of a group when another comes, unless the group queues."""
+    deploy = workflow(PROJECT / ".github/workflows/deploy-environment.yml")
+    assert deploy["jobs"]["deploy"]["concurrency"] == {
+        "group": "deploy-${{ inputs.environment }}",
+        "queue": "max",
+        "cancel-in-progress": False,
+    }
+
+
+def test_an_approval_of_one_environment_keeps_no_other_waiting() -> None:
+    """A group of the whole workflow would be held for as long as prod waits for its approval."""
+    assert "concurrency" not in workflow(PROJECT / ".github/workflows/deploy.yml")
+
+
+def test_every_promised_python_is_tried_and_macos_too() -> None:
+    ruff = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["ruff"]
+    oldest = ruff["target-version"].replace("py3", "3.")
+    jobs = workflow(PROJECT / ".github/workflows/check.yml")["jobs"]
+    tried = [tuple(one.values()) for one in jobs["check"]["strategy"]["matrix"]["include"]]
+    assert ("ubuntu-24.04", oldest) in tried
+    assert any(system.startswith("macos-") for system, _ in tried)
 
 
 def test_differences_are_shown_for_every_environment_and_prod_comes_after_dev() -> None:

@@ -16,6 +16,7 @@ IDENTITY = "topics-dev-ffffffffffff"
 WAIT = "ffffffffffff4800"
 STACK = "arn:stack"
 ARTIFACT = f"lda/models/{FINGERPRINT}/model.tar.gz"
+VPC = {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}
 HANDLE = "https://signals/handle"
 
 
@@ -37,12 +38,20 @@ class World:
     log: list[str] = field(default_factory=list)
     copies: list[dict[str, Any]] = field(default_factory=list)  # their extra arguments
     most_running: int = 0  # of one fingerprint at any time
+    interfaces: list[dict[str, str]] = field(default_factory=list)
+    interfaces_go_after: float = 0  # seconds of sleep
     stack_status: str = "CREATE_IN_PROGRESS"
     lists_late: bool = False  # a list does not have the newest job yet
     before_create: Callable[[], None] = lambda: None  # what happens meanwhile
 
     def client(self, service: str, **_: Any) -> Any:
-        clients = {"s3": S3, "sagemaker": SageMaker, "logs": Logs, "cloudformation": Stacks}
+        clients = {
+            "s3": S3,
+            "sagemaker": SageMaker,
+            "logs": Logs,
+            "cloudformation": Stacks,
+            "ec2": Network,
+        }
         return clients[service](self)
 
     def signal(self, handle: str, sender: str, failure: str | None = None, data: str = "") -> None:
@@ -175,6 +184,23 @@ class Stacks:
 
 
 @dataclass
+class Network:
+    world: World
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "describe_network_interfaces"
+        return SimpleNamespace(paginate=self._list)
+
+    def _list(self, Filters: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:  # noqa: N803
+        assert Filters == [
+            {"Name": "subnet-id", "Values": VPC["Subnets"]},
+            {"Name": "group-id", "Values": VPC["SecurityGroupIds"]},
+        ]
+        gone = sum(self.world.slept) >= self.world.interfaces_go_after
+        yield {"NetworkInterfaces": [] if gone else self.world.interfaces}
+
+
+@dataclass
 class Logs:
     world: World
 
@@ -208,6 +234,16 @@ def event(
     }
 
 
+def job_request(fingerprint: str = FINGERPRINT) -> str:
+    """What the function of a deployment of `fingerprint` asks SageMaker for."""
+    return json.dumps(
+        {
+            "OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"},
+            "Tags": [{"Key": "fingerprint", "Value": fingerprint}],
+        }
+    )
+
+
 def properties(fingerprint: str | None) -> dict[str, Any]:
     fingerprint = fingerprint or FINGERPRINT
     return {
@@ -216,11 +252,6 @@ def properties(fingerprint: str | None) -> dict[str, Any]:
         "Bucket": "bucket",
         "Artifact": f"lda/models/{fingerprint}/model.tar.gz",
         "Data": [{"SourceBucket": "staging", "SourceKey": "train", "Key": "lda/data/1/train"}],
-        "Request": json.dumps(
-            {
-                "OutputDataConfig": {"S3OutputPath": f"s3://bucket/lda/jobs/{fingerprint}"},
-                "Tags": [{"Key": "fingerprint", "Value": fingerprint}],
-            }
-        ),
+        "Request": "not what the function runs",
         "Wait": f"{fingerprint[:12]}4800",
     }

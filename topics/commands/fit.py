@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from data_prep.arguments import Commands, whole_from
@@ -11,7 +12,8 @@ from topics import artifact, spectral
 from topics.commands.inputs import open_documents, positive
 from topics.refinement import refine
 
-_SWEEPS = 5  # further ones gain less than a hundredth of a nat
+_SWEEPS = 40  # at most: they end where one more gains next to nothing
+_TOLERANCE = 1e-5  # in log likelihood per word
 
 
 def add(commands: Commands) -> None:
@@ -27,9 +29,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--alpha0",
         type=positive,
-        default=1.0,
         metavar="A",
-        help="sum of the prior; more means more topics in a document (default: %(default)s)",
+        help="sum of the prior; more means more topics in a document (default: 1.0; with --refine,"
+        " it is fitted unless you give it)",
     )
     command.add_argument(
         "--refine",
@@ -38,8 +40,8 @@ def add(commands: Commands) -> None:
         const=_SWEEPS,
         default=0,
         metavar="N",
-        help="go on with N variational sweeps over the documents, which make a better model than"
-        " the image's (default: none; without N: %(const)s)",
+        help="go on with up to N sweeps over the documents, which make a better model than"
+        " the image's, and fit the prior (default: none; without N: %(const)s)",
     )
     command.set_defaults(run=run)
 
@@ -50,11 +52,20 @@ def run(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     if sys.stderr.isatty():
         print(f"fitting {options.num_topics} topics ...", file=sys.stderr)
-    model = spectral.fit(corpus, options.num_topics, alpha0=options.alpha0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", spectral.FewTopicsWarning)
+        model = spectral.fit(corpus, options.num_topics, alpha0=options.alpha0 or 1.0)
+    for warning in caught:
+        print(f"topics: warning: {warning.message}", file=sys.stderr)
     with Progress("refining", options.refine) as progress:
-        for _ in range(options.refine):
-            model = refine(corpus, model, 1)
-            progress.advance(1)
+        model = refine(
+            corpus,
+            model,
+            options.refine,
+            fit_alpha=options.alpha0 is None,
+            tolerance=_TOLERANCE,
+            after_sweep=lambda: progress.advance(1),
+        )
     artifact.save(model, options.out)
     documents = sum(block.shape[0] for block in corpus)
     print(

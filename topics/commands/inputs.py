@@ -8,7 +8,7 @@ from pathlib import Path
 from scipy import sparse
 
 from data_prep.recordio import RecordIOError, read_blocks
-from topics.corpus import Corpus
+from topics.corpus import Corpus, CountsError, check_counts
 
 
 class InputError(ValueError):
@@ -70,9 +70,10 @@ def _read_blocks(file: Path) -> Iterator[sparse.csr_array]:
     try:
         with file.open("rb") as stream:
             for block in read_blocks(stream):
+                check_counts(block)
                 empty = False
                 yield block
-    except RecordIOError as error:
+    except (RecordIOError, CountsError) as error:
         raise InputError(f"{file}: {error}") from None
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from None

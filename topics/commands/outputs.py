@@ -1,26 +1,24 @@
 """Where several commands write."""
 
+import io
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from data_prep.files import replacing
+
 
 @contextmanager
 def output(path: Path | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that is there once it is whole."""
+    """Yield standard output, or a file that is there once it is whole, as `files.replacing`."""
     if path is None:
         yield sys.stdout
         return
-    if path.exists() and not path.is_file():  # a pipe or a device
-        with path.open("w", encoding="utf-8") as stream:
-            yield stream
-        return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as stream:
-            yield stream
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8")
+        try:
+            yield text
+        finally:
+            text.detach()  # flushes it, and leaves `stream` open

@@ -63,12 +63,25 @@ def run(options: argparse.Namespace) -> None:
 
 def _read_planted(file: Path) -> NDArray[np.float64]:
     try:
+        _check_size(file)
         with np.load(file, allow_pickle=False) as arrays:
             beta = np.asarray(arrays["beta"], np.float64)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error}") from None
     except _BROKEN:
         raise InputError(f"{file}: not an .npz with an array beta of numbers") from None
     if beta.ndim != 2 or not (np.isfinite(beta).all() and (beta >= 0).all() and beta.any(1).all()):
         raise InputError(f"{file}: beta must be (K, V) topics, finite, not negative, none empty")
+    beta /= beta.max(axis=1, keepdims=True)  # the largest numbers have no square
     return beta
+
+
+def _check_size(file: Path) -> None:
+    """Refuse what unpacks to more than a model does."""
+    with zipfile.ZipFile(file) as archive:
+        member = archive.getinfo("beta.npy")
+    most = max(artifact.SMALL_BYTES, artifact.MAX_RATIO * member.compress_size)
+    if member.file_size > min(most, artifact.MAX_MODEL_BYTES):
+        raise InputError(f"{file}: beta unpacks to {member.file_size} bytes, too many for topics")

@@ -19,7 +19,8 @@ def add(commands: Commands) -> None:
         help="draw a model: one page, and pictures",
         description="Write a page that shows alpha, beta, the words, size and documents of each"
         " topic, how alike the topics are, and how good the model is: coherence, and held-out log"
-        " likelihood per word. It holds all that it shows and opens from the disk.",
+        " likelihood per word. Topics that hold too much, repeat another or are incoherent have a"
+        " warning. It holds all that it shows and opens from the disk.",
     )
     add_model(command)
     add_corpus(command)
@@ -42,7 +43,9 @@ def run(options: argparse.Namespace) -> None:
         print("inferring the topics of the documents ...", file=sys.stderr)
     overview = look_at(model, options.model, corpus)
     write_report(options.out, overview)
-    print(f"{len(overview.topics)} topics -> {options.out}")
+    suspect = sum(topic.suspect for topic in overview.topics)
+    warned = f" ({suspect} with a warning)" if suspect else ""
+    print(f"{len(overview.topics)} topics{warned} -> {options.out}")
     if options.png:
         for file in save_report_pictures(options.png, overview):
             print(f"-> {file}")

@@ -1,32 +1,56 @@
-"""`topics sweep`: quality against the number of topics."""
+"""`topics sweep`: how many topics?"""
 
 import argparse
 import json
+import math
 import sys
 
 from data_prep.arguments import PICTURES, Commands, picture, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json, positive
-from topics.commands.tables import HEAD, MEASURES, cells, number
-from topics.quality import baseline
+from topics.commands.tables import MEASURES
 from topics.report.pictures import save_sweep
-from topics.sweep import Trial, best, sweep
+from topics.sweep import (
+    PARTS,
+    Mean,
+    Recommendation,
+    Trial,
+    frequencies,
+    gain,
+    recommend,
+    split,
+    sweep,
+)
+
+_SPLITS = 3
+_CELL = 16  # letters of a measure
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser(
         "sweep",
-        help="measure quality against the number of topics",
-        description="Fit a model on this machine for each number of topics and print how good each"
-        " is: the held-out log likelihood per word, the coherence of the topics (NPMI and UMass)"
-        " and the seconds that the fit took. Of all measures larger is better. A number of topics"
-        " that the data does not support says so in its row.",
+        help="recommend a number of topics",
+        description="Fit models on this machine for each number of topics, on several splits of"
+        " the training documents, and recommend a number: the smallest one whose held-out log"
+        " likelihood per word is within one standard error of the best. Prints of each number the"
+        " mean over the splits and its standard error: of the log likelihood, and of the coherence"
+        " of the topics (NPMI and UMass); and the seconds that a fit took. Of all measures larger"
+        " is better. The corpus' test documents are not used.",
     )
     command.add_argument(
         "--num-topics", type=_numbers, required=True, metavar="N,N,...", help="such as 5,10,20,40"
     )
     add_corpus(command)
+    command.add_argument(
+        "--splits",
+        type=whole_from(2, PARTS),
+        default=_SPLITS,
+        metavar="N",
+        help="fits of each number, each of which holds out another tenth of the training documents,"
+        " chosen at random; more take longer and tell the spread better (2 to 10, default:"
+        " %(default)s)",
+    )
     command.add_argument(
         "--alpha0",
         type=positive,
@@ -45,44 +69,77 @@ def _numbers(text: str) -> list[int]:
     return sorted({whole_from(1)(part) for part in text.split(",")})
 
 
-def run(options: argparse.Namespace) -> None:
-    """Print a row a number, as it is known."""
-    corpus = prepared.load(options.corpus)
-    frequencies = baseline(corpus)
+def run(options: argparse.Namespace) -> int:
+    """Print a row a number, as it is known, and the recommendation; 1 if there is none."""
+    splits = split(prepared.load(options.corpus), options.splits)
+    if sys.stderr.isatty():
+        numbers = ", ".join(map(str, options.num_topics))
+        print(f"fitting {numbers} topics on {options.splits} splits each ...", file=sys.stderr)
+    words = frequencies(splits)
     trials = []
     if not options.json:
-        print(f"topics  {HEAD}  seconds")
-    for trial in sweep(corpus, options.num_topics, options.alpha0):
+        heads = "".join(f"  {MEASURES[name]:>{_CELL}}" for name in MEASURES)
+        print(f"topics{heads}  seconds   (mean ±standard error over {options.splits} splits)")
+    for trial in sweep(splits, options.num_topics, options.alpha0):
         trials.append(trial)
+        if trial.warning:
+            print(f"topics: {trial.num_topics} topics: {trial.warning}", file=sys.stderr)
         if not options.json:
             print(_row(trial), flush=True)
+    found = recommend(trials)
     if options.json:
-        print(json.dumps(_as_json(trials, frequencies), indent=2))
+        print(json.dumps(_as_json(trials, options.splits, words, found), indent=2))
     else:
-        print(f"words   {number(frequencies):>14}  (word frequencies alone)")
-        for name, topics in best(trials).items():
-            print(f"{MEASURES[name]} is best with {topics} topics")
+        print(f"words   {_cell(words)}  (word frequencies alone)")
+        if found:
+            print(f"recommended: {found.num_topics}: {found.reason}")
     if options.plot:
-        save_sweep(options.plot, trials, frequencies)
+        save_sweep(options.plot, trials, words.value, found)
         print(f"-> {options.plot}", file=sys.stderr)
+    if not found:
+        print("topics: no number of topics could be measured", file=sys.stderr)
+    return 0 if found else 1
 
 
 def _row(trial: Trial) -> str:
-    if trial.quality is None:
-        return f"{trial.num_topics:6d}  {trial.problem}"
-    return f"{trial.num_topics:6d}  {cells(trial.quality)}  {trial.seconds:7.2f}"
+    if trial.problem is not None:
+        return f"{trial.num_topics:6d}  no model: {trial.problem}"
+    cells = "".join(f"  {_cell(trial.mean(name))}" for name in MEASURES)
+    return f"{trial.num_topics:6d}{cells}  {trial.seconds:7.2f}"
 
 
-def _as_json(trials: list[Trial], frequencies: float | None) -> dict[str, object]:
+def _cell(mean: Mean) -> str:
+    text = "-" if math.isnan(mean.value) else f"{mean.value:.4f} ±{mean.error:.4f}"
+    return f"{text:>{_CELL}}"
+
+
+def _as_json(
+    trials: list[Trial], splits: int, words: Mean, found: Recommendation | None
+) -> dict[str, object]:
+    tried = [trial for trial in trials if trial.problem is None]
+    best = max(tried, key=lambda trial: trial.mean("log_likelihood").value, default=None)
     return {
-        "word_frequencies": {"log_likelihood": frequencies},
-        "trials": [_trial_as_json(trial) for trial in trials],
-        "best": best(trials),
+        "splits": splits,
+        "word_frequencies": {"log_likelihood": words.value},
+        "trials": [_trial_as_json(trial, best) for trial in trials],
+        "recommendation": found and found._asdict(),
     }
 
 
-def _trial_as_json(trial: Trial) -> dict[str, object]:
-    found: dict[str, object] = {"num_topics": trial.num_topics, "seconds": round(trial.seconds, 3)}
-    if trial.quality is None:
-        return found | {"problem": trial.problem}
-    return found | trial.quality.means()
+def _trial_as_json(trial: Trial, best: Trial | None) -> dict[str, object]:
+    if best is None or trial.problem is not None:
+        return {"num_topics": trial.num_topics, "problem": trial.problem}
+    means = {name: trial.mean(name) for name in MEASURES}
+    behind = gain(best, trial)
+    return {
+        "num_topics": trial.num_topics,
+        "seconds": trial.seconds,
+        **{name: _known(mean.value) for name, mean in means.items()},
+        "standard_error": {name: _known(mean.error) for name, mean in means.items()},
+        "behind_best": {"log_likelihood": behind.value, "standard_error": behind.error},
+        "warning": trial.warning,
+    }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from data_prep.files import replacing
 from topics.compare import ALIKE, Comparison, Move, Pair
 from topics.quality import Quality
 from topics.report.markup import Html, page, tag
@@ -36,7 +37,8 @@ def write_comparison(
         *_left_over("A", comparison.only_first, tops[0]),
         *_left_over("B", comparison.only_second, tops[1]),
     )
-    file.write_text(content, encoding="utf-8")
+    with replacing(file) as stream:
+        stream.write(content.encode())
 
 
 def _quality_table(names: tuple[str, str], qualities: list[Quality]) -> Html:

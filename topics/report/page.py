@@ -5,17 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.files import replacing
 from topics.report.markup import Html, join, page, tag
 from topics.report.numbers import MINUS, decimal, percent
-from topics.report.overview import Document, Overview, Topic
+from topics.report.overview import COMMON, RELEVANCE, REPEATED, Document, Overview, Topic
 from topics.report.pictures import DARK, LIGHT, PICTURES, Picture, svg
 
 _TABLE_WORDS = 6
+_NAME_WORDS = 3
 _CLOSE_PAIRS = 5
+
+_WORD_COLUMNS = ("Most probable words", "Words that set it apart")
+_NOTHING = Html("")
 
 _CAPTIONS = {
     "alpha": "How much of each topic a document is expected to have before its words are seen."
-    " The order of the topics is that of alpha.",
+    " The numbers of the topics are in the order of alpha.",
     "sizes": "The share of all words that each topic accounts for.",
     "beta": "The probability of each word (across) in each topic (down); where several words share"
     " a cell, the largest. Shades grow with the square root. A clean stair means topics that"
@@ -33,14 +38,18 @@ _TERMS = {
     "UMass": "The mean log probability of meeting a word in a document that has a more probable"
     " one, in the training documents. Nearer to 0 is better. Mimno and others, 2011; the mean as by"
     " Röder, Both and Hinneburg, 2015.",
-    "Name of a topic": "The words that set it apart: probable, and more so than elsewhere"
-    " (relevance with λ = 0.6). Sievert and Shirley, 2014.",
+    "Words that set a topic apart": "They are probable in it, and more so than elsewhere: relevance"
+    f" with λ = {RELEVANCE}. The first of them are the topic's name. Sievert and Shirley, 2014.",
+    "Warnings": "A topic is marked that has more than a third of all words (with fewer than four"
+    " topics, a third more than its equal share), that has a cosine of"
+    f" {REPEATED} or more with a larger topic, or whose NPMI is negative.",
 }
 
 
 def write_report(file: Path, overview: Overview) -> None:
     """Write the page."""
-    file.write_text(_report(overview), encoding="utf-8")
+    with replacing(file) as stream:
+        stream.write(_report(overview).encode())
 
 
 def _report(overview: Overview) -> str:
@@ -55,7 +64,7 @@ def _report(overview: Overview) -> str:
             tag("p", overview.source, class_="source"),
             _key_figures(overview),
         ),
-        _section("topics", "The topics", _topic_table(overview)),
+        _section("topics", "The topics", *_warned(overview), _topic_table(overview)),
         _section(
             "model",
             "The model",
@@ -103,11 +112,37 @@ def _key_figures(overview: Overview) -> Html:
     )
 
 
+def _warned(overview: Overview) -> list[Html]:
+    """Say how many topics have a warning, if any has."""
+    suspect = sum(topic.suspect for topic in overview.topics)
+    if not suspect:
+        return []
+    one = suspect == 1
+    told = f"{suspect} of {len(overview.topics)} topics {'has' if one else 'have'} a warning."
+    return [tag("p", told, class_="warning")]
+
+
+def _warnings(topic: Topic) -> str:
+    """Say what is wrong with a topic; nothing if nothing is."""
+    told = []
+    if topic.large:
+        told.append(f"holds {percent(topic.size)} of all words")
+    if topic.repeats is not None:
+        told.append(f"repeats topic {topic.repeats}")
+    if topic.incoherent:
+        told.append("its words are rarely in the same documents (negative NPMI)")
+    return "; ".join(told)
+
+
+def _warning(topic: Topic) -> Html:
+    return tag("p", f"Warning: {_warnings(topic)}", class_="warning") if topic.suspect else _NOTHING
+
+
 def _topic_table(overview: Overview) -> Html:
-    largest = max(topic.size for topic in overview.topics)
+    largest = overview.topics[0].size
     head = tag(
         "tr",
-        *(tag("th", name, scope="col") for name in ("Topic", "Most probable words")),
+        *(tag("th", name, scope="col") for name in ("Topic", *_WORD_COLUMNS)),
         *(
             tag("th", name, scope="col", class_="number")
             for name in ("Size", "Alpha", "NPMI", "UMass")
@@ -117,7 +152,10 @@ def _topic_table(overview: Overview) -> Html:
         tag(
             "tr",
             tag("th", tag("a", str(topic.number), href=f"#topic-{topic.number}"), scope="row"),
-            tag("td", ", ".join(word.word for word in topic.words[:_TABLE_WORDS]), class_="words"),
+            _words_cell(
+                _WORD_COLUMNS[0], *(word.word for word in topic.words), below=_warning(topic)
+            ),
+            _words_cell(_WORD_COLUMNS[1], *topic.telling),
             _number("Size", percent(topic.size), share=topic.size / largest),
             _number("Alpha", decimal(topic.alpha, 3)),
             _number("NPMI", decimal(topic.npmi, 2)),
@@ -125,8 +163,17 @@ def _topic_table(overview: Overview) -> Html:
         )
         for topic in overview.topics
     ]
-    caption = tag("caption", "Size is the share of all words, coherence is NPMI and UMass.")
+    caption = tag(
+        "caption",
+        "The largest topic comes first. Size is the share of all words, coherence is NPMI and"
+        f" UMass. Words set a topic apart by their relevance (λ = {RELEVANCE}).",
+    )
     return tag("table", caption, tag("thead", head), tag("tbody", *rows), class_="topics")
+
+
+def _words_cell(label: str, *words: str, below: Html = _NOTHING) -> Html:
+    text = tag("span", ", ".join(words[:_TABLE_WORDS]))
+    return tag("td", text, below, data_label=label, class_="words")
 
 
 def _number(label: str, text: str, share: float | None = None) -> Html:
@@ -142,7 +189,16 @@ def _figure(picture: Picture, overview: Overview) -> Html:
         # Two, of which the style shows one: what <picture> chose late would miss the printer.
         tag("img", src=_data(svg(picture, LIGHT, overview)), alt=alt, class_="on-light"),
         tag("img", src=_data(svg(picture, DARK, overview)), alt=alt, class_="on-dark"),
-        tag("figcaption", _CAPTIONS[picture.name]),
+        tag("figcaption", _CAPTIONS[picture.name] + _without_common(picture, overview)),
+    )
+
+
+def _without_common(picture: Picture, overview: Overview) -> str:
+    if picture.name != "similarity" or not overview.common:
+        return ""
+    return (
+        f" Words with more than {percent(COMMON)} of all words are left out, since they would make"
+        f" all topics alike: {', '.join(overview.common)}."
     )
 
 
@@ -155,14 +211,13 @@ def _describe(name: str, overview: Overview) -> str:
     topics = overview.topics
     if name == "alpha":
         return (
-            f"Line: alpha falls from {decimal(topics[0].alpha, 3)} for topic 0 to"
-            f" {decimal(topics[-1].alpha, 3)} for topic {topics[-1].number}."
+            f"Line: alpha falls from {decimal(overview.model.alpha[0], 3)} for topic 0 to"
+            f" {decimal(overview.model.alpha[-1], 3)} for topic {len(topics) - 1}."
         )
     if name == "sizes":
-        order = sorted(topics, key=lambda topic: topic.size)
         return (
-            f"Bars: the largest topic is {order[-1].number} with {percent(order[-1].size)} of all"
-            f" words, the smallest is {order[0].number} with {percent(order[0].size)}."
+            f"Bars: the largest topic is {topics[0].number} with {percent(topics[0].size)} of all"
+            f" words, the smallest is {topics[-1].number} with {percent(topics[-1].size)}."
         )
     if name == "beta":
         words = overview.model.beta.shape[1]
@@ -186,19 +241,17 @@ def _close_pairs(overview: Overview) -> list[tuple[int, int, float]]:
 
 
 def _closest(overview: Overview) -> Html:
+    topics = {topic.number: topic for topic in overview.topics}
     rows = [
         tag(
             "tr",
-            *(
-                tag("td", _link(overview.topics[topic]), class_="words")
-                for topic in (first, second)
-            ),
+            *(tag("td", _link(topics[number]), class_="words") for number in (first, second)),
             tag("td", decimal(cosine, 2), class_="number"),
         )
         for first, second, cosine in _close_pairs(overview)
     ]
     if not rows:
-        return Html("")
+        return _NOTHING
     head = [tag("th", "Topic", scope="col"), tag("th", "and topic", scope="col")]
     return tag(
         "table",
@@ -214,14 +267,15 @@ def _link(topic: Topic) -> Html:
 
 
 def _name(topic: Topic) -> str:
-    return ", ".join(topic.name)
+    return ", ".join(topic.telling[:_NAME_WORDS])
 
 
 def _how_read(overview: Overview) -> str:
     text = (
-        "Bars are probabilities of words within the topic. Below them stand the training documents"
-        " with the largest shares of it, by their number in the training file, and the words that"
-        " speak most for it."
+        "Bars are probabilities of words within the topic. Below them stand the words that set it"
+        " apart, and the training documents with the largest shares of it: their number in the"
+        " corpus, which data_prep inspect --document shows, and the words that speak most for the"
+        " topic."
     )
     if overview.sampled < overview.train:
         text += (
@@ -249,7 +303,10 @@ def _card(topic: Topic) -> Html:
             f"{percent(topic.size)} of all words · NPMI {decimal(topic.npmi, 2)}",
             class_="facts",
         ),
+        _warning(topic),
         tag("ol", *words, class_="bars"),
+        tag("h4", _WORD_COLUMNS[1]),
+        tag("p", ", ".join(topic.telling), class_="telling"),
         tag("h4", "Documents"),
         tag("ul", *map(_document, topic.documents), class_="documents"),
         id=f"topic-{topic.number}",

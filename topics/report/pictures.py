@@ -1,6 +1,7 @@
 """Pictures, drawn with Matplotlib: the same for pages, on light and on dark, and for files."""
 
 import io
+import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from data_prep.files import replacing
 from topics.report.overview import WORDS, Overview
-from topics.sweep import Trial
+from topics.sweep import Recommendation, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,14 @@ _DOTS_PER_INCH = 200
 _CELLS = 240  # of the heat map of beta, in the direction of the words
 _FEW_TOPICS = 12  # up to which each has its tick
 _WORD_COLUMNS = 4
+_SWEEP_PANELS = {
+    "held-out log likelihood per word": "log_likelihood",
+    "coherence, NPMI": "npmi",
+    "coherence, UMass": "umass",
+    "seconds to fit": "",
+}
+_FEW_NUMBERS = 8  # of topics, up to which their labels have room beside each other
+_NOTE_LETTERS = 125  # in a line
 _LONG_WORD = 16  # letters, after which one is cut
 _STYLE = {
     "font.family": "sans-serif",
@@ -74,17 +84,22 @@ def save_report_pictures(folder: Path, overview: Overview) -> list[Path]:
     for picture in (*PICTURES, Picture("words", "Most probable words", _draw_words)):
         file = folder / f"{picture.name}.png"
         size = sizes.get(picture.name, _SIZE)
-        file.write_bytes(_render("png", size, LIGHT, picture.draw, overview, title=picture.title))
+        content = _render("png", size, LIGHT, picture.draw, overview, title=picture.title)
+        with replacing(file) as stream:
+            stream.write(content)
         files.append(file)
     return files
 
 
-def save_sweep(file: Path, trials: list[Trial], frequencies: float | None) -> None:
+def save_sweep(
+    file: Path, trials: list[Trial], frequencies: float, found: Recommendation | None
+) -> None:
     """Write a picture of quality against the number of topics, in the format the name ends in."""
     content = _render(
-        file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies
+        file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies, found
     )
-    file.write_bytes(content)
+    with replacing(file) as stream:
+        stream.write(content)
 
 
 def _render(
@@ -137,11 +152,13 @@ def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     sizes = [100 * topic.size for topic in overview.topics]
     axes.bar(range(len(sizes)), sizes, color=palette.accent, width=0.7)
-    axes.set(ylabel="% of all words")
+    axes.set(ylabel="% of all words", xlabel="topic, the largest first")
     axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter("{x:g}")
-    _number_topics(axes, "x", len(sizes))
+    few = len(sizes) <= _FEW_TOPICS  # more numbers have no room
+    numbers = [str(topic.number) for topic in overview.topics] if few else []
+    axes.set_xticks(range(len(numbers)), labels=numbers)
 
 
 def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
@@ -150,7 +167,9 @@ def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
     from matplotlib.ticker import MaxNLocator
 
     beta = overview.model.beta
-    sizes = np.array([topic.size for topic in overview.topics])
+    sizes = np.zeros(len(beta))
+    for topic in overview.topics:
+        sizes[topic.number] = topic.size
     owner = (beta * sizes[:, np.newaxis]).argmax(axis=0)
     order = np.lexsort((-beta[owner, np.arange(len(owner))], owner))
     starts = np.unique(np.linspace(0, len(order), _CELLS, endpoint=False).astype(np.int64))
@@ -189,18 +208,18 @@ def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
     """All in one pair of axes: one for each topic would take a minute for 100 topics."""
     axes = figure.subplots()
     axes.set_axis_off()
-    for topic in overview.topics:
-        row, column = divmod(topic.number, _WORD_COLUMNS)
+    for place, topic in enumerate(overview.topics):
+        row, column = divmod(place, _WORD_COLUMNS)
         left, top = 1.8 * column, row * (WORDS + 2.5)
         shares = [word.probability / topic.words[0].probability for word in topic.words]
-        places = [top + 1 + at for at in range(len(shares))]
-        axes.barh(places, shares, left=left, height=0.75, color=palette.accent)
+        heights = [top + 1 + at for at in range(len(shares))]
+        axes.barh(heights, shares, left=left, height=0.75, color=palette.accent)
         axes.text(left, top, f"topic {topic.number}", va="center", fontsize=8)
-        for place, word in zip(places, topic.words, strict=True):
+        for height, word in zip(heights, topic.words, strict=True):
             short = word.word if len(word.word) <= _LONG_WORD else f"{word.word[:_LONG_WORD]}..."
             axes.text(
                 left - 0.04,
-                place,
+                height,
                 short,
                 ha="right",
                 va="center",
@@ -213,38 +232,67 @@ def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
 
 
 def _draw_sweep(
-    figure: "Figure", palette: Palette, trials: list[Trial], frequencies: float | None
+    figure: "Figure",
+    palette: Palette,
+    trials: list[Trial],
+    frequencies: float,
+    found: Recommendation | None,
 ) -> None:
-    fitted = [trial for trial in trials if trial.quality is not None]
-    numbers = [trial.num_topics for trial in fitted]
-    means = [trial.quality.means() for trial in fitted if trial.quality is not None]
-    panels: dict[str, list[float | None]] = {
-        "held-out log likelihood per word": [each["log_likelihood"] for each in means],
-        "coherence, NPMI": [each["npmi"] for each in means],
-        "coherence, UMass": [each["umass"] for each in means],
-        "seconds to fit": [trial.seconds for trial in fitted],
-    }
+    """Every number has a mark in each panel: a point, or a cross if there is no model."""
+    numbers = [trial.num_topics for trial in trials]
+    tried = [trial for trial in trials if trial.problem is None]
+    failed = [trial for trial in trials if trial.problem is not None]
     grid = figure.subplots(2, 2).ravel()
-    for axes, (title, values) in zip(grid, panels.items(), strict=True):
-        if None not in values:
-            axes.plot(numbers, values, color=palette.accent, marker="o", markersize=4)
+    for axes, (title, measure) in zip(grid, _SWEEP_PANELS.items(), strict=True):
+        if measure:
+            means = [trial.mean(measure) for trial in tried]
+            values, errors = [mean.value for mean in means], [mean.error for mean in means]
+        else:
+            values, errors = [trial.seconds or 0 for trial in tried], None
+        axes.errorbar(
+            [trial.num_topics for trial in tried],
+            values,
+            errors,
+            color=palette.accent,
+            marker="o",
+            markersize=4,
+            capsize=2,
+        )
+        axes.plot(
+            [trial.num_topics for trial in failed],
+            [0.03] * len(failed),
+            transform=axes.get_xaxis_transform(),
+            color=palette.ink,
+            marker="x",
+            linestyle="none",
+        )
         axes.set_title(title, fontsize=9, loc="left")
         axes.grid(axis="y", linewidth=0.6)
-        axes.set_xticks(numbers)
-    if frequencies is not None:
-        grid[0].axhline(frequencies, color=palette.muted, linestyle="--", linewidth=1)
-        grid[0].annotate(
-            "word frequencies alone",
-            (1, frequencies),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=7,
-            color=palette.muted,
+        axes.set_xscale("log")
+        axes.set_xticks(
+            numbers, labels=map(str, numbers), rotation=90 if len(numbers) > _FEW_NUMBERS else 0
         )
+        axes.set_xticks([], minor=True)
+        if found:
+            axes.axvline(found.num_topics, color=palette.muted, linestyle=":", linewidth=1)
+    grid[0].axhline(frequencies, color=palette.muted, linestyle="--", linewidth=1)
+    grid[0].annotate(
+        "word frequencies alone",
+        (1, frequencies),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=7,
+        color=palette.muted,
+    )
     for axes in grid[2:]:
         axes.set_xlabel("number of topics")
+    notes = [f"x  {trial.num_topics}: no model: {trial.problem}" for trial in failed]
+    if found:
+        notes.insert(0, f"recommended (dotted): {found.num_topics}: {found.reason}")
+    lines = [line for note in notes for line in textwrap.wrap(note, _NOTE_LETTERS)]
+    figure.suptitle("\n".join(lines), fontsize=7, x=0.02, ha="left", parse_math=False)
 
 
 def _tints(colour: str) -> "Colormap":

@@ -3,6 +3,6 @@
 `construct` builds the resources; `handlers` is the functions' code.
 """
 
-from stacks.serving.gate.construct import Comparison, Gate, failures
+from stacks.serving.gate.construct import Gate, failures
 
-__all__ = ["Comparison", "Gate", "failures"]
+__all__ = ["Gate", "failures"]

@@ -1,6 +1,5 @@
 """The construct: a custom resource after the endpoint, whose function asks it and checks."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
@@ -39,23 +36,6 @@ def failures(endpoint: str, configuration: str, **options: Any) -> cloudwatch.Me
     )
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """With what answers are compared.
-
-    Attributes:
-        bucket: Where the model is.
-        key: Its key.
-        tolerance: The largest difference of a topic's share.
-        encryption_key: The bucket's, if it is not AWS's own.
-    """
-
-    bucket: s3.IBucket
-    key: str
-    tolerance: float
-    encryption_key: kms.IKey | None
-
-
 class Gate(Construct):
     """Checks an endpoint whenever it has been given a configuration, and fails the deployment.
 
@@ -77,7 +57,6 @@ class Gate(Construct):
         golden_file: Path,
         golden_sha256: str,
         topics: int,
-        comparison: Comparison | None = None,
     ) -> None:
         """Build the resources.
 
@@ -89,7 +68,6 @@ class Gate(Construct):
             golden_file: The documents to ask for, as `data_prep` wrote them.
             golden_sha256: The file's digest.
             topics: How many topics the model has.
-            comparison: The model to compare answers with; they are not compared when None.
         """
         super().__init__(scope, id)
         self._name = str(endpoint.endpoint_name)
@@ -108,7 +86,6 @@ class Gate(Construct):
                 resources=[Aws.STACK_ID],
             )
         )
-        compared = {} if comparison is None else self._compare(check, comparison)
         self.passed = CustomResource(
             self,
             "Resource",
@@ -121,27 +98,9 @@ class Gate(Construct):
                 "GoldenBucket": self._golden.s3_bucket_name,
                 "GoldenKey": self._golden.s3_object_key,
                 "Topics": topics,
-                **compared,
             },
         )
         self.passed.node.add_dependency(check)  # and with it its permissions
-
-    def _compare(self, check: Function, comparison: Comparison) -> dict[str, Any]:
-        """Let the function read the model; its properties that say which."""
-        check.add_to_role_policy(
-            iam.PolicyStatement(
-                sid="ReadModel",
-                actions=["s3:GetObject"],
-                resources=[comparison.bucket.arn_for_objects(comparison.key)],
-            )
-        )
-        if comparison.encryption_key is not None:
-            comparison.encryption_key.grant_decrypt(check)
-        return {
-            "ModelBucket": comparison.bucket.bucket_name,
-            "ModelKey": comparison.key,
-            "Tolerance": comparison.tolerance,
-        }
 
     def _build_function(
         self, id: str, handler: str, description: str, **environment: str

@@ -130,7 +130,8 @@ def conclude(
         try:
             metrics = models.publish(job, found)
         except models.ModelError as error:
-            failure = f"Training job {name} has completed, but {error}\n{_link(name)}"
+            told = f"Training job {name} has completed, but {error}"
+            failure = "\n".join([told, *_link(name)])
     else:
         failure = explain(job)
     if is_awaited(found, handle):
@@ -152,15 +153,26 @@ def explain(job: "DescribeTrainingJobResponseTypeDef") -> str:
         [
             f"Training job {name} ended as {job['TrainingJobStatus']}: {reason}",
             *(advice for kind, advice in ADVICE.items() if reason.startswith(kind)),
-            _link(name),
+            *_link(name),
             *last_lines(name),
         ]
     )
 
 
-def _link(name: str) -> str:
+def _link(name: str) -> list[str]:
     region = os.environ["AWS_REGION"]
-    return f"https://{region}.console.aws.amazon.com/sagemaker/home?region={region}#/jobs/{name}"
+    return console(f"sagemaker/home?region={region}#/jobs/{name}")
+
+
+def console(page: str) -> list[str]:
+    """The address of a page of the console, in a list; none where the console has another host.
+
+    The partitions of China and of the US government have consoles of their own.
+    """
+    region = os.environ["AWS_REGION"]
+    if boto3.session.Session().get_partition_for_region(region) != "aws":
+        return []
+    return [f"https://{region}.console.aws.amazon.com/{page}"]
 
 
 def last_lines(name: str) -> list[str]:

@@ -14,19 +14,51 @@ logger.setLevel(logging.INFO)
 SIGNAL_BYTES = 4096  # what CloudFormation takes
 TIMEOUT_SECONDS = 30
 ATTEMPTS = 4
-# What a job logs may hold signed URLs and credentials; a stack's events are read by many.
-SECRET = re.compile(
-    r"""(?ix)
-    ( x-amz-(?:signature|credential|security-token) | signature | awsaccesskeyid
-    | [\w-]*(?:secret|password|token|api[_-]?key)[\w-]* | authorization )
-    ( ["']? \s* [=:] \s* ["']? (?: (?:basic|bearer) \s+ )? )
-    [^\s&"',]+"""
-)
+# What a job logs may hold signed URLs and credentials; a stack's events are read by many. Every
+# repetition has a bound or takes all that follows, so that the time is linear in the text.
+_PASSWORD = r"(?:passw(?:or)?d|passphrase|pwd)[\w-]{0,60}"
+_WORD = rf"""(?: {_PASSWORD} | (?:secret|token|api[_-]?key|private[_-]?key|signature|credential
+    |awsaccesskeyid|authorization)[\w-]{{0,60}} )"""
+_EQUALS = r"""\\{0,8}["']? [ \t]{0,8} (?: => | [=:] | %(?:25){0,3}3[AD] ) [ \t]{0,8}"""
+_END = r"""[&"'<\n] | \\{1,8}["'] | %(?:25){0,3}26"""  # of a value that is not in quotes
+_QUOTED = r"""(?P<quote>["']) (?: \\. | (?!(?P=quote))[^\\\n] )+
+    | (?P<escaped>\\{1,8}["']) (?: (?!(?P=escaped)). )+"""
+_VALUE = rf"(?: {_QUOTED} | (?: (?!{_END}|\s). )+ )"
+SECRETS = [
+    re.compile(form, re.IGNORECASE | re.VERBOSE)
+    for form in (
+        # A private key, whole or cut off.
+        r"""(?P<kept> -----BEGIN\ [A-Z\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?----- )
+        [\s\S]*? (?: -----END\ [A-Z\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?----- | \Z )""",
+        # https://user:password@host
+        r"(?P<kept> ://[^\s/:@]{0,100}: ) [^\s/@]{1,200} (?=@)",
+        # <Password>value</Password>
+        rf"(?P<kept> <(?!/)[\w:-]{{0,40}}?{_WORD}(?:\s[^<>]{{0,100}})?> ) [^<]+",
+        # --password value
+        rf"(?P<kept> --[\w-]{{0,40}}?{_WORD}[ \t]{{1,8}} ) (?![=:-]) {_VALUE}",
+        # password=value, which may have blanks and commas
+        rf"(?P<kept> {_PASSWORD}{_EQUALS} ) (?: {_QUOTED} | (?: (?!{_END}). )+ )",
+        # token=value, "token": "value", Authorization: Bearer value; in URLs, and in JSON in JSON
+        rf"(?P<kept> {_WORD}{_EQUALS} (?:(?:basic|bearer)[ \t]{{1,8}})? ) {_VALUE}",
+        # An access key of AWS, whatever it is called.
+        r"(?P<kept>) \b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+    )
+]
 
 
 def redact(text: str) -> str:
-    """`text` without the values of signatures, passwords and other secrets."""
-    return SECRET.sub(r"\1\2***", text)
+    """`text` without the values of signatures, passwords and other secrets.
+
+    This is a best effort: what no form of `SECRETS` shows to be a secret stays.
+    """
+    for form in SECRETS:
+        text = form.sub(_hide, text)
+    return text
+
+
+def _hide(found: re.Match[str]) -> str:
+    groups = found.groupdict()
+    return f"{groups['kept']}{groups.get('quote') or groups.get('escaped') or ''}***"
 
 
 def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import boto3
 from botocore.exceptions import ClientError
 
-from . import jobs, models, signals
+from . import interfaces, jobs, models, signals
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -38,6 +38,11 @@ logger.setLevel(logging.INFO)
 
 IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id of ours
 FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack that wants its jobs
+# What services say to a caller without a permission; S3 so tells of an absent object, too, to
+# whoever may not list its bucket.
+DENIED = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+# A stack that deletes, after this resource, what SageMaker needs to delete its interfaces.
+ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 PERMISSION_SECONDS = 120  # how long a new role or policy may not be known everywhere
 LONGEST_PAUSE_SECONDS = 10
 # What SageMaker says of a role that was made, or given its policy, seconds ago. Of those that
@@ -60,7 +65,20 @@ class StartError(RuntimeError):
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
-    """Handle one request of CloudFormation, as the CDK's provider passes it on."""
+    """Handle one request of CloudFormation, as the CDK's provider passes it on.
+
+    Raises:
+        StartError: It failed; the message says where the log is, since the provider itself names a
+            log group that functions with one of their own do not have.
+    """
+    try:
+        return _handle(event)
+    except Exception as error:
+        group = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        raise StartError(f"{error}\nThe log is in the group {group}") from error
+
+
+def _handle(event: Mapping[str, Any]) -> dict[str, str]:
     properties = event["ResourceProperties"]
     identity = _identity(properties)
     sagemaker = jobs.client()
@@ -68,7 +86,10 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         # An id that is not ours stands for a Create whose answer was lost.
         given = event["PhysicalResourceId"]
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
-        jobs.stop(sagemaker, given if ours else identity)
+        _patiently(lambda: jobs.stop(sagemaker, given if ours else identity))
+        vpc = json.loads(os.environ["REQUEST"]).get("VpcConfig")
+        if vpc is not None and _status(event["StackId"]) in ENDING:
+            _patiently(lambda: interfaces.wait_until_gone(vpc))
         return {}
     if event["RequestType"] == "Update":
         former = _identity(event["OldResourceProperties"])
@@ -80,10 +101,11 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         logger.info("%s is not what this deployment waits for", identity)
         return {"PhysicalResourceId": identity}
     try:
-        names = start(sagemaker, properties, identity, event["RequestId"])
+        # Doing it again is no harm: what is done already is found, and a request has one job.
+        names = _patiently(lambda: start(sagemaker, properties, identity, event["RequestId"]))
         if not _is_wanted(event["StackId"]):
             logger.info("the stack goes back: %s is not wanted any more", identity)
-            jobs.stop(sagemaker, identity, *names)
+            _patiently(lambda: jobs.stop(sagemaker, identity, *names))
     except Exception:
         # No Delete comes for what failed, so nothing may run on: not even an adopted job.
         _stop_if_possible(sagemaker, identity)
@@ -96,8 +118,13 @@ def _identity(properties: Mapping[str, Any]) -> str:
 
 
 def _is_wanted(stack: str) -> bool:
-    (described,) = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
-    return described["StackStatus"] in FORWARD
+    return _status(stack) in FORWARD
+
+
+def _status(stack: str) -> str:
+    cloudformation = boto3.client("cloudformation")
+    (described,) = _patiently(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
+    return str(described["StackStatus"])
 
 
 def start(
@@ -116,12 +143,14 @@ def start(
     if models.exists(bucket, artifact):
         _check_key(bucket, artifact)
         logger.info("%s is trained already", identity)
-        metrics = _patiently(lambda: models.metrics(bucket, artifact), _is_young_policy)
+        metrics = models.metrics(bucket, artifact)
         signals.send(handle, identity, data=metrics)
         return []
     # One that an earlier deployment stopped is not wanted back, but must not run beside another.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    if job := _adoptable(sagemaker, identity, handle):
+    # Not the event's: whoever may invoke this function could run anything as the execution role.
+    request = json.loads(os.environ["REQUEST"])
+    if job := _adoptable(sagemaker, identity, handle, request["OutputDataConfig"]["S3OutputPath"]):
         name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
@@ -129,7 +158,6 @@ def start(
         return []
     for item in properties["Data"]:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
-    request = json.loads(properties["Request"])
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # The same request, delivered again, makes the same name, which SageMaker takes once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
@@ -139,14 +167,10 @@ def start(
     return [name]
 
 
-def _key_of(bucket: str, key: str) -> str | None:
-    return _patiently(lambda: models.encryption_key(bucket, key), _is_young_policy)
-
-
 def _check_key(bucket: str, artifact: str) -> None:
     """A model stays as it was published, and an endpoint may use the present key alone."""
     wanted = os.environ.get("ENCRYPTION_KEY")
-    if wanted is not None and _key_of(bucket, artifact) not in (None, wanted):
+    if wanted is not None and models.encryption_key(bucket, artifact) not in (None, wanted):
         raise StartError(
             f"the model s3://{bucket}/{artifact} is encrypted with another key than {wanted}: "
             "set another `revision` to train it again, or give the former key"
@@ -155,10 +179,13 @@ def _check_key(bucket: str, artifact: str) -> None:
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
     """Copy a data file to where jobs read it, unless it is there for the execution role to read."""
+    key = os.environ.get("ENCRYPTION_KEY")
     try:
-        if models.exists(*target) and os.environ.get("ENCRYPTION_KEY") in (None, _key_of(*target)):
+        if _patiently(lambda: models.exists(*target)) and (
+            key is None or key == _patiently(lambda: models.encryption_key(*target))
+        ):
             return
-        _patiently(lambda: models.copy(source, target), _is_young_policy)
+        _patiently(lambda: models.copy(source, target))
     except (ClientError, StartError) as error:
         raise StartError(
             f"the data file s3://{'/'.join(source)} can't be copied to s3://{'/'.join(target)}: "
@@ -167,14 +194,18 @@ def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
 
 
 def _adoptable(
-    sagemaker: "SageMakerClient", identity: str, handle: str
+    sagemaker: "SageMakerClient", identity: str, handle: str, output: str
 ) -> "DescribeTrainingJobResponseTypeDef | None":
     """A job of an earlier deployment that will bring the model, or has brought it unnoticed.
 
-    Or one that has ended badly for this very deployment, if the request came twice.
+    Or one that has ended badly for this very deployment, if the request came twice. Jobs stay in
+    SageMaker's lists for ever: one that wrote elsewhere than to `output` is of an environment of
+    this name that was destroyed, its bucket with it.
     """
     for name in jobs.find(sagemaker, identity, "InProgress", "Completed"):
         job = sagemaker.describe_training_job(TrainingJobName=name)
+        if job["OutputDataConfig"]["S3OutputPath"] != output:
+            continue
         if job["TrainingJobStatus"] == "InProgress" or (
             job["TrainingJobStatus"] == "Completed" and models.left_by(job)
         ):
@@ -193,33 +224,33 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
 
 def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) -> None:
     try:
-        _patiently(
-            lambda: sagemaker.create_training_job(TrainingJobName=name, **request), _is_young_role
-        )
+        _patiently(lambda: sagemaker.create_training_job(TrainingJobName=name, **request))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceLimitExceeded":
             raise
         raise StartError(_explain_quota(error.response["Error"]["Message"])) from error
 
 
-def _is_young_role(code: str, message: str) -> bool:
-    return code == "ValidationException" and ROLE_RACE.search(message) is not None
+def _may_be_young(error: ClientError) -> bool:
+    """Whether an error may come of a role or policy that was made or changed seconds ago.
 
-
-def _is_young_policy(code: str, _message: str) -> bool:
-    """Of this function's own: it names objects by digest, so it has changed seconds before.
-
-    S3 tells of an absent object with 403, too, to whoever may not list its bucket.
+    This function's own policy names jobs and objects by digests, so a new fingerprint changes it
+    just before it is used. The execution role may be as young; SageMaker tells of that as of a
+    wrong request.
     """
-    return code in ("403", "AccessDenied")
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    if code == "ValidationException":
+        return ROLE_RACE.search(message) is not None
+    return code in DENIED
 
 
-def _patiently(act: Callable[[], Answer], is_young: Callable[[str, str], bool]) -> Answer:
+def _patiently(act: Callable[[], Answer]) -> Answer:
     """Act, and again while a permission that may be seconds old is missing, for a bounded time.
 
-    Args:
-        act: What may be denied.
-        is_young: Whether the denial, by its code and message, may be for that.
+    Source: IAM User Guide, "Changes that I make are not always immediately visible".
+
+    Raises:
+        StartError: It is still missing after `PERMISSION_SECONDS`.
     """
     deadline = time.monotonic() + PERMISSION_SECONDS
     pause = 1.0
@@ -227,9 +258,9 @@ def _patiently(act: Callable[[], Answer], is_young: Callable[[str, str], bool]) 
         try:
             return act()
         except ClientError as error:
-            code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            if not is_young(code, message):
+            if not _may_be_young(error):
                 raise
+            message = error.response["Error"]["Message"]
             if time.monotonic() + pause > deadline:
                 raise StartError(f"{message} (tried for {PERMISSION_SECONDS} s)") from error
             logger.info("waiting for a permission: %s", message)
@@ -239,14 +270,12 @@ def _patiently(act: Callable[[], Answer], is_young: Callable[[str, str], bool]) 
 
 def _explain_quota(message: str) -> str:
     region = os.environ["AWS_REGION"]
-    console = (
-        f"https://{region}.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas"
+    where = " ".join(
+        ["Service Quotas", *jobs.console("servicequotas/home/services/sagemaker/quotas")]
     )
     quota = QUOTA.search(message)
     which = f"The quota {quota['name']!r} is {quota['value']}" if quota else "A quota is reached"
-    return (
-        f"{which} in {region}. Ask for more at {console} or take another instance type. {message}"
-    )
+    return f"{which} in {region}. Ask for more at {where} or take another instance type. {message}"
 
 
 def _stop_if_possible(sagemaker: "SageMakerClient", identity: str) -> None:

@@ -1,14 +1,15 @@
 """The custom resource's handler: pass the endpoint, or fail the deployment and say why."""
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import boto3
 
-from . import golden, inference
-from .golden import GateError, Mixtures
+from . import golden
+from .golden import GateError
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -32,12 +33,13 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     try:
         _check_configuration(name, properties["EndpointConfigName"])
         documents = golden.read(properties["GoldenBucket"], properties["GoldenKey"])
-        mixtures = golden.ask(name, documents, int(properties["Topics"]))
-        if "Tolerance" in properties:
-            model = inference.expected(properties["ModelBucket"], properties["ModelKey"], documents)
-            _compare(mixtures, model, float(properties["Tolerance"]))
+        golden.ask(name, documents, int(properties["Topics"]))
     except GateError as error:
-        raise GateError(f"The endpoint {name} did not pass its gate: {error}") from error
+        # The CDK's provider names a log group that a function with one of its own does not have.
+        group = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        raise GateError(
+            f"The endpoint {name} did not pass its gate: {error}\nThe log is in the group {group}"
+        ) from error
     logger.info("%s has passed", name)
     return identity
 
@@ -63,14 +65,3 @@ def _check_configuration(name: str, configuration: str) -> None:
             f"it runs {endpoint['EndpointConfigName']}, not {configuration}, which was deployed: "
             f"SageMaker has rolled the update back: {reason}"
         )
-
-
-def _compare(mixtures: Mixtures, model: Mixtures, tolerance: float) -> None:
-    pairs = zip(mixtures, model, strict=True)
-    for number, (got, expected) in enumerate(pairs, 1):
-        farthest = max(abs(a - b) for a, b in zip(got, expected, strict=True))
-        if farthest > tolerance:
-            raise GateError(
-                f"its answer to golden document {number} is {farthest:.2g} from our own "
-                f"inference; endpoint.gate_tolerance is {tolerance:g}"
-            )

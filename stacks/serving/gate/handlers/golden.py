@@ -55,9 +55,9 @@ def ask(endpoint: str, golden: Mapping[str, Any], topics: int | None = None) -> 
     if len(mixtures) != len(documents):
         raise GateError(f"it answered {len(documents)} documents with {len(mixtures)} mixtures")
     for number, mixture in enumerate(mixtures, 1):
-        expected = topics or len(mixtures[0])
-        if problem := _problem(mixture, expected):
+        if problem := _problem(mixture, topics):
             raise GateError(f"its answer to golden document {number} {problem}")
+        topics = len(mixture)
     return mixtures
 
 
@@ -71,13 +71,15 @@ def _invoke(endpoint: str, body: bytes) -> bytes:
         )
         return answer["Body"].read(ANSWER_BYTES)
     except (ClientError, BotoCoreError) as error:
-        raise GateError(f"it did not answer golden documents: {error}") from error
+        # The text is the model's own; so escaped it is one line, and nothing else than text.
+        raise GateError(f"it did not answer golden documents: {str(error)!a}") from error
 
 
-def _problem(mixture: Any, topics: int) -> str | None:
-    if not isinstance(mixture, list) or len(mixture) != topics or not mixture:
-        size = f"{len(mixture)} numbers" if isinstance(mixture, list) else repr(mixture)[:80]
-        return f"has {size}; the model has {topics} topics"
+def _problem(mixture: Any, topics: int | None) -> str | None:
+    if not isinstance(mixture, list) or not mixture:
+        return f"is {repr(mixture)[:80]}, not a list of numbers"
+    if topics not in (None, len(mixture)):
+        return f"has {len(mixture)} numbers; the model has {topics} topics"
     if not all(type(share) in (int, float) and abs(share) < LARGEST for share in mixture):
         return "has what is no finite number"
     if min(mixture) < 0 or abs(sum(mixture) - 1) > SUM_TOLERANCE:

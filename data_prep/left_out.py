@@ -1,0 +1,73 @@
+"""Documents of the source that a prepared corpus leaves out.
+
+The file is text: their numbers in the source, from 1, ascending, one a line. With the split, it
+tells the number in the source of every document that is prepared.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_prep.files import sync
+from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError
+from data_prep.split import held_out
+
+LEFT_OUT = "left_out.txt"
+
+
+def write_left_out(left_out: NDArray[np.bool_], path: Path) -> LeftOut | None:
+    """Write which documents are left out.
+
+    Args:
+        left_out: (documents,) of the source.
+        path: The file to write.
+
+    Returns:
+        What the manifest says about the file; None if no document is left out, and no file written.
+    """
+    if not left_out.any():
+        return None
+    numbers = (np.flatnonzero(left_out) + 1).tolist()
+    content = "".join(f"{number}\n" for number in numbers).encode()
+    with path.open("wb") as written:
+        written.write(content)
+        sync(written)
+    return LeftOut(path.name, len(numbers), len(content), hashlib.sha256(content).hexdigest())
+
+
+def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
+    """Return the number in the source, from 1, of each document to train on.
+
+    Args:
+        folder: A prepared corpus.
+        manifest: The manifest in it.
+
+    Raises:
+        ManifestError: The file of the documents left out is not what the manifest says, or the
+            manifest contradicts itself.
+    """
+    parts = [part for part in (manifest.train, manifest.test) if part]
+    dropped = manifest.empty_documents + manifest.short_documents
+    training = ~held_out(
+        sum(part.documents for part in parts) + dropped,
+        manifest.split.test_fraction,
+        manifest.split.seed,
+    )
+    if manifest.left_out:
+        path = folder / manifest.left_out.file
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != manifest.left_out.sha256:
+            raise ManifestError(f"{path}: is not what the manifest says; convert the corpus again")
+        try:
+            training[np.array(content.split(), np.int64) - 1] = False
+        except (ValueError, IndexError):
+            raise ManifestError(f"{path}: must list numbers of documents, one a line") from None
+    numbers = np.flatnonzero(training) + 1
+    if len(numbers) != manifest.train.documents:
+        raise ManifestError(
+            f"{folder / MANIFEST}: split and documents left out give {len(numbers)} documents to"
+            f" train on, but train has {manifest.train.documents}; convert the corpus again"
+        )
+    return numbers

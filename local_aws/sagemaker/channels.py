@@ -1,0 +1,150 @@
+"""Input channels: what a training job copies to its instance in the input mode File.
+
+Sources: `Channel` and `S3DataSource` in the Amazon SageMaker API reference; for objects that stand
+for folders, the local mode of its Python SDK. What the reference has and nothing here follows is
+refused by name when the job is created.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+SCHEME = "s3://"
+
+
+class ChannelError(Exception):
+    """A channel's data can't be had; the message is the job's FailureReason."""
+
+
+class File(NamedTuple):
+    """An object of a channel, and its path in the channel's folder."""
+
+    bucket: str
+    key: str
+    path: str
+
+
+def unsupported(channels: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each property of the channels that nothing here would follow."""
+    for channel in channels:
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            yield _not_followed(channel, "FileSystemDataSource", "S3DataSource")
+            continue
+        if source["S3DataType"] not in _LISTS:
+            yield _not_followed(channel, f"S3DataType {source['S3DataType']}", " or ".join(_LISTS))
+        if not source["S3Uri"].startswith(SCHEME):
+            yield _not_followed(channel, f"S3Uri {source['S3Uri']}", f"{SCHEME}BUCKET/KEY")
+        for member in ("CompressionType", "RecordWrapperType"):
+            if (value := channel.get(member, "None")) != "None":
+                yield _not_followed(channel, f"{member} {value}, which is for Pipe mode,", "None")
+
+
+def _not_followed(channel: Mapping[str, Any], what: str, instead: str) -> str:
+    return f"Channel {channel['ChannelName']}: {what} is not followed here; use {instead}."
+
+
+def describe(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The channels of a CreateTrainingJob request, as a container reads of them."""
+    mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    return {
+        channel["ChannelName"]: {
+            "TrainingInputMode": channel.get("InputMode", mode),
+            "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                "S3DataDistributionType", "FullyReplicated"
+            ),
+            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+        }
+        | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
+        for channel in request.get("InputDataConfig", [])
+    }
+
+
+def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
+    """Copy a channel's objects below `folder`, which is made.
+
+    Raises:
+        ChannelError: There are none, or one can't be read or is no file there.
+    """
+    source = channel["DataSource"]["S3DataSource"]
+    address = source["S3Uri"]
+    folder.mkdir()
+    empty = True
+    try:
+        for file in _LISTS[source["S3DataType"]](s3, address):
+            empty = False
+            _copy(s3, file, folder)
+    except (ClientError, BotoCoreError, OSError) as error:
+        raise ChannelError(
+            f"ClientError: Data download failed:Failed to download data from {address}: {error}"
+        ) from None
+    if empty:
+        raise no_objects(channel)
+
+
+def no_objects(channel: Mapping[str, Any]) -> ChannelError:
+    """What a channel without objects fails a job with."""
+    return ChannelError(
+        f'ClientError: No S3 objects found under S3 URL "'
+        f'{channel["DataSource"]["S3DataSource"]["S3Uri"]}" given in input data source for channel '
+        f"{channel['ChannelName']}."
+    )
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """The bucket and the key of an S3 address."""
+    bucket, _, key = address.removeprefix(SCHEME).partition("/")
+    return bucket, key
+
+
+def _copy(s3: Any, file: File, folder: Path) -> None:
+    if ".." in PurePosixPath(file.path).parts:
+        raise ChannelError(f"ClientError: Invalid S3 key {file.key!r}")
+    target = folder / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    s3.download_file(file.bucket, file.key, str(target))
+
+
+def _list_prefix(s3: Any, address: str) -> Iterator[File]:
+    """All objects of that prefix; those that stand for folders hold no data."""
+    bucket, prefix = split_address(address)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    for entry in (entry for page in pages for entry in page.get("Contents", [])):
+        key = entry["Key"]
+        if not key.endswith("/"):
+            path = key.removeprefix(prefix).lstrip("/")
+            yield File(bucket, key, path or PurePosixPath(key).name)
+
+
+def _list_manifest(s3: Any, address: str) -> Iterator[File]:
+    """The objects that a manifest names: a prefix, and what is appended to it."""
+    bucket, key = split_address(address)
+    prefix, suffixes = _parse_manifest(
+        address, s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    )
+    for suffix in suffixes:
+        bucket, key = split_address(prefix + suffix)
+        yield File(bucket, key, suffix.lstrip("/") or PurePosixPath(key).name)
+
+
+def _parse_manifest(address: str, content: bytes) -> tuple[str, list[str]]:
+    try:
+        match json.loads(content):
+            case [{"prefix": str(prefix)}, *suffixes] if (
+                prefix.startswith(SCHEME)
+                and split_address(prefix)[0]
+                and all(isinstance(suffix, str) for suffix in suffixes)
+            ):
+                return prefix, suffixes
+    except (ValueError, RecursionError):
+        pass
+    raise ChannelError(
+        f'ClientError: Manifest file {address} must be [{{"prefix": "s3://BUCKET/PREFIX/"}}, '
+        '"SUFFIX", ...].'
+    )
+
+
+_LISTS = {"S3Prefix": _list_prefix, "ManifestFile": _list_manifest}

@@ -1,0 +1,139 @@
+"""Texts that AWS or the CDK would refuse at deployment: how each is written, and our words for it.
+
+Sources: the API references of IAM, S3, SageMaker, SNS and EC2; "Bucket naming rules" in the S3 User
+Guide; `Bucket.validateBucketName` of the CDK.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+
+@dataclass(frozen=True)
+class Text:
+    r"""What a text must look like.
+
+    Attributes:
+        pattern: Of the whole text, as Python and ECMAScript both read it; \w and \d are ASCII.
+        words: What is allowed, for whoever wrote something else.
+    """
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+
+    def _check(self, value: str) -> str:
+        if re.fullmatch(self.pattern, value, re.ASCII) is None:
+            raise PydanticCustomError("text", "must be {words}", {"words": self.words})
+        return value
+
+
+_BUCKET = (
+    r"(?!xn--|sthree-|amzn-s3-demo-)(?![^/]*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)(/|$))"
+    r"(?!\d+\.\d+\.\d+\.\d+(/|$))(?![^/]*(\.\.|\.-|-\.))[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+)
+_BUCKET_WORDS = (
+    "3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit first and last, no "
+    "dot beside a dot or hyphen, no IP address, and no beginning or end that S3 keeps for itself"
+)
+_IAM_PATH = r"([\w+=,.@-]+/)*"
+_RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})"
+
+Name = Annotated[
+    str,
+    Text(
+        r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?",  # an endpoint's name can't end in a hyphen
+        "1 to 20 lower-case letters, digits and hyphens, a letter first and no hyphen last",
+    ),
+]
+Account = Annotated[str, Text(r"\d{12}", "an account's 12 digits")]
+Region = Annotated[str, Text(r"[a-z]{2}(-[a-z]+)+-\d", "a Region, such as us-east-1")]
+Bucket = Annotated[str, Text(_BUCKET, _BUCKET_WORDS)]
+RoleArn = Annotated[
+    str,
+    Text(
+        rf"arn:aws[a-z-]*:iam::\d{{12}}:role/{_IAM_PATH}[\w+=,.@-]{{1,64}}",
+        "the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME, with a name of up to 64 characters",
+    ),
+]
+Boundary = Annotated[
+    str,
+    Text(
+        rf"(arn:aws[a-z-]*:iam::\d{{12}}:policy/)?{_IAM_PATH}[\w+=,.@-]{{1,128}}",
+        "the name or ARN of a managed policy, with a name of up to 128 letters, digits and +=,.@_-",
+    ),
+]
+Qualifier = Annotated[
+    str, Text(r"[a-z0-9]{1,10}", "1 to 10 lower-case letters and digits, as of `cdk bootstrap`")
+]
+Commit = Annotated[str, Text(r"[0-9a-f]{7,40}", "7 to 40 hexadecimal digits of a commit")]
+Repository = Annotated[str, Text(r"[\w.-]+/[\w.-]+", "a repository of GitHub, OWNER/NAME")]
+Mail = Annotated[
+    str,
+    Text(
+        r"(?!.{255})[!-?A-~]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}",
+        "a mail address, in ASCII",
+    ),
+]
+Key = Annotated[
+    str,
+    Text(
+        r"create|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+        "'create', or the ARN of a key of KMS (not of an alias)",
+    ),
+]
+InstanceType = Annotated[
+    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.xlarge")
+]
+Vpc = Annotated[str, Text("vpc" + _RESOURCE_ID, "the id of a VPC, vpc- and 8 or 17 digits")]
+Subnet = Annotated[
+    str, Text("subnet" + _RESOURCE_ID, "the id of a subnet, subnet- and 8 or 17 digits")
+]
+SecurityGroup = Annotated[
+    str, Text("sg" + _RESOURCE_ID, "the id of a security group, sg- and 8 or 17 digits")
+]
+Connection = Annotated[
+    str,
+    Text(
+        r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
+        r":connection/[0-9a-f-]+",
+        "the ARN of a connection of CodeConnections",
+    ),
+]
+Branch = Annotated[str, Text(r"[\w./-]+", "a branch of letters, digits and _./-")]
+Source = Annotated[
+    str,
+    Text(
+        rf"s3://{_BUCKET}(/[\w-][\w.-]*)+",
+        "a folder of S3, s3://BUCKET/PREFIX, of letters, digits and _./-",
+    ),
+]
+# No star, which IAM takes for any text, and no part `..`, which programs resolve.
+_PART = r"[\w!'()-][\w!.'()-]*"
+Prefix = Annotated[
+    str,
+    Text(
+        rf"{_PART}(/{_PART})*",
+        "parts of letters, digits and !'()_.-, between slashes; no first dot",
+    ),
+]
+File = Annotated[str, Text(r"\w[\w.-]*", "a file's name, of letters, digits and _.-")]
+# What all services take, and S3 as metadata of a model.
+TagKey = Annotated[
+    str, Text(r"[a-zA-Z][a-zA-Z0-9-]{0,39}", "up to 40 letters, digits and hyphens, a letter first")
+]
+TagValue = Annotated[
+    str, Text(r"[a-zA-Z0-9 +=._:/@-]{1,128}", "1 to 128 letters, digits, spaces and +=._:/@-")
+]

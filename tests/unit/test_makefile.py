@@ -1,0 +1,119 @@
+"""The Makefile: what a caller gives reaches programs as it stands, whatever is in it."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+# Prints its arguments, each in brackets.
+PROGRAM = '#!/bin/bash\nprintf \'[%s]\' "${0##*/}" "$@"; echo\n'
+HOSTILE = [
+    "my corpus.txt",
+    "$(shell touch made)",
+    "$$(touch made)",
+    "a; touch made",
+    "`touch made`",
+    "it's",
+    'a "b" c',
+    "*",
+    "a,b) c",
+    "-n",
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that is set up, with programs that say how they were called."""
+    folder = tmp_path / "checkout"
+    programs = folder / ".venv/bin"
+    programs.mkdir(parents=True)
+    shutil.copy(PROJECT / "Makefile", folder)
+    (folder / "locks").mkdir()
+    for name in ("locks/deploy.txt", "locks/dev.txt", "package.json", "package-lock.json"):
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    for number, name in enumerate(("ready", "ready-dev"), 1):
+        (folder / ".venv" / name).touch()
+        os.utime(folder / ".venv" / name, (number, number))
+    for name in ("python", "cdk", "aws"):
+        (programs / name).write_text(PROGRAM)
+        (programs / name).chmod(0o755)
+    (folder / "build/corpus").mkdir(parents=True)
+    (folder / "build/corpus/manifest.json").touch()
+    return folder
+
+
+def make(checkout: Path, target: str, **given: str) -> list[str]:
+    """The programs that a target calls, with their arguments."""
+    done = subprocess.run(
+        ["make", "--silent", target, *(f"{name}={value}" for name, value in given.items())],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    ("target", "name", "called"),
+    [
+        ("demo", "CORPUS", "[python][-m][local_aws.demo][--corpus][%s]"),
+        ("demo", "VOCAB", "[python][-m][local_aws.demo][--vocab][%s]"),
+        (
+            "prepare",
+            "CORPUS",
+            "[python][-m][data_prep][convert][--corpus][%s][--out][build/corpus]",
+        ),
+        ("preflight", "ENV", "[python][-m][stacks.preflight][--env][%s]"),
+        ("diff", "ENV", "[cdk][diff][-c][env=%s][--method][template]"),
+        ("deploy", "ENV", "[cdk][deploy][--all][-c][env=%s]"),
+        ("destroy", "ENV", "[cdk][destroy][--all][-c][env=%s]"),
+        ("fetch", "SOURCE", "[aws][s3][cp][--recursive][--no-progress][%s][build/source]"),
+        (
+            "smoke",
+            "ENDPOINT",
+            "[python][-m][topics][predict][--endpoint][%s][--limit][5][build/corpus/train.recordio]",
+        ),
+    ],
+)
+def test_a_value_is_one_argument_whatever_is_in_it(
+    checkout: Path, target: str, name: str, called: str, value: str
+) -> None:
+    assert make(checkout, target, **{name: value})[0] == called % value
+    assert not (checkout / "made").exists()
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_vocabulary_is_one_argument_too(checkout: Path, value: str) -> None:
+    (called,) = make(checkout, "prepare", CORPUS="a b", VOCAB=value)
+    assert called.endswith(f"[--corpus][a b][--vocab][{value}][--out][build/corpus]")
+
+
+@pytest.mark.parametrize("target", ["diff", "deploy", "pipeline"])
+def test_the_options_of_the_cdk_are_separated_at_blanks_and_nothing_else(
+    checkout: Path, target: str
+) -> None:
+    options = "-c a=1 * $(touch made) `touch made`; x"
+    (called,) = make(checkout, target, CDK_OPTIONS=options)
+    assert called.endswith("[-c][a=1][*][$(touch][made)][`touch][made`;][x]")
+    assert not (checkout / "made").exists()
+
+
+def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -> None:
+    done = subprocess.run(
+        ["make", "--silent", "preflight"],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], "ENV": "$(shell touch made) x"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[python][-m][stacks.preflight][--env][$(shell touch made) x]\n"
+    assert not (checkout / "made").exists()
