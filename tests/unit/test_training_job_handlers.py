@@ -1,6 +1,7 @@
 """The functions of `TrainingJob` against stand-ins of S3, SageMaker, Logs and the signal."""
 
 import json
+import os
 import time
 from typing import Any
 
@@ -81,10 +82,10 @@ def attach(world: World, description: str, seconds: float, status: str) -> None:
     world.stack_status = status
 
 
-def in_vpc(request: dict[str, Any]) -> dict[str, Any]:
-    properties = request["ResourceProperties"]
-    job = json.loads(properties["Request"]) | {"VpcConfig": VPC}
-    return request | {"ResourceProperties": properties | {"Request": json.dumps(job)}}
+@pytest.fixture
+def in_vpc(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    job = json.loads(os.environ["REQUEST"]) | {"VpcConfig": VPC}
+    monkeypatch.setenv("REQUEST", json.dumps(job))
 
 
 class TestStart:
@@ -536,15 +537,17 @@ class TestStart:
         with pytest.raises(start.StartError, match=r"no StopTrainingJob \(tried for"):
             start.handler(event("Delete"), None)
 
+    @pytest.mark.usefixtures("in_vpc")
     @pytest.mark.parametrize("status", ["DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"])
     def test_role_and_group_outlive_the_interfaces_that_need_them(
         self, world: World, status: str
     ) -> None:
         """They are deleted after this resource, and SageMaker deletes interfaces as the role."""
         attach(world, "[Do not delete] ENI managed by SageMaker", 42, status)
-        start.handler(in_vpc(event("Delete")), None)
+        start.handler(event("Delete"), None)
         assert 42 <= sum(world.slept) < 42 + interfaces.POLL_SECONDS
 
+    @pytest.mark.usefixtures("in_vpc")
     @pytest.mark.parametrize(
         ("description", "status"),
         [
@@ -558,12 +561,13 @@ class TestStart:
         self, world: World, description: str, status: str
     ) -> None:
         attach(world, description, 42, status)
-        start.handler(in_vpc(event("Delete")), None)
+        start.handler(event("Delete"), None)
         assert world.slept == []
 
+    @pytest.mark.usefixtures("in_vpc")
     def test_interfaces_are_waited_for_within_the_functions_time(self, world: World) -> None:
         attach(world, "managed by SageMaker, of another environment", 1e9, "DELETE_IN_PROGRESS")
-        start.handler(in_vpc(event("Delete")), None)
+        start.handler(event("Delete"), None)
         longest = sum(world.slept) + jobs.STOP_SECONDS
         assert interfaces.GONE_SECONDS <= longest < START_TIMEOUT.to_seconds()
 

@@ -260,10 +260,9 @@ def _patiently(act: Callable[[], Answer]) -> Answer:
         except ClientError as error:
             if not _may_be_young(error):
                 raise
-            message = error.response["Error"]["Message"]
             if time.monotonic() + pause > deadline:
-                raise StartError(f"{message} (tried for {PERMISSION_SECONDS} s)") from error
-            logger.info("waiting for a permission: %s", message)
+                raise StartError(f"{error} (tried for {PERMISSION_SECONDS} s)") from error
+            logger.info("waiting for a permission: %s", error)
         time.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
