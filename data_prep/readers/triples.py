@@ -2,7 +2,7 @@
 
 Numbers count from 1. Both formats promise their totals in front; documents that no line names have
 no words. The lines of a document stand together: if they don't, `sorting` brings them together.
-A few kinds of Matrix Market files, which are no lists of counts, are left to SciPy.
+Matrix Market files may also have all numbers of a matrix instead, zeros included.
 """
 
 import os
@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
@@ -36,9 +37,18 @@ MAX_ENTRIES = 10**12
 
 _MAX_HEADER_LINE = 1 << 12
 _TOTALS = ("documents", "words", "entries")
-_LABELS = ("document", "word id", "count")
-_FIELDS = {"integer": 3, "unsigned-integer": 3, "real": 3, "double": 3, "pattern": 2}
-_SYMMETRIES = ("general", "symmetric")
+_LABELS = ("document", "word id", "count", "imaginary part")
+_FIELDS = {
+    "integer": 3,
+    "unsigned-integer": 3,
+    "real": 3,
+    "double": 3,
+    "complex": 4,
+    "pattern": 2,
+}
+# A matrix that is its own mirror image, but for the sign of imaginary parts, which are all 0 here.
+# Where it is skew, of two counts one is negative: there is no such corpus.
+_SYMMETRIES = ("general", "symmetric", "hermitian")
 _BANNER = re.compile(rb"%%?MatrixMarket\s", re.IGNORECASE)
 _DECIMALS = re.compile(rb"(?<=\d)(?:\.0*(?:[eE]\+?0+)?|[eE]\+?0+)(?=\n)")
 _DOCWORD_LINE = re.compile(rb"\d+[ \t]+\d+[ \t]+\S+$")
@@ -51,7 +61,7 @@ class Header(NamedTuple):
         documents: Number of documents.
         words: Number of words in the vocabulary.
         entries: Number of lines that follow.
-        columns: 3, or 2 when lines have no count: then it is 1.
+        columns: 3; 2 when lines have no count: then it is 1; 4 with an imaginary part, which is 0.
         size: Bytes of the header.
         is_mirrored: Whether a line stands for its mirror image as well, as in symmetric matrices.
     """
@@ -107,9 +117,9 @@ class Triples:
             CorpusError: It is a matrix of another kind or shape.
         """
         with path.open("rb") as stream:
-            header, are_counts = _read_matrix_header(stream, name)
-            if not are_counts:
-                return _read_by_scipy(path, name, header, vocabulary_size, limit)
+            header, is_array = _read_matrix_header(stream, name)
+            if is_array:
+                return _read_array(path, name, header, vocabulary_size, limit)
             return cls._open(stream, path, name, header, vocabulary_size, limit)
 
     @classmethod
@@ -156,8 +166,7 @@ class Triples:
             if not entries[2].all():
                 entries = entries[:, entries[2] > 0]
             if self.header.is_mirrored:
-                mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
-                entries = np.concatenate((entries, mirrored), axis=1)
+                entries = _mirror(entries)
             if entries.size:
                 yield entries
 
@@ -168,6 +177,8 @@ class Triples:
         if b"." in text or b"e" in text:
             text = _DECIMALS.sub(b"", text)
         columns = self.header.columns
+        if columns > 3:
+            return None
         characters = characters_of(text)
         ends = np.flatnonzero(~are_digits(characters))
         widths = np.diff(ends, prepend=MAX_DIGITS - 1) - 1
@@ -211,11 +222,13 @@ class Triples:
         document = parse_number(fields[0][0], self.header.documents, "document", places[0])
         word = parse_number(fields[1][0], self.vocabulary_size, "word id", places[1])
         count = parse_count(fields[2][0], places[2]) if len(fields) > 2 else 1
+        if len(fields) > 3 and parse_count(fields[3][0], places[3]):
+            raise CorpusError(f"{places[3]}: a count has no {labels[3]}, must be 0")
         return [document - 1, word - 1, count]
 
 
 def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
-    """Return the header, and whether the lines after it are the entries of a matrix of counts."""
+    """Return the header, and whether all numbers of the matrix follow, instead of entries."""
     line = 1
     stream.seek(lines.text_start(stream))
     banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").lower().split()
@@ -227,8 +240,15 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
             f"{name}:1: {quote(' '.join(banner[1:]))} must begin with matrix coordinate or "
             "matrix array"
         )
+    is_known = field in _FIELDS and symmetry in _SYMMETRIES
+    if not is_known or (layout, field) == ("array", "pattern"):
+        raise CorpusError(
+            f"{name}:1: {quote(f'{field} {symmetry}')} must be one of {', '.join(_FIELDS)}, and "
+            f"one of {', '.join(_SYMMETRIES)}; scipy.io.mmwrite writes such a file"
+        )
     while (text := stream.readline(lines.MAX_LINE_BYTES)).startswith(b"%") or text.isspace():
         line += 1
+    is_general = symmetry == "general"
     labels = _TOTALS if layout == "coordinate" else _TOTALS[:2]
     sizes = decode(text, f"{name}:{line + 1}").split()
     if len(sizes) != len(labels):
@@ -239,39 +259,73 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
         _header_number(size, label, f"{name}:{line + 1}")
         for size, label in zip(sizes, labels, strict=True)
     )
-    are_counts = layout == "coordinate" and field in _FIELDS and symmetry in _SYMMETRIES
     if symmetry != "general" and documents != words:
         raise CorpusError(
             f"{name}:{line + 1}: a {symmetry} matrix of {documents} x {words} is not square"
         )
+    stored = documents * words if is_general else documents * (documents + 1) // 2
     header = Header(
         documents,
         words,
-        # Of a symmetric matrix in full, half is written.
-        entries[0] if entries else documents * words // 2,
-        _FIELDS.get(field, 3),
+        entries[0] if entries else stored,
+        _FIELDS[field],
         stream.tell(),
-        symmetry == "symmetric",
+        not is_general,
     )
-    return header, are_counts
+    return header, layout == "array"
 
 
-def _read_by_scipy(
+def _read_array(
     path: Path, name: str, header: Header, vocabulary_size: int, limit: int | None
 ) -> Matrix:
-    """Read a matrix in full, of complex numbers, or skew: in memory, bounded by the file's size."""
-    from scipy import io, sparse  # here, since writing does without: its import takes 0.2 s
+    """Read a matrix in full: in memory, bounded by the size of the file.
 
+    SciPy is not used: its reader writes beyond its memory when a file has too many numbers.
+    """
     check_shape(name, header.documents, header.words, vocabulary_size)
-    if path.stat().st_size < 2 * header.entries:  # a character and a line end each
-        raise CorpusError(f"{name}: the file ends before the {header.entries} numbers it promises")
-    try:
-        matrix = sparse.coo_array(io.mmread(path))
-    except (ValueError, TypeError, OverflowError, OSError) as error:
-        raise CorpusError(f"{name}: not a Matrix Market file: {error}") from None
-    documents, ids = matrix.coords
-    entries = whole_counts(documents, ids, matrix.data, name)
+    size = path.stat().st_size
+    parts = 2 if header.columns > 3 else 1  # real and imaginary
+    promised = parts * header.entries
+    if size - header.size + 1 < 2 * promised:  # a character and a blank each
+        raise CorpusError(f"{name}: the file ends before the {promised} numbers it promises")
+    numbers = [
+        _parse_numbers(path, name, offset, text)
+        for offset, text in lines.read_blocks(path, header.size, size, name)
+    ]
+    counts: NDArray[Any] = np.concatenate((*numbers, np.zeros(0)))
+    if counts.size != promised:
+        raise CorpusError(
+            f"{name}: there are {counts.size} numbers, but the header promises {promised}"
+        )
+    if parts > 1:
+        counts = counts.view(np.complex128)
+    if header.is_mirrored:  # the lower half, column by column
+        ids, documents = np.triu_indices(header.words)
+    else:
+        ids, documents = np.divmod(np.arange(counts.size), header.documents)
+    entries = whole_counts(documents, ids, counts, name)
+    if header.is_mirrored:
+        entries = _mirror(entries)
     return Matrix.from_entries(entries, name, header.documents, vocabulary_size, limit)
+
+
+def _parse_numbers(path: Path, name: str, offset: int, text: bytes) -> NDArray[np.float64]:
+    try:
+        if b"_" in text:  # which Python takes as a part of a number
+            raise ValueError
+        return np.array(text.split(), np.float64)
+    except ValueError:
+        first = LineNumbers(path).at(offset)
+        for number, line in enumerate(text.split(b"\n"), first):
+            for field in decode(line, f"{name}:{number}").split():
+                parse_count(field, f"{name}:{number}")
+        raise
+
+
+def _mirror(entries: Entries) -> Entries:
+    """Add the mirror image of what is not on the diagonal."""
+    mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
+    return np.concatenate((entries, mirrored), axis=1)
 
 
 def _header_number(text: str, label: str, place: str) -> int:

@@ -62,6 +62,7 @@ GOOD = {
         b"%MatrixMarket matrix coordinate unsigned-integer symmetric\n3 3 2\n1 1 2\n3 2 0\n",
         b"%%MatrixMarket matrix array real general\n2 3\n1\n0\n0\n2.0\n0\n1\n",
         b"%%MatrixMarket matrix coordinate complex general\n2 3 1\n1 3 2 0\n",
+        b"%%MatrixMarket matrix array real symmetric\n3 3\n1\n0\n0\n2\n0\n1\n",
     ],
     "npz": [
         *(packed(layout, compressed) for layout in LAYOUTS for compressed in (False, True)),
