@@ -67,7 +67,12 @@ def _read_lines(content: bytes, path: Path) -> list[str]:
 
 
 def _refuse_columns(lines: list[str], path: Path) -> None:
-    """Refuse lines that have numbers beside the words."""
+    """Refuse lines in quotes, or with numbers beside the words."""
+    if all(len(line.rstrip()) > 2 and line[0] == line.rstrip()[-1] == '"' for line in lines):
+        raise CorpusError(
+            f"{path}: there are quotes around what is on each line, must be a word a line; "
+            """tr -d '"' takes them away, and cut takes one of several columns out"""
+        )
     if not any(map(str.isdigit, lines[-1])):
         return
     for delimiter in (",", ";", None):

@@ -13,7 +13,7 @@ from data_prep.readers.reading import Reading
 from data_prep.readers.textlines import numbered_lines
 
 _DELIMITERS = (",", "\t", ";", "|")
-_NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?\s*")
+_NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*")
 
 
 def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
@@ -38,6 +38,12 @@ def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
         if not header:
             header = row
             columns = [_find_column(header, column, place) for column in reading.column]
+            table = _find_table(head)
+            if table[:1] == [header] and all(_has_numbers(table, column) for column in columns):
+                raise CorpusError(
+                    f"{name}: there are numbers and no text in {quote(', '.join(reading.column))};"
+                    f" there are {quote(', '.join(header))}"
+                )
         elif len(row) == len(header):
             yield "\n".join(row[column] for column in columns)
         elif row:
@@ -104,7 +110,8 @@ def _find_table(head: Head) -> list[list[str]]:
 
 
 def _has_numbers(rows: list[list[str]], column: int) -> bool:
-    return len(rows) > 1 and all(_NUMBER.fullmatch(row[column]) for row in rows[1:])
+    filled = [row[column] for row in rows[1:] if row[column].strip()]
+    return bool(filled) and all(map(_NUMBER.fullmatch, filled))
 
 
 def _is_certainly_a_table(head: Head) -> bool:

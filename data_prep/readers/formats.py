@@ -38,8 +38,13 @@ def detect(head: Head, name: str) -> Format:
     Raises:
         CorpusError: It is of none.
     """
-    found = next((each for each in _FORMATS if each.open and each.matches(head)), None)
-    if found is None and (stranger := find_stranger(head)):
+    if head.whole and not head.lines:
+        raise CorpusError(f"{name}: the file has no documents")
+    stranger = find_stranger(head)
+    is_certain = stranger is not None and not stranger.may_be_text
+    counts = (each for each in _FORMATS if each.open and (each.is_signed or not is_certain))
+    found = next((each for each in counts if each.matches(head)), None)
+    if found is None and stranger:
         raise CorpusError(
             f"{name}: this looks like {stranger.what}, which is not read; {stranger.advice}"
             + ("; --format overrules this guess" if stranger.may_be_text else "")

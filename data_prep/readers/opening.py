@@ -125,6 +125,8 @@ def _choose(
             _File(stack.enter_context(_plain_file(file.target(), file.name)), file.name)
             for file in listed
         ]
+        # Spark writes empty files among others.
+        files = [file for file in files if file.path.stat().st_size] or files[:1]
     if chosen is None:
         head = Head.read(files[0].path)
         chosen = formats.detect(head, files[0].name)

@@ -26,7 +26,7 @@ from data_prep.readers.reading import Reading
 COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
 _LINE = re.compile(_ITEM + rb"(?:," + _ITEM + rb")*+$")
-_DAMAGED_LINE = re.compile(rb"(-?\d+\s*:\s*[^\s,]*|[^\s,:]+:-?\d+)\s*(,|$)")
+_DAMAGED_LINE = re.compile(rb"(-?\d+\s*:\s*[^\s,]*|[^\s,:{]+:-?\d+)\s*(,|$)")
 # The looks behind keep a long run of blanks from being tried from each of its blanks.
 _BLANKS_AROUND = re.compile(rb"(?m)(?<![ \t])[ \t]*+([,:])[ \t]*+|^[ \t]++|(?<![ \t\r])[ \t\r]++$")
 _DECIMALS = re.compile(rb"(?<=\d)\.0*(?=[,\n])")
@@ -86,7 +86,7 @@ class Pairs:
 
 
 def _matches(head: Head) -> bool:
-    return not head.lines or head.mostly(_DAMAGED_LINE)
+    return head.mostly(_DAMAGED_LINE)
 
 
 def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Pairs:

@@ -63,8 +63,29 @@ def _has_its_length_in_front(head: Head) -> bool:
     return head.whole and bool(others) and first.isdigit() and int(first[:18]) == len(others)
 
 
+def _has_names_in_front(head: Head) -> bool:
+    """Whether each line starts with another name with a digit, and goes on with words."""
+    names = {match[0] for match in map(_NAME_IN_FRONT.match, head.lines) if match}
+    return 1 < len(names) == len(head.lines)
+
+
+def _is_utf16(head: Head) -> bool:
+    """Whether there is a mark in front, or half of the bytes are zeros, at every other place."""
+    start = head.content[:_LOOKED_AT]
+    halves = (start[::2], start[1::2])
+    return head.content.startswith((b"\xff\xfe", b"\xfe\xff")) or any(
+        one and not any(one) and all(other) for one, other in (halves, halves[::-1])
+    )
+
+
+def _has_returns_alone(head: Head) -> bool:
+    return b"\r" in head.content.rstrip() and b"\n" not in head.content
+
+
+_LOOKED_AT = 200
+_NAME_IN_FRONT = re.compile(rb"[\w./#-]*[0-9][\w./#-]*[ \t]+(?=.*[A-Za-z\x80-\xff])")
 _FEW = 4  # document, word and count, and one more
-_NUMBER = re.compile(rb"[+-]?[0-9]+(\.[0-9]*)?")
+_NUMBER = re.compile(rb"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
 _COUNTED_WORD = re.compile(rb"[^:]+:[0-9]+(\.[0-9]*)?,?")
 _MAKE_COUNTS = (
     "scipy.sparse.save_npz, scipy.io.mmwrite or gensim.corpora.MmCorpus.serialize write word counts"
@@ -75,15 +96,24 @@ _STRANGERS = (
     Stranger(_starts(b"%PDF"), "a PDF file", "pdftotext makes text of it"),
     Stranger(_is_tar, "a tar archive", "unpack it: a folder is read"),
     Stranger(
-        _starts(b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"),
+        _starts(
+            *(b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"),
+            *(b"\x04\x22\x4d\x18", b"\x1f\x9d", b"\x1f\x8b", b"\x5d\x00\x00"),
+        ),
         "a compressed file",
-        "unpack it: only gzip is read as it is",
+        "unpack it: only gzip is read as it is, and once",
     ),
     Stranger(
         _starts(b"PAR1"),
         "a Parquet file",
         'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)',
     ),
+    Stranger(
+        _starts(b"RDX2\n", b"RDX3\n", b"X\n\x00\x00\x00"),
+        "data of R",
+        "Matrix::writeMM writes word counts that are read",
+    ),
+    Stranger(_starts(b"MATLAB 5.0 MAT-file"), "a file of MATLAB", _MAKE_COUNTS),
     Stranger(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),
     Stranger(
         _starts(*(b"\x80" + bytes([version]) for version in range(2, 6))),
@@ -91,10 +121,19 @@ _STRANGERS = (
         _MAKE_COUNTS,
     ),
     Stranger(
-        _starts(b"\xff\xfe", b"\xfe\xff"), "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"
+        _starts(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"),
+        "text in UTF-32",
+        "iconv -f UTF-32 -t UTF-8 converts it",
+    ),
+    Stranger(_is_utf16, "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"),
+    Stranger(
+        _has_returns_alone,
+        "lines that end with a carriage return alone",
+        r"tr '\r' '\n' makes lines of them",
+        may_be_text=True,
     ),
     Stranger(
-        _matches(rb"\[\s*(?:[\[{(\"]|[0-9]+\s*,)"),
+        _matches(rb"\[\s*(?:[\[{(\"]|[0-9]+\s*,)|[A-Za-z]+\([\[{]"),
         "a JSON array or a list of Python",
         f"jq -c '.[]' makes JSON Lines of an array of objects; {_MAKE_COUNTS}",
         may_be_text=True,
@@ -105,6 +144,7 @@ _STRANGERS = (
         "take the text out of it: a line or a .txt file for a document",
         may_be_text=True,
     ),
+    Stranger(_matches(rb"(?i)@relation\s"), "an ARFF file", _MAKE_COUNTS, may_be_text=True),
     Stranger(
         _has_counted_words,
         "counts in a layout that is not known",
@@ -122,6 +162,12 @@ _STRANGERS = (
         _has_its_length_in_front,
         "lines with their number in front, as gensim's LowCorpus",
         "leave out the first line: tail -n +2",
+        may_be_text=True,
+    ),
+    Stranger(
+        _has_names_in_front,
+        "lines with a name or a number in front of each text, as for Mallet",
+        "cut takes the text out, or name the columns in a first line and use --column",
         may_be_text=True,
     ),
 )

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import lzma
 import os
 import sys
 import threading
@@ -208,6 +209,27 @@ LAYOUT = "this looks like counts in a layout that is not known"
         (b"[(0, 2), (2, 1)]\n[(1, 1)]\n", "a list of Python, which is not read; .*MmCorpus"),
         (b"<html><body>one</body></html>\n", "this looks like XML or HTML"),
         (b"2\none two three\none\n", "lines with their number in front, as gensim's LowCorpus"),
+        (b"d1 __unknown__ one one\nd2 __unknown__ two\n", "lines with a name or a number in front"),
+        (b"10 en one two\n11 en three\n", "lines with a name or a number in front .* Mallet"),
+        (b"10\ten\tone two\n11\ten\tthree\n", "lines with a name or a number in front"),
+        (b"one two\rthree\r", "lines that end with a carriage return alone, .*; tr "),
+        (b"Counter({'one': 2, 'two': 1})\nCounter({'two': 1})\n", "a list of Python"),
+        (b"@relation one\n@attribute two numeric\n@data\n1\n", "an ARFF file"),
+        (b"2.00e+00 0.00e+00\n1.00e+00 1.00e+00\n", COLUMNS),
+        (b",one,two\nd1,2,\nd2,,3\n", "a table of numbers; there are ', one, two'"),
+        (b'{"one": 2, "two": 1}\n{"two": 3}\n', "JSON Lines need --field"),
+        (b'{"one":2,"two":1}\n{"two":3}\n', "JSON Lines need --field"),
+        (gzip.compress(gzip.compress(PAIRS, mtime=0), mtime=0), "a compressed file"),
+        (lzma.compress(PAIRS), "a compressed file, which is not read; unpack it"),
+        (lzma.compress(PAIRS, lzma.FORMAT_ALONE), "a compressed file"),
+        (b"\x04\x22\x4d\x18" + PAIRS, "a compressed file"),
+        (b"\x1f\x9d\x90" + PAIRS, "a compressed file"),
+        (gzip.compress(b"RDX3\nX\n\x00\x00", mtime=0), "data of R, which is not read; Matrix::"),
+        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB"),
+        ("one two".encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
+        ("one two".encode("utf-16-be"), "text in UTF-16, which is not read; iconv"),
+        (PAIRS.decode().encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
+        ("one two".encode("utf-32"), "text in UTF-32, which is not read; iconv -f UTF-32"),
         (b"%PDF-1.7\nstream\n", "a PDF file, which is not read; pdftotext"),
         (b"PAR1\x15\x04", "a Parquet file, which is not read; pandas"),
         (b"BZh91AY&SY", "a compressed file, which is not read; unpack it"),
@@ -237,6 +259,7 @@ def test_what_is_not_recognised_is_not_taken_for_text(
         "one\n",
         "\u092e\u0947\u0902 \u0939\u0948\n",
         "At 12:30, lunch\nAt 13:45, one more\n",
+        "1999 was one\nTwo came in 2000\n",
         "One, two, three (1999).\nTwo, three, one (2000).\n",
         "10:30, a.m., we met\nall of us\nand it was good\n",
     ],
@@ -285,6 +308,27 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
         CorpusError, match=r"1\.txt: this is no text, but looks like the format pairs"
     ):
         read(tmp_path / "folder", None)
+
+
+@pytest.mark.parametrize("column", [("n",), ("n", "m")])
+def test_numbers_are_no_text_of_a_column(tmp_path: Path, column: tuple[str, ...]) -> None:
+    """Or the counts of a table would become words."""
+    (tmp_path / "corpus").write_bytes(b"n,m,body\n12,1.5,one\n13,,two\n")
+    with pytest.raises(CorpusError, match=r"there are numbers and no text in 'n.*there are 'n, m,"):
+        read(tmp_path / "corpus", None, column=column)
+
+
+def test_empty_files_of_a_folder_have_no_documents(tmp_path: Path, vocabulary: Path) -> None:
+    """Spark writes a file for each partition."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "part-0").write_bytes(b"")
+    (folder / "part-1").write_bytes(PAIRS)
+    (folder / "part-2.gz").write_bytes(gzip.compress(b""))
+    assert read(folder, vocabulary) == ROWS
+    (folder / "part-1").unlink()
+    with pytest.raises(CorpusError, match=r"part-0: the file has no documents$"):
+        read(folder, vocabulary)
 
 
 def test_a_prepared_folder_is_not_read_as_its_vocabulary(tmp_path: Path) -> None:

@@ -85,3 +85,18 @@ def test_characters_of_a_spelling_that_do_not_show_are_kept(file: Path) -> None:
     ]
     file.write_text("\n".join(words), encoding="utf-8")
     assert read_vocabulary(file) == words
+
+
+@pytest.mark.parametrize(
+    "content", [b'"apple"\n"bear"\n', b'"","x"\r\n"1","apple"\r\n"2","bear"\r\n']
+)
+def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, content: bytes) -> None:
+    """R writes them, and a first line that is no word: all ids would be one off."""
+    file.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"quotes around what is on each line, .*; tr -d"):
+        read_vocabulary(file)
+
+
+def test_a_word_may_be_in_quotes_where_others_are_not(file: Path) -> None:
+    file.write_text('"\n"apple"\nbear\n', encoding="utf-8")
+    assert read_vocabulary(file) == ['"', '"apple"', "bear"]
