@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--test",
         type=Path,
         metavar="PATH",
-        help="hold out this corpus, of the same format, instead of a share of the other",
+        help="hold out this corpus, with the words of the other, instead of a share of it",
     )
     held_out.add_argument(
         "--test-fraction",

@@ -110,10 +110,11 @@ def test_no_case_is_read_as_what_it_is_not(tmp_path: Path, chosen: str | None) -
         (tmp_path / case.name).write_bytes(content)
         vocabulary = CASES / CASE_VOCABULARIES.get(case.name, "vocab4.txt")
         options: dict[str, Any] = {"column": ("text",)} if case.suffix == ".csv" else {}
-        right = prepare_if_right(tmp_path / case.name, vocabulary, Reading(**options))
-        reading = Reading(format=chosen)
-        found = prepare_if_right(tmp_path / case.name, vocabulary, reading)
-        assert found in (None, right), case.name
+        for words in (vocabulary, None):
+            right = prepare_if_right(tmp_path / case.name, words, Reading(**options))
+            for chosen_options in ({}, options):
+                reading = Reading(format=chosen, **chosen_options)
+                assert prepare_if_right(tmp_path / case.name, words, reading) in (None, right), case
 
 
 @pytest.mark.parametrize("name", ["npz csr", "npz dense", "npy", "recordio"])

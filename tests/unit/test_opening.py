@@ -18,6 +18,7 @@ from data_prep.convert import convert
 from data_prep.corpus import Corpus, CorpusError, Log
 from data_prep.parts import write_parts
 from data_prep.readers import opening
+from data_prep.readers.formats import FORMATS
 from data_prep.readers.opening import STANDARD_INPUT, open_corpus
 from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
@@ -190,58 +191,58 @@ COLUMNS = "this looks like a table with blanks between its columns"
 LAYOUT = "this looks like counts in a layout that is not known"
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
-    [
-        (b"1:2 3:1\n4:2 1:1\n", LAYOUT),
-        (b"| one:2 two:1\n| two:1\n", LAYOUT),
-        (b"one:2 two:1\nthree:1 two:4\n", LAYOUT),
-        (b"1 1 2\n2 3 1\n", COLUMNS),
-        (b"d1 one 2\nd2 two 1\n", COLUMNS),
-        (b"doc one two three\nd1 2 0 1\nd2 0 0 3\n", COLUMNS),
-        (b"id,one,two\nd1,2,0\nd2,0,3\n", "a table of numbers; there are 'id, one, two'"),
-        (b"doc\tword\tn\nd1\tone\t2\nd2\ttwo\t1\n", COLUMNS),
-        (b"id;body\n1;one, two\n2;three\n", "a CSV file needs --column.* there are 'id, body'"),
-        (b'id,body\n1,"one\n2,two\n', "a CSV file needs --column"),
-        (b"id,body\n1,one, two\n2,two\n3,one\n", "a CSV file needs --column"),
-        (b'{"id": 1, "body": "one"}\n', "JSON Lines need --field.* there are 'id, body'"),
-        (b'[{"body": "one"}]\n', "a JSON array or a list of Python, which is not read; jq"),
-        (b"[(0, 2), (2, 1)]\n[(1, 1)]\n", "a list of Python, which is not read; .*MmCorpus"),
-        (b"<html><body>one</body></html>\n", "this looks like XML or HTML"),
-        (b"2\none two three\none\n", "lines with their number in front, as gensim's LowCorpus"),
-        (b"d1 __unknown__ one one\nd2 __unknown__ two\n", "lines with a name or a number in front"),
-        (b"10 en one two\n11 en three\n", "lines with a name or a number in front .* Mallet"),
-        (b"10\ten\tone two\n11\ten\tthree\n", "lines with a name or a number in front"),
-        (b"one two\rthree\r", "lines that end with a carriage return alone, .*; tr "),
-        (b"Counter({'one': 2, 'two': 1})\nCounter({'two': 1})\n", "a list of Python"),
-        (b"@relation one\n@attribute two numeric\n@data\n1\n", "an ARFF file"),
-        (b"2.00e+00 0.00e+00\n1.00e+00 1.00e+00\n", COLUMNS),
-        (b",one,two\nd1,2,\nd2,,3\n", "a table of numbers; there are ', one, two'"),
-        (b'{"one": 2, "two": 1}\n{"two": 3}\n', "JSON Lines need --field"),
-        (b'{"one":2,"two":1}\n{"two":3}\n', "JSON Lines need --field"),
-        (gzip.compress(gzip.compress(PAIRS, mtime=0), mtime=0), "a compressed file"),
-        (lzma.compress(PAIRS), "a compressed file, which is not read; unpack it"),
-        (lzma.compress(PAIRS, lzma.FORMAT_ALONE), "a compressed file"),
-        (b"\x04\x22\x4d\x18" + PAIRS, "a compressed file"),
-        (b"\x1f\x9d\x90" + PAIRS, "a compressed file"),
-        (gzip.compress(b"RDX3\nX\n\x00\x00", mtime=0), "data of R, which is not read; Matrix::"),
-        (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB"),
-        ("one two".encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
-        ("one two".encode("utf-16-be"), "text in UTF-16, which is not read; iconv"),
-        (PAIRS.decode().encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
-        ("one two".encode("utf-32"), "text in UTF-32, which is not read; iconv -f UTF-32"),
-        (b"%PDF-1.7\nstream\n", "a PDF file, which is not read; pdftotext"),
-        (b"PAR1\x15\x04", "a Parquet file, which is not read; pandas"),
-        (b"BZh91AY&SY", "a compressed file, which is not read; unpack it"),
-        (b"\x80\x04\x95\x10\x00", "a pickle of Python, which could run any program"),
-        ("one two".encode("utf-16"), "text in UTF-16, which is not read; iconv"),
-        (b"\x00" * 257 + b"ustar\x0000", "a tar archive, which is not read; unpack it"),
-        (b"1999\n2000\n", NUMBERS),
-        (b"7 8\n1.5 2.5 x\n", NUMBERS),
-        (b"one two\x00three four\n", NUMBERS),
-        (b"---\n***\n", NUMBERS),
-    ],
-)
+STRANGE = [
+    (b"1:2 3:1\n4:2 1:1\n", LAYOUT),
+    (b"| one:2 two:1\n| two:1\n", LAYOUT),
+    (b"one:2 two:1\nthree:1 two:4\n", LAYOUT),
+    (b"1 1 2\n2 3 1\n", COLUMNS),
+    (b"d1 one 2\nd2 two 1\n", COLUMNS),
+    (b"doc one two three\nd1 2 0 1\nd2 0 0 3\n", COLUMNS),
+    (b"id,one,two\nd1,2,0\nd2,0,3\n", "a table of numbers; there are 'id, one, two'"),
+    (b"doc\tword\tn\nd1\tone\t2\nd2\ttwo\t1\n", COLUMNS),
+    (b"id;body\n1;one, two\n2;three\n", "a CSV file needs --column.* there are 'id, body'"),
+    (b'id,body\n1,"one\n2,two\n', "a CSV file needs --column"),
+    (b"id,body\n1,one, two\n2,two\n3,one\n", "a CSV file needs --column"),
+    (b'{"id": 1, "body": "one"}\n', "JSON Lines need --field.* there are 'id, body'"),
+    (b'[{"body": "one"}]\n', "a JSON array or a list of Python, which is not read; jq"),
+    (b"[(0, 2), (2, 1)]\n[(1, 1)]\n", "a list of Python, which is not read; .*MmCorpus"),
+    (b"<html><body>one</body></html>\n", "this looks like XML or HTML"),
+    (b"2\none two three\none\n", "lines with their number in front, as gensim's LowCorpus"),
+    (b"d1 __unknown__ one one\nd2 __unknown__ two\n", "lines with a name or a number in front"),
+    (b"10 en one two\n11 en three\n", "lines with a name or a number in front .* Mallet"),
+    (b"10\ten\tone two\n11\ten\tthree\n", "lines with a name or a number in front"),
+    (b"one two\rthree\r", "lines that end with a carriage return alone, .*; tr "),
+    (b"Counter({'one': 2, 'two': 1})\nCounter({'two': 1})\n", "a list of Python"),
+    (b"@relation one\n@attribute two numeric\n@data\n1\n", "an ARFF file"),
+    (b"2.00e+00 0.00e+00\n1.00e+00 1.00e+00\n", COLUMNS),
+    (b",one,two\nd1,2,\nd2,,3\n", "a table of numbers; there are ', one, two'"),
+    (b'{"one": 2, "two": 1}\n{"two": 3}\n', "JSON Lines need --field"),
+    (b'{"one":2,"two":1}\n{"two":3}\n', "JSON Lines need --field"),
+    (gzip.compress(gzip.compress(PAIRS, mtime=0), mtime=0), "a compressed file"),
+    (lzma.compress(PAIRS), "a compressed file, which is not read; unpack it"),
+    (lzma.compress(PAIRS, lzma.FORMAT_ALONE), "a compressed file"),
+    (b"\x04\x22\x4d\x18" + PAIRS, "a compressed file"),
+    (b"\x1f\x9d\x90" + PAIRS, "a compressed file"),
+    (gzip.compress(b"RDX3\nX\n\x00\x00", mtime=0), "data of R, which is not read; Matrix::"),
+    (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB"),
+    ("one two".encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
+    ("one two".encode("utf-16-be"), "text in UTF-16, which is not read; iconv"),
+    (PAIRS.decode().encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
+    ("one two".encode("utf-32"), "text in UTF-32, which is not read; iconv -f UTF-32"),
+    (b"%PDF-1.7\nstream\n", "a PDF file, which is not read; pdftotext"),
+    (b"PAR1\x15\x04", "a Parquet file, which is not read; pandas"),
+    (b"BZh91AY&SY", "a compressed file, which is not read; unpack it"),
+    (b"\x80\x04\x95\x10\x00", "a pickle of Python, which could run any program"),
+    ("one two".encode("utf-16"), "text in UTF-16, which is not read; iconv"),
+    (b"\x00" * 257 + b"ustar\x0000", "a tar archive, which is not read; unpack it"),
+    (b"1999\n2000\n", NUMBERS),
+    (b"7 8\n1.5 2.5 x\n", NUMBERS),
+    (b"one two\x00three four\n", NUMBERS),
+    (b"---\n***\n", NUMBERS),
+]
+
+
+@pytest.mark.parametrize(("content", "problem"), STRANGE)
 @pytest.mark.parametrize("given", [True, False], ids=["vocabulary", "no vocabulary"])
 def test_what_is_not_recognised_is_not_taken_for_text(
     tmp_path: Path, vocabulary: Path, content: bytes, problem: str, given: bool
@@ -249,6 +250,17 @@ def test_what_is_not_recognised_is_not_taken_for_text(
     (tmp_path / "corpus").write_bytes(content)
     with pytest.raises(CorpusError, match=f"corpus: .*{problem}") as caught:
         read(tmp_path / "corpus", vocabulary if given else None)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("wrong", [name for name, each in FORMATS.items() if each.open])
+@pytest.mark.parametrize("content", [content for content, _ in STRANGE])
+def test_what_is_not_recognised_is_of_no_format_of_counts_either(
+    tmp_path: Path, vocabulary: Path, content: bytes, wrong: str
+) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"corpus") as caught:
+        read(tmp_path / "corpus", vocabulary, format=wrong)
     assert len(str(caught.value).splitlines()) == 1
 
 
