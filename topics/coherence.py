@@ -29,11 +29,11 @@ def npmi(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
     A pair that is in no document together counts as -1, the limit.
 
     Args:
-        top_words: (K, M) word ids, M at least 2, the most probable first.
+        top_words: (K, M) word ids, the most probable first.
         counts: (D, V) word counts, D at least 1.
 
     Returns:
-        (K,) float64, -1 to 1.
+        (K,) float64, -1 to 1; NaN if M is 1, which makes no pair.
     """
     either, both = _co_occurrence(top_words, counts)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -42,8 +42,7 @@ def npmi(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
         scores = np.log(joint / independent) / -np.log(joint)
     scores[both == 0] = -1
     scores[both == counts.shape[0]] = 1  # two words that all documents have: 0 / 0, the limit is 1
-    mean: Array = scores.mean(axis=1)
-    return mean
+    return _mean(scores, np.full(len(scores), scores.shape[1]))
 
 
 def umass(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
@@ -52,18 +51,22 @@ def umass(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
     A pair whose more probable word is in no document is left out.
 
     Args:
-        top_words: (K, M) word ids, M at least 2, the most probable first.
+        top_words: (K, M) word ids, the most probable first.
         counts: (D, V) word counts.
 
     Returns:
-        (K,) float64; NaN for a topic of which no word is in any document.
+        (K,) float64; NaN for a topic of which no word is in any document, and if M is 1.
     """
     either, both = _co_occurrence(top_words, counts)
     given = either[..., 0]
     scores = np.log((both + 1) / np.where(given > 0, given, 1))
-    pairs = np.count_nonzero(given, axis=1)
-    total = np.where(given > 0, scores, 0).sum(axis=1)
-    mean: Array = np.divide(total, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
+    return _mean(np.where(given > 0, scores, 0), np.count_nonzero(given, axis=1))
+
+
+def _mean(scores: Array, pairs: NDArray[np.intp]) -> Array:
+    mean: Array = np.divide(
+        scores.sum(axis=1), pairs, out=np.full(len(pairs), np.nan), where=pairs > 0
+    )
     return mean
 
 
@@ -82,7 +85,7 @@ def _co_occurrence(
         ((present.data > 0).astype(np.float64), present.indices, present.indptr), present.shape
     )
     together = (present.T @ present).toarray()
-    pairs = np.array(list(combinations(range(top_words.shape[1]), 2)))
+    pairs = np.array(list(combinations(range(top_words.shape[1]), 2)), np.intp).reshape(-1, 2)
     first, second = np.moveaxis(at.reshape(top_words.shape)[:, pairs], 2, 0)
     occurrences = together.diagonal()
     return np.stack((occurrences[first], occurrences[second]), axis=2), together[first, second]

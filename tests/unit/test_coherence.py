@@ -80,3 +80,10 @@ def test_the_order_of_topics_and_an_explicit_zero_mean_nothing() -> None:
     np.testing.assert_array_equal(
         npmi(several, counts(DOCUMENTS))[::-1], npmi(several[::-1], counts(DOCUMENTS))
     )
+
+
+def test_a_topic_of_one_word_has_no_coherence() -> None:
+    """There is no pair of words."""
+    one = counts([[3], [1]])
+    assert np.isnan(npmi(ids([0], [0]), one)).tolist() == [True, True]
+    assert np.isnan(umass(ids([0], [0]), one)).tolist() == [True, True]
