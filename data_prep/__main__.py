@@ -12,7 +12,7 @@ from data_prep.arguments import PICTURES, Parser, picture, run_command, whole_fr
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest
-from data_prep.readers.opening import FORMATS
+from data_prep.readers.formats import DESCRIPTION, FORMATS
 from data_prep.readers.reading import Reading
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
@@ -54,7 +54,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
     )
-    command.add_argument(
+    held_out = command.add_mutually_exclusive_group()
+    held_out.add_argument(
+        "--test",
+        type=Path,
+        metavar="PATH",
+        help="hold out this corpus, of the same format, instead of a share of the other",
+    )
+    held_out.add_argument(
         "--test-fraction",
         type=_fraction,
         default=0.05,
@@ -144,21 +151,26 @@ def _input_parser() -> Parser:
         type=Path,
         required=True,
         metavar="PATH",
-        help="a file, also in gzip; a folder of .txt files; or - for standard input",
+        help="a file, also in gzip; a folder of .txt files or of others of one format; or - for "
+        "standard input",
     )
     group.add_argument(
         "--vocab",
         type=Path,
         metavar="FILE",
-        help="a word a line, UTF-8; raw text can do without: then the words are those it has",
+        help="a word a line, UTF-8; raw text can do without: then the words are those it has; "
+        "recordio, npz and npy as well: then the words are numbers from 0",
     )
     group.add_argument(
         "--format",
         choices=FORMATS,
-        help="pairs: a document a line, id:count,id:count,... with ids from 1; "
-        "docword: UCI Bag-of-Words; mtx: Matrix Market; npz: SciPy; text: a document a line; "
-        "folder: a document a .txt file; jsonl: with --field; csv: with --column "
-        "(default: told from the content)",
+        help=f"{DESCRIPTION} (default: told from the content)",
+    )
+    group.add_argument(
+        "--first-id",
+        type=int,
+        choices=(0, 1),
+        help="id of the first word in svmlight (default: told from the ids)",
     )
     group.add_argument(
         "--limit", type=whole_from(1), metavar="N", help="read only the first N documents"
@@ -170,9 +182,23 @@ def _input_parser() -> Parser:
         metavar="N",
         help="leave out up to N bad lines and report them (default: 0)",
     )
-    text = parser.add_argument_group("raw text", "Words are two or more letters, in lower case.")
-    text.add_argument("--field", metavar="NAME", help="the text's field in JSON Lines")
-    text.add_argument("--column", metavar="NAME", help="the text's column in CSV")
+    text = parser.add_argument_group(
+        "raw text",
+        "Words are two or more letters with their marks, digits and underscores, in lower case and "
+        "Unicode's form NFC.",
+    )
+    text.add_argument(
+        "--field",
+        action="append",
+        metavar="NAME",
+        help="the text's field in JSON Lines; several are joined in their order",
+    )
+    text.add_argument(
+        "--column",
+        action="append",
+        metavar="NAME",
+        help="the text's column in CSV; several are joined in their order",
+    )
     text.add_argument(
         "--stop-words", metavar="WORDS", help="words to leave out: english, or a file, one a line"
     )
@@ -224,7 +250,9 @@ def _fraction(text: str) -> float:
 
 
 def _reading(options: argparse.Namespace) -> Reading:
-    return Reading(**{field.name: getattr(options, field.name) for field in fields(Reading)})
+    given = {field.name: getattr(options, field.name) for field in fields(Reading)}
+    several = {name: tuple(given[name] or ()) for name in ("field", "column")}
+    return Reading(**given | several)
 
 
 def _report(error: CorpusError) -> None:
@@ -232,6 +260,8 @@ def _report(error: CorpusError) -> None:
 
 
 def _convert(options: argparse.Namespace) -> None:
+    if options.test and options.seed is not None:
+        raise CorpusError("--seed chooses the documents to hold out, and --test has chosen them")
     start = time.perf_counter()
     manifest = convert(
         options.corpus,
@@ -240,6 +270,7 @@ def _convert(options: argparse.Namespace) -> None:
         reading=_reading(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
+        test_corpus=options.test,
         min_words=options.min_words,
         jobs=options.jobs,
         report=_report,

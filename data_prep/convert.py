@@ -13,10 +13,11 @@ from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers
 from data_prep.parts import TEST, TRAIN, start_early, write_parts
+from data_prep.readers.chain import Chain
 from data_prep.readers.opening import open_corpus
 from data_prep.readers.reading import Reading
 from data_prep.readers.sorting import with_documents_in_order
-from data_prep.split import held_out
+from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
 
@@ -32,6 +33,7 @@ def convert(
     test_fraction: float = 0.05,
     seed: int | None = None,
     min_words: int = 1,
+    test_corpus: Path | None = None,
     jobs: int = 1,
     report: Callable[[CorpusError], None] = lambda _: None,
 ) -> Manifest:
@@ -49,6 +51,7 @@ def convert(
         test_fraction: Share of the documents to hold out, from 0 to below 1.
         seed: Makes the choice of the held-out documents random; by default they are the last.
         min_words: Words that a document must have, each occurrence counted; at least 1.
+        test_corpus: What to hold out instead; it has the words of `corpus`, and is read alike.
         jobs: Number of processes at most; small corpora need no second one. With more than one,
             a script that calls this has to guard its own work by `if __name__ == "__main__"`.
         report: Called for each bad line that was left out, when all is written.
@@ -65,6 +68,12 @@ def convert(
         reads = stack.enter_context(ExitStack())
         words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
         staged = stack.enter_context(staging(out))
+        if test_corpus is not None:
+            _, last = reads.enter_context(
+                open_corpus(test_corpus, words, reading.with_words_chosen())
+            )
+            documents = Chain(documents.name, (documents, last))
+            test_fraction, seed = share(documents.documents, last.documents), None
         testing = held_out(documents.documents, test_fraction, seed)
         train, test, left_out, short, log = with_documents_in_order(
             documents,
@@ -83,7 +92,11 @@ def convert(
             )
         manifest = Manifest(
             format=Manifest.FORMAT,
-            source=Source(corpus.name, (vocabulary or Path(VOCABULARY)).name, reading.limit),
+            source=Source(
+                " + ".join(path.name for path in (corpus, test_corpus) if path),
+                (vocabulary or Path(VOCABULARY)).name,
+                reading.limit,
+            ),
             split=Split(test_fraction, seed),
             vocabulary=_write_vocabulary(words, staged / VOCABULARY),
             train=train,

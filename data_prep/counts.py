@@ -45,11 +45,17 @@ class Counts:
     ) -> Self:
         """Build from the number of entries of each row, and the entries of all rows in order.
 
-        The ids of a row may come in any order; counts given twice for one are added up.
+        The ids of a row may come in any order; counts given twice for one are added up. Counts of
+        0 say that a word is not there: they are dropped, as are the rows that they leave empty.
 
         Raises:
             CountsError: A sum is above `MAX_COUNT`.
         """
+        if not counts.all():
+            rows = np.repeat(np.arange(lengths.size), lengths)[counts > 0]
+            lengths = np.bincount(rows, minlength=lengths.size)
+            ids, counts = ids[counts > 0], counts[counts > 0]
+            documents, lengths = documents[lengths > 0], lengths[lengths > 0]
         ascending = ids[1:] > ids[:-1]
         ascending[np.cumsum(lengths[:-1]) - 1] = True
         if not ascending.all():

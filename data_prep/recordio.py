@@ -221,8 +221,15 @@ def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr
     return blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
 
 
-def read_blocks(stream: BinaryIO, feature_dim: int | None = None) -> Iterator["sparse.csr_array"]:
+def read_blocks(
+    stream: BinaryIO, feature_dim: int | None = None, start: int = 0
+) -> Iterator["sparse.csr_array"]:
     """Read the records of a stream, as `read_matrix`, some at a time and in their order.
+
+    Args:
+        stream: As for `read_matrix`.
+        feature_dim: As for `read_matrix`.
+        start: What errors call the first byte of the stream.
 
     Yields:
         (documents, vocabulary) matrices of about `_READ_BYTES` of records; none if there is no
@@ -230,7 +237,7 @@ def read_blocks(stream: BinaryIO, feature_dim: int | None = None) -> Iterator["s
     """
     from scipy import sparse
 
-    for batch in _batches(_read_frames(stream)):
+    for batch in _batches(read_frames(stream, start)):
         rows = _decode_usual(batch)
         if rows is None or feature_dim not in (None, rows.feature_dim):
             rows = _decode_each(batch, feature_dim)
@@ -255,10 +262,12 @@ def decode(stream: BinaryIO) -> Iterator[Record]:
             a split record, no tensor `values` or an empty one, keys out of range or not as many
             as values, a value that is not a finite float32.
     """
-    return (_decode_frame(frame) for frame in _read_frames(stream))
+    return (_decode_frame(frame) for frame in read_frames(stream))
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
+    """A record as it stands in a stream: where its frame starts, and the protobuf message."""
+
     offset: int
     payload: bytes
 
@@ -272,7 +281,7 @@ class _Rows(NamedTuple):
     feature_dim: int
 
 
-def _batches(frames: Iterator[_Frame]) -> Iterator[list[_Frame]]:
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     batch, size = [], 0
     for frame in frames:
         batch.append(frame)
@@ -284,7 +293,7 @@ def _batches(frames: Iterator[_Frame]) -> Iterator[list[_Frame]]:
         yield batch
 
 
-def _decode_usual(batch: list[_Frame]) -> _Rows | None:
+def _decode_usual(batch: list[Frame]) -> _Rows | None:
     """Decode records laid out as `encode` does, all at once; None when anything is different."""
     try:
         fields = [_split_usual(frame.payload) for frame in batch]
@@ -332,7 +341,7 @@ def _read_tagged(message: bytes, at: int, start: bytes) -> tuple[int, int]:
     return read_varint(message, at + len(start))
 
 
-def _decode_each(batch: list[_Frame], feature_dim: int | None) -> _Rows:
+def _decode_each(batch: list[Frame], feature_dim: int | None) -> _Rows:
     """Decode any records one by one, of the vocabulary that is given or that the first one has."""
     ids, counts = [], []
     for record in map(_decode_frame, batch):
@@ -352,8 +361,13 @@ def _decode_each(batch: list[_Frame], feature_dim: int | None) -> _Rows:
     return _Rows(np.concatenate(ids), np.concatenate(counts), lengths, feature_dim or 0)
 
 
-def _read_frames(stream: BinaryIO) -> Iterator[_Frame]:
-    offset = 0
+def read_frames(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
+    """Read the frames of a stream one by one, without a look at what they hold.
+
+    Raises:
+        RecordIOError: A frame is malformed, split, truncated or too large.
+    """
+    offset = start
     while head := _read(stream, 8):
         if len(head) < 8:
             raise RecordIOError(f"byte {offset}: the stream ends inside the head of a record")
@@ -375,7 +389,7 @@ def _read_frames(stream: BinaryIO) -> Iterator[_Frame]:
             raise RecordIOError(
                 f"byte {offset}: the stream ends inside a record of {size} bytes, after {len(body)}"
             )
-        yield _Frame(offset, body[:size])
+        yield Frame(offset, body[:size])
         offset += 8 + padded
 
 
@@ -388,7 +402,7 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _decode_frame(frame: _Frame) -> Record:
+def _decode_frame(frame: Frame) -> Record:
     try:
         return _decode_record(*frame)
     except (RecordIOError, VarintError) as error:

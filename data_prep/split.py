@@ -1,5 +1,6 @@
 """Divide documents into those to train on and those held out."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -19,3 +20,10 @@ def held_out(documents: int, test_fraction: float, seed: int | None = None) -> N
     if seed is not None:
         np.random.default_rng(seed).shuffle(mask)
     return mask
+
+
+def share(documents: int, testing: int) -> float:
+    """Return the fraction with which `held_out` holds out exactly the last `testing` documents."""
+    fraction = testing / documents
+    training = int((1 - Fraction(str(fraction))) * documents)
+    return fraction if training == documents - testing else math.nextafter(fraction, 0)

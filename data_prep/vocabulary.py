@@ -1,5 +1,6 @@
 """Read and write a vocabulary: a word a line."""
 
+import re
 from pathlib import Path
 
 from data_prep.corpus import CorpusError
@@ -7,13 +8,18 @@ from data_prep.readers.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
 
 MAX_VOCABULARY_BYTES = 1 << 28
 
+# What controls a terminal, and what makes it show the characters around in another order. Other
+# characters that don't show are part of how a word is spelled, like the joiners of Persian.
+_UNSHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_NUMBER = re.compile(r"\s*[0-9]+(\.[0-9]*)?\s*")
+
 
 def read_vocabulary(path: Path) -> list[str]:
     """Read a vocabulary file: UTF-8, one word a line; the word of id i is at position i - 1.
 
     Raises:
-        CorpusError: The file can't be read or is empty, or a line is blank, not UTF-8, has a line
-            break that is not a newline, or repeats a word.
+        CorpusError: The file can't be read or is empty, or has several columns; or a line is blank,
+            not UTF-8, repeats a word, or has a character that breaks or turns lines.
     """
     try:
         with path.open("rb") as stream:
@@ -25,8 +31,11 @@ def read_vocabulary(path: Path) -> list[str]:
     content = content.removeprefix(BYTE_ORDER_MARK).rstrip(BLANKS.encode())
     if not content:
         raise CorpusError(f"{path}: the file is empty, must be one word a line")
+    _refuse_columns(content.decode(errors="replace").split("\n"), path)
     words = _split(content)
-    return _read_lines(content, path) if words is None else words
+    if words is None or _UNSHOWN.search("".join(words)):
+        words = _read_lines(content, path)
+    return words
 
 
 def _split(content: bytes) -> list[str] | None:
@@ -49,7 +58,26 @@ def _read_lines(content: bytes, path: Path) -> list[str]:
             raise CorpusError(f"{place}: the line is blank, must be a word")
         if len(word.splitlines()) > 1:
             raise CorpusError(f"{place}: the word {quote(word)} contains a line break")
+        if _UNSHOWN.search(word):
+            raise CorpusError(f"{place}: the word {quote(word)} contains a control character")
         if word in seen:
             raise CorpusError(f"{place}: the word {quote(word)} is on line {seen[word]} already")
         seen[word] = number
     return list(seen)
+
+
+def _refuse_columns(lines: list[str], path: Path) -> None:
+    """Refuse lines that have numbers beside the words."""
+    if not any(map(str.isdigit, lines[-1])):
+        return
+    for delimiter in (",", ";", None):
+        rows = [line.split(delimiter) for line in lines]
+        columns = len(rows[-1])
+        rows = rows[1:] if len(rows) > 2 else rows  # it may be a header, or a number of documents
+        if len(rows) < 2 or columns < 2 or any(len(row) != columns for row in rows):
+            continue
+        if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
+            raise CorpusError(
+                f"{path}: the lines have {columns} columns, must be a word a line; cut takes one"
+                " column out, after sort -n has brought the ids in order"
+            )

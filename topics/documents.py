@@ -1,4 +1,4 @@
-"""Documents of any format that `data_prep` reads, and of RecordIO, some at a time."""
+"""Documents of any format that `data_prep` reads, some at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -11,11 +11,11 @@ from scipy import sparse
 from data_prep.corpus import Corpus, Log, check_promise
 from data_prep.counts import Counts
 from data_prep.progress import Progress
-from data_prep.readers.opening import STANDARD_INPUT, open_corpus
-from data_prep.readers.rawtext import count_texts, read_text_file
+from data_prep.readers.opening import open_corpus
+from data_prep.readers.rawtext import count_texts
 from data_prep.readers.reading import Reading
 from data_prep.readers.sorting import with_documents_in_order
-from data_prep.recordio import MAGIC, RecordIOError, read_blocks
+from data_prep.readers.textlines import read_text_file
 from data_prep.vocabulary import read_vocabulary
 
 _BLOCK_DOCUMENTS = 1 << 12
@@ -46,21 +46,15 @@ def with_documents(
     The file is read to its end before `work` starts.
 
     Args:
-        path: RecordIO-protobuf, or a corpus as for `open_corpus`.
-        vocabulary: A word a line; RecordIO does without.
-        reading: How to read a corpus; of RecordIO, the limit.
+        path: A corpus as for `open_corpus`.
+        vocabulary: A word a line; RecordIO and matrices do without.
+        reading: How to read the corpus.
         work: Gets the documents, which can be read while it runs.
 
     Raises:
-        DocumentsError: There is no such file, RecordIO that is malformed, or a corpus without a
-            vocabulary.
-        CorpusError: A corpus that can't be read.
+        CorpusError: There is no such corpus, or it can't be read.
     """
-    if _is_recordio(path):
-        return work(_open_recordio(path, reading.limit))
-    if vocabulary is None:
-        raise DocumentsError(f"{path}: a file that is not RecordIO needs --vocab")
-    with open_corpus(path, vocabulary, reading) as (_, corpus):
+    with open_corpus(path, vocabulary, reading, makes_words=False) as (_, corpus):
         return with_documents_in_order(
             corpus, lambda ordered: work(_read_through(ordered)), reading.skip_bad
         )
@@ -88,33 +82,6 @@ def from_texts(texts: Sequence[str], vocabulary: Path) -> Documents:
     words = read_vocabulary(vocabulary)
     _, corpus = count_texts(texts, "the text", words, Reading(), Log())
     return Documents(len(texts), lambda: _rows(corpus))
-
-
-def _is_recordio(path: Path) -> bool:
-    if path == STANDARD_INPUT or (path.exists() and not path.is_file()):
-        return False  # a pipe can't be read twice
-    try:
-        with path.open("rb") as stream:
-            return stream.read(4) == MAGIC.to_bytes(4, "little")
-    except OSError as error:
-        raise DocumentsError(f"{path}: {error.strerror}") from None
-
-
-def _open_recordio(path: Path, limit: int | None) -> Documents:
-    def blocks() -> Iterator[sparse.csr_array]:
-        left = limit
-        with path.open("rb") as stream:
-            for counts in read_blocks(stream):
-                yield counts[:left]
-                if left is not None:
-                    left -= counts.shape[0]
-                    if left <= 0:
-                        return
-
-    try:
-        return Documents(sum(counts.shape[0] for counts in blocks()), blocks)
-    except RecordIOError as error:
-        raise DocumentsError(f"{path}: {error}") from None
 
 
 def _read_through(corpus: Corpus) -> Documents:

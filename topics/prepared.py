@@ -42,7 +42,7 @@ def load(folder: Path) -> Prepared:
 
     Raises:
         PreparedError: There is no manifest, or a file is not what it says.
-        VocabularyError: A word would not print.
+        VocabularyError: The vocabulary can't be read.
     """
     try:
         manifest = Manifest.load(folder)

@@ -42,7 +42,7 @@ def load(file: Path | None, size: int) -> Sequence[str]:
         size: Words of the model.
 
     Raises:
-        VocabularyError: There is no such file, its size differs, or a word would not print.
+        VocabularyError: The file can't be read, or its size differs.
     """
     if file is None:
         return Ids(size)
@@ -52,9 +52,6 @@ def load(file: Path | None, size: int) -> Sequence[str]:
         raise VocabularyError(str(error)) from None
     if len(words) != size:
         raise VocabularyError(f"{file} has {len(words)} words, the model {size}")
-    for number, word in enumerate(words, 1):
-        if not word.isprintable():
-            raise VocabularyError(f"{file}:{number}: {word!r} holds control characters")
     return words
 
 

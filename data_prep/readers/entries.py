@@ -1,11 +1,13 @@
 """From entries - document, word, count - to documents."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, OutOfOrderError, Piece
-from data_prep.counts import Counts, CountsError
+from data_prep.counts import MAX_COUNT, Counts, CountsError
 from data_prep.readers.digits import MAX_DIGITS
 
 MAX_DOCUMENTS = 10**MAX_DIGITS - 1
@@ -29,6 +31,28 @@ def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> 
             f"{name}: there are {words} words, but {vocabulary_size} in the vocabulary"
             f"{transposed if documents == vocabulary_size else ''}"
         )
+
+
+def whole_counts(
+    documents: NDArray[Any], ids: NDArray[Any], counts: NDArray[Any], name: str
+) -> Entries:
+    """Return entries with counts of any type, those of 0 left out.
+
+    Raises:
+        CorpusError: A count is no whole number from 0 to `MAX_COUNT`.
+    """
+    if counts.dtype.kind not in "iufbc":
+        raise CorpusError(f"{name}: the counts are of the type {counts.dtype}, must be numbers")
+    real = counts.real
+    good = (real >= 0) & (real <= MAX_COUNT) & (real % 1 == 0) & (counts == real)
+    if not good.all():
+        at = np.flatnonzero(~good)[0]
+        raise CorpusError(
+            f"{name}: document {documents[at] + 1}, word id {ids[at] + 1}: "
+            f"count {counts[at]} must be a whole number from 0 to {MAX_COUNT}"
+        )
+    there = real > 0
+    return np.stack([each[there].astype(np.int32) for each in (documents, ids, real)])
 
 
 def group(

@@ -1,18 +1,24 @@
 """Text files as blocks of whole lines, and the words of an error about one of them."""
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from data_prep.corpus import CorpusError
+from data_prep.counts import MAX_COUNT
 
 BLANKS = " \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 1 << 24
 BLOCK_BYTES = 3 << 17  # of text parsed at once; the arrays made of it stay in the cache
 PIECE_BYTES = 1 << 23  # of text for a process at a time: some 50 ms of work
+
+_DECIMAL = re.compile(r"[+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?")
+_MAX_DECIMAL = 40  # characters
 
 
 class LineNumbers:
@@ -70,15 +76,33 @@ def read_blocks(path: Path, start: int, stop: int, name: str) -> Iterator[tuple[
             start += len(text)
 
 
-def parse_number(text: str, limit: int, label: str, place: str) -> int:
-    """Return a whole number from 1 to a limit.
+def parse_number(text: str, limit: int, label: str, place: str, least: int = 1) -> int:
+    """Return a whole number from `least` to a limit.
 
     Raises:
         CorpusError: It is something else.
     """
-    if text.isascii() and text.isdigit() and len(text) < 19 and 1 <= int(text) <= limit:
+    if text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= limit:
         return int(text)
-    raise CorpusError(f"{place}: {label} {quote(text)} must be a whole number from 1 to {limit}")
+    raise CorpusError(
+        f"{place}: {label} {quote(text)} must be a whole number from {least} to {limit}"
+    )
+
+
+def parse_count(text: str, place: str) -> int:
+    """Return a count, which may be written like 2.0 or 2e+00; 0 if the word is not there.
+
+    Raises:
+        CorpusError: It is no whole number from 0 to `MAX_COUNT`.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        number = Decimal(int(text))
+    else:
+        fits = len(text) <= _MAX_DECIMAL and _DECIMAL.fullmatch(text)
+        number = Decimal(text) if fits else Decimal(-1)
+    if 0 <= number <= MAX_COUNT and number == int(number):
+        return int(number)
+    raise CorpusError(f"{place}: count {quote(text)} must be a whole number from 0 to {MAX_COUNT}")
 
 
 def decode(line: bytes, place: str) -> str:

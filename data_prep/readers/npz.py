@@ -1,5 +1,7 @@
-"""Read a sparse matrix of documents x words that SciPy's `save_npz` wrote."""
+"""Read a matrix of documents x words: what SciPy's `save_npz` wrote, and NumPy's `save`."""
 
+import math
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,12 +15,20 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, Log, Piece
-from data_prep.counts import MAX_COUNT, Counts
-from data_prep.readers.entries import check_shape, group
+from data_prep.counts import Counts
+from data_prep.readers.entries import check_shape, group, whole_counts
+from data_prep.readers.format import Format
+from data_prep.readers.reading import Reading
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
+_MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
 _MAX_SIDE = (1 << 31) - 1
-_LAYOUTS = ("csr", "csc", "coo")
+_LAYOUTS = ("csr", "csc", "coo", "bsr", "dia")
+_MAGIC = npy.MAGIC_PREFIX
+_ZIP = b"PK\x03\x04"
+
+_Chunk = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
+"""Numbers of documents and words, which may be out of range, and counts."""
 
 # What `zipfile` and NumPy raise when bytes are not what they should be.
 _BROKEN = (
@@ -26,6 +36,8 @@ _BROKEN = (
     TypeError,
     OSError,
     EOFError,
+    IndexError,
+    OverflowError,
     RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
@@ -34,47 +46,70 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Npz:
-    """A sparse matrix in compressed rows, compressed columns or coordinates."""
+    """A matrix in an archive of arrays, or alone in a `.npy` file.
+
+    Attributes:
+        path: The file.
+        name: What errors call it.
+        vocabulary_size: The number of words.
+        layout: One of SciPy's, or `dense`.
+        rows: How many it has.
+        size: Number of elements that it stores, zeros included.
+        documents: How many rows are read.
+    """
 
     path: Path
     name: str
     vocabulary_size: int
     layout: str
     rows: int
-    nonzeros: int
+    size: int
     documents: int
 
     @classmethod
-    def open(cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None) -> Self:
+    def open(
+        cls, path: Path, name: str, vocabulary_size: int | None, limit: int | None = None
+    ) -> Self:
         """Open a file for its first `limit` rows, by default all; errors call it `name`.
 
+        Args:
+            path: The file.
+            name: What errors call it.
+            vocabulary_size: The number of words; None to take that of the matrix.
+            limit: Number of rows to read.
+
         Raises:
-            CorpusError: There is no sparse matrix, or one of another layout or shape.
+            CorpusError: There is no matrix, or one of another layout or shape.
         """
-        with _open_archive(path, name) as member:
-            layout = bytes(member("format", 0).read(1)).replace(b"\0", b"").decode()
-            shape = member("shape", 1).read(3).tolist()
-            nonzeros = member("data", 1).size
-            if layout not in _LAYOUTS:
-                raise ValueError(f"the layout {layout!r} must be one of {', '.join(_LAYOUTS)}")
+        with _open_arrays(path, name) as arrays:
+            layout = "dense"
+            if "format" in arrays.names:
+                layout = bytes(arrays.open("format", 0).read(1)).replace(b"\0", b"").decode()
+                if layout not in _LAYOUTS:
+                    raise ValueError(f"the layout {layout!r} must be one of {', '.join(_LAYOUTS)}")
+                shape = tuple(arrays.open("shape", 1).read(3).tolist())
+                size = arrays.open("data", *_DATA_AXES.get(layout, (1,))).size
+            else:
+                dense = arrays.open_only()
+                shape, size = dense.shape, dense.size
             if len(shape) != 2 or not all(
                 isinstance(side, int) and 0 < side <= _MAX_SIDE for side in shape
             ):
-                raise ValueError(f"the shape {shape} must be documents x words")
+                raise ValueError(f"the shape {list(shape)} must be documents x words")
         rows, words = shape
-        check_shape(name, rows, words, vocabulary_size)
+        check_shape(name, rows, words, words if vocabulary_size is None else vocabulary_size)
         documents = rows if limit is None else min(limit, rows)
-        return cls(path, name, vocabulary_size, layout, rows, nonzeros, documents)
+        return cls(path, name, words, layout, rows, size, documents)
 
     @property
     def promised(self) -> int | None:
-        """The number of non-zeros, unless reading stops at a limit."""
-        return self.nonzeros if self.documents == self.rows else None
+        """The number of elements, unless reading stops at a limit."""
+        return self.size if self.documents == self.rows else None
 
     @property
     def pieces(self) -> list[Piece]:
         """One: a compressed archive can't be entered in the middle."""
-        return [Piece(0, self.nonzeros, 0, self.documents)]
+        return [Piece(0, self.size, 0, self.documents)]
 
     def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
         """Yield the documents, as `Corpus.read`."""
@@ -82,21 +117,12 @@ class Npz:
 
     def entries(self, log: Log) -> Iterator[Entries]:
         """Yield the entries in the order of the file, as `Sortable.entries`."""
-        with _open_archive(self.path, self.name) as member:
-            data = member("data", 1)
-            if self.layout == "coo":
-                major: _Member | _Expanded = member("row", 1)
-                minor = member("col", 1)
-            else:
-                side = self.rows if self.layout == "csr" else self.vocabulary_size
-                major = _Expanded(member("indptr", 1), side, self.nonzeros)
-                minor = member("indices", 1)
-            while (counts := data.read(_BLOCK)).size:
-                documents, ids = major.read(counts.size), minor.read(counts.size)
-                if self.layout == "csc":
-                    documents, ids = ids, documents
+        with _open_arrays(self.path, self.name) as arrays:
+            for documents, ids, counts in _CHUNKS[self.layout](self, arrays):
                 log.entries += counts.size
-                yield self._check(documents, ids, counts)
+                entries = self._check(documents, ids, counts)
+                if entries.size:
+                    yield entries
 
     def _check(self, documents: NDArray[Any], ids: NDArray[Any], counts: NDArray[Any]) -> Entries:
         if not documents.size == ids.size == counts.size:
@@ -107,39 +133,40 @@ class Npz:
         ):
             if numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= limit:
                 raise ValueError(f"a {label} index is not a whole number from 0 to {limit - 1}")
-        if counts.dtype.kind not in "iufb":
-            raise ValueError(f"the counts are of the type {counts.dtype}")
-        good = (counts >= 1) & (counts <= MAX_COUNT) & (counts % 1 == 0)
-        if not good.all():
-            at = np.flatnonzero(~good)[0]
-            raise CorpusError(
-                f"{self.name}: document {documents[at] + 1}, word id {ids[at] + 1}: "
-                f"count {counts[at]} must be a whole number from 1 to {MAX_COUNT}"
-            )
-        return np.stack([each.astype(np.int32) for each in (documents, ids, counts)])
+        return whole_counts(documents, ids, counts, self.name)
 
 
 class _Member:
     """An array of the archive, read from its start to its end."""
 
-    def __init__(self, stream: IO[bytes], array: str, axes: int, stored: int) -> None:
+    def __init__(self, stream: IO[bytes], array: str, stored: int) -> None:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, self._dtype = read_header(self._stream)
-        if len(shape) != axes or self._dtype.hasobject or not self._dtype.itemsize:
-            raise ValueError(f"the array {array} has the shape {shape} and type {self._dtype}")
-        self.size = shape[0] if shape else 1
-        if self.size * self._dtype.itemsize > stored:
+        self.shape, self.by_columns, self.dtype = read_header(self._stream)
+        if self.dtype.hasobject:
+            raise ValueError(
+                f"the array {array} has the shape {self.shape} and type object, which is a pickle;"
+                " scipy.sparse.save_npz writes a sparse matrix without"
+            )
+        if not self.dtype.itemsize:
+            raise ValueError(f"the array {array} has the type {self.dtype}")
+        self.size = math.prod(self.shape)
+        if self.size * self.dtype.itemsize > stored:
             raise ValueError(f"the array {array} says {self.size} elements, in {stored} bytes")
 
     def read(self, limit: int) -> NDArray[Any]:
         """Return the next `limit` elements, fewer only at the end."""
-        wanted = limit * self._dtype.itemsize
+        wanted = limit * self.dtype.itemsize
         content = b""
         while len(content) < wanted and (more := self._stream.read(wanted - len(content))):
             content += more
-        return np.frombuffer(content, self._dtype)
+        return np.frombuffer(content, self.dtype)
+
+    def read_all(self) -> Iterator[NDArray[Any]]:
+        """Yield all elements, some at a time."""
+        while (elements := self.read(_BLOCK)).size:
+            yield elements
 
 
 class _Expanded:
@@ -168,22 +195,158 @@ class _Expanded:
         return rows
 
 
+class _Arrays:
+    """The arrays of a file, by their names; a `.npy` file has one without a name."""
+
+    def __init__(self, stack: ExitStack, path: Path) -> None:
+        self._stack = stack
+        self._stream = stack.enter_context(path.open("rb"))
+        alone = self._stream.read(len(_MAGIC)) == _MAGIC
+        self._archive = None if alone else stack.enter_context(zipfile.ZipFile(path))
+        files = self._archive.namelist() if self._archive else [".npy"]
+        self.names = [file.removesuffix(".npy") for file in files]
+
+    def open(self, array: str, *axes: int) -> _Member:
+        """Open an array that must have one of some numbers of axes."""
+        if self._archive is None:
+            self._stream.seek(0)
+            stored = os.fstat(self._stream.fileno()).st_size
+            member = _Member(self._stream, array, stored)
+        else:
+            found = self._archive.getinfo(f"{array}.npy")
+            stream = self._stack.enter_context(self._archive.open(found))
+            member = _Member(stream, array, found.file_size)
+        if len(member.shape) not in axes:
+            raise ValueError(
+                f"the array {array} has the shape {member.shape} and type {member.dtype}"
+            )
+        return member
+
+    def open_only(self) -> _Member:
+        """Open the one array there is."""
+        if len(self.names) != 1:
+            raise ValueError(
+                f"it holds {', '.join(self.names[:5]) or 'nothing'}, must hold what "
+                "scipy.sparse.save_npz writes, or one array"
+            )
+        return self.open(self.names[0], 0, 1, 2, 3)
+
+
+def _coordinates(_: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    rows, columns = arrays.open("row", 1), arrays.open("col", 1)
+    for counts in arrays.open("data", 1).read_all():
+        yield rows.read(counts.size), columns.read(counts.size), counts
+
+
+def _compressed_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    rows = _Expanded(arrays.open("indptr", 1), matrix.rows, matrix.size)
+    columns = arrays.open("indices", 1)
+    for counts in arrays.open("data", 1).read_all():
+        yield rows.read(counts.size), columns.read(counts.size), counts
+
+
+def _compressed_columns(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    columns = _Expanded(arrays.open("indptr", 1), matrix.vocabulary_size, matrix.size)
+    rows = arrays.open("indices", 1)
+    for counts in arrays.open("data", 1).read_all():
+        yield rows.read(counts.size), columns.read(counts.size), counts
+
+
+def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    """Dense blocks, of which some are stored: compressed rows of blocks."""
+    data = arrays.open("data", 3)
+    blocks, height, width = data.shape
+    area = height * width
+    if data.by_columns or not 0 < area <= _MAX_DENSE_BLOCK or matrix.rows % height:
+        raise ValueError(f"the array data has the shape {data.shape}, by columns or too large")
+    rows = _Expanded(arrays.open("indptr", 1), matrix.rows // height, blocks)
+    columns = arrays.open("indices", 1)
+    at_once = max(1, _BLOCK // area)
+    while (counts := data.read(at_once * area)).size:
+        number = -(-counts.size // area)
+        block = columns.read(number)
+        if block.dtype.kind not in "iu":
+            raise ValueError("a column index is not a whole number")
+        row = np.repeat(rows.read(number) * height, area)
+        column = np.repeat(block.astype(np.int64) * width, area)
+        within = np.arange(number * area) % area
+        yield row + within // width, column + within % width, counts
+
+
+def _diagonals(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    """Diagonals, each as long as the array is wide, what is outside of the matrix included."""
+    data = arrays.open("data", 2)
+    diagonals, width = data.shape
+    offsets = arrays.open("offsets", 1)
+    if data.by_columns or offsets.shape != (diagonals,):
+        raise ValueError(
+            f"the array data has the shape {data.shape}, by columns or of another size"
+        )
+    for _ in range(diagonals):
+        offset = int(offsets.read(1)[0])
+        for start in range(0, width, _BLOCK):
+            counts = data.read(min(_BLOCK, width - start))
+            columns = np.arange(start, start + counts.size)
+            rows = columns - offset
+            inside = (rows >= 0) & (rows < matrix.rows) & (columns < matrix.vocabulary_size)
+            # What is outside says nothing, and is counted nevertheless: it was promised.
+            rows, columns, counts = (np.where(inside, each, 0) for each in (rows, columns, counts))
+            yield rows, columns, counts
+
+
+def _dense(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    member = arrays.open_only()
+    start = 0
+    for counts in member.read_all():
+        at = np.arange(start, start + counts.size)
+        side = matrix.rows if member.by_columns else matrix.vocabulary_size
+        major, minor = np.divmod(at, side)
+        yield (minor, major, counts) if member.by_columns else (major, minor, counts)
+        start += counts.size
+
+
+_CHUNKS: dict[str, Callable[[Npz, _Arrays], Iterator[_Chunk]]] = {
+    "coo": _coordinates,
+    "csr": _compressed_rows,
+    "csc": _compressed_columns,
+    "bsr": _block_rows,
+    "dia": _diagonals,
+    "dense": _dense,
+}
+_DATA_AXES = {"bsr": (3,), "dia": (2,)}
+
+
 @contextmanager
-def _open_archive(path: Path, name: str) -> Iterator[Callable[[str, int], _Member]]:
-    """Yield what opens an array of an archive; tell of anything wrong as a `CorpusError`."""
+def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
+    """Yield the arrays of a file; tell of anything wrong as a `CorpusError`."""
     try:
-        with zipfile.ZipFile(path) as archive, ExitStack() as stack:
-
-            def member(array: str, axes: int) -> _Member:
-                found = archive.getinfo(f"{array}.npy")
-                return _Member(
-                    stack.enter_context(archive.open(found)), array, axes, found.file_size
-                )
-
-            yield member
+        with ExitStack() as stack:
+            yield _Arrays(stack, path)
     except CorpusError:
         raise
     except KeyError as error:
-        raise CorpusError(f"{name}: not a sparse matrix of SciPy: {error.args[0]}") from None
+        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error.args[0]}") from None
     except _BROKEN as error:
-        raise CorpusError(f"{name}: not a sparse matrix of SciPy: {error}") from None
+        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
+
+
+def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Npz:
+    return Npz.open(path, name, vocabulary_size, reading.limit)
+
+
+NPZ = Format(
+    name="npz",
+    description="a sparse matrix of SciPy, or one dense array of NumPy",
+    matches=lambda head: head.content.startswith(_ZIP),
+    is_signed=True,
+    knows_words=True,
+    open=_open,
+)
+NPY = Format(
+    name="npy",
+    description="a dense array of NumPy",
+    matches=lambda head: head.content.startswith(_MAGIC),
+    is_signed=True,
+    knows_words=True,
+    open=_open,
+)

@@ -1,122 +1,251 @@
 """Open a corpus of any format: a file, a folder, standard input; also in gzip."""
 
-import re
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from gzip import BadGzipFile, GzipFile
 from io import BufferedReader
+from itertools import chain, islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
-from data_prep.corpus import Corpus, CorpusError
+from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.manifest import MANIFEST
 from data_prep.progress import Progress
-from data_prep.readers.lines import BYTE_ORDER_MARK
-from data_prep.readers.npz import Npz
-from data_prep.readers.pairs import Pairs
-from data_prep.readers.rawtext import read_texts
+from data_prep.readers import csvtable, formats, jsonl, textlines
+from data_prep.readers.chain import Chain
+from data_prep.readers.format import Format, Head, OpenCounts, ReadTexts
+from data_prep.readers.rawtext import count_texts
 from data_prep.readers.reading import Reading
-from data_prep.readers.triples import Triples
 from data_prep.vocabulary import read_vocabulary
 
 STANDARD_INPUT = Path("-")
-TEXT_FORMATS = ("text", "folder", "jsonl", "csv")
-
-_READERS: dict[str, Callable[[Path, str, int, int | None], Corpus]] = {
-    "pairs": Pairs.open,
-    "docword": Triples.open_docword,
-    "mtx": Triples.open_matrix_market,
-    "npz": Npz.open,
-}
-FORMATS = (*_READERS, *TEXT_FORMATS)
 
 _GZIP = b"\x1f\x8b"
-_HEAD_BYTES = 1 << 16
 _COPY_BYTES = 1 << 20
 # What gzip may unpack to: counts and texts become 3 to 10 times as large, a bomb 1000 times.
 _UNPACKED_BYTES = 1 << 30
 _UNPACKED_TIMES = 100
-_PAIR = re.compile(rb"\s*(-?\d+:\S*|\S+:-?\d+)(,|\s*$)")
+_CHECKED_FILES = 20  # of a folder of texts, whether they are texts
+_MAX_NUMBERED_WORDS = 1 << 22
+
+
+class _File(NamedTuple):
+    """A file to read: where it is in plain, what errors call it, and the folder that it is of."""
+
+    path: Path
+    name: str
+    folder: Path | None = None
+
+    def leads_out(self) -> bool:
+        """Return whether a link leads out of the folder."""
+        folder = self.folder
+        return folder is not None and not self.path.resolve().is_relative_to(folder.resolve())
+
+    def target(self) -> Path:
+        """Return the file that is to be read.
+
+        Raises:
+            CorpusError: A link leads to it out of the folder.
+        """
+        # As it is now: what is read is what was checked.
+        target = self.path.resolve() if self.path.is_symlink() else self.path
+        if self.leads_out():
+            raise CorpusError(
+                f"{self.name}: the link leads out of the folder {self.folder}; copy the file"
+            )
+        return target
 
 
 @contextmanager
 def open_corpus(
-    path: Path, vocabulary: Path | None, reading: Reading
+    path: Path, vocabulary: Path | list[str] | None, reading: Reading, *, makes_words: bool = True
 ) -> Iterator[tuple[list[str], Corpus]]:
     """Open a corpus; what standard input or gzip gives is kept in a temporary file meanwhile.
 
     Args:
         path: A file, a folder, or `STANDARD_INPUT`.
-        vocabulary: A word a line; None to make it of the words of raw text.
+        vocabulary: The words, or a file with a word a line; None to make it of the words of raw
+            text, and to call the words of a matrix by their numbers from 0.
         reading: Options.
+        makes_words: Whether raw text can do without a vocabulary.
 
     Yields:
         The vocabulary and the documents.
 
     Raises:
-        CorpusError: There is no corpus, or no vocabulary for it. At the end: its file has changed.
+        CorpusError: There is no corpus, or no vocabulary for it. If reading it fails later on and
+            its format was guessed, the error says so. At the end: a file has changed.
     """
-    with ExitStack() as stack:
-        name = "standard input" if path == STANDARD_INPUT else str(path)
-        try:
-            plain = path if path.is_dir() else stack.enter_context(_plain_file(path, name))
-            opened = _open_plain(plain, name, vocabulary, reading)
-        except OSError as error:
-            raise CorpusError(f"{name}: {error.strerror or error}") from None
-        yield opened
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    guess = ""
+    try:
+        with ExitStack() as stack:
+            try:
+                chosen, files, is_guess = _choose(path, name, reading, stack)
+                _refuse_idle_options(chosen, name, vocabulary is not None, reading)
+                words = read_vocabulary(vocabulary) if isinstance(vocabulary, Path) else vocabulary
+                if is_guess:
+                    guess = f" (the format {chosen.name} is a guess; --format overrules it)"
+                opened = _open(chosen, files, name, words, reading, makes_words)
+                if is_guess and chosen is textlines.TEXT and words is not None:
+                    _check_has_words(opened[1])
+            except OSError as error:
+                raise CorpusError(f"{name}: {error.strerror or error}") from None
+            yield opened
+    except CorpusError as error:
+        if guess in str(error):  # as there is none, or it is said already
+            raise
+        raise CorpusError(f"{error}{guess}") from None
 
 
-def _open_plain(
-    path: Path, name: str, vocabulary: Path | None, reading: Reading
+def _choose(
+    path: Path, name: str, reading: Reading, stack: ExitStack
+) -> tuple[Format, Sequence[_File], bool]:
+    """Return the format, the files to read, and whether the format is a guess."""
+    chosen = None if reading.format is None else formats.FORMATS[reading.format]
+    if chosen is None and reading.field:
+        chosen = jsonl.FORMAT
+    elif chosen is None and reading.column:
+        chosen = csvtable.FORMAT
+    elif chosen is None and path.is_dir() and any(path.rglob("*.txt")):
+        chosen = textlines.FOLDER
+    if not path.is_dir():
+        if chosen is textlines.FOLDER:
+            raise CorpusError(f"{name}: the format folder is for a folder of .txt files")
+        files = [_File(stack.enter_context(_plain_file(path, name)), name)]
+    elif chosen is textlines.FOLDER:
+        files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
+    else:
+        listed = [_File(file, str(file), path) for file in _list_folder(path, "*")]
+        files = [
+            _File(stack.enter_context(_plain_file(file.target(), file.name)), file.name)
+            for file in listed
+        ]
+    if chosen is None:
+        head = Head.read(files[0].path)
+        chosen = formats.detect(head, files[0].name)
+        return chosen, files, chosen.is_guess(head)
+    if chosen in (textlines.TEXT, textlines.FOLDER):
+        for file in files[:_CHECKED_FILES]:
+            if not file.leads_out():  # which is told when it is its turn
+                head = Head.read(file.path)
+                formats.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+    return chosen, files, False
+
+
+def _list_folder(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder in the order of their paths, without hidden and marker files.
+
+    Raises:
+        CorpusError: There is none, or it is a corpus that `convert` has written.
+    """
+    if (folder / MANIFEST).is_file():
+        raise CorpusError(
+            f"{folder}: this corpus is prepared already; name its train.recordio or test.recordio"
+        )
+    files = sorted(file for file in folder.rglob(pattern) if file.is_file())
+    if pattern == "*":
+        files = [file for file in files if not file.name.startswith((".", "_"))]
+    if not files:
+        kind = "file" if pattern == "*" else f"{pattern.removeprefix('*')} file"
+        raise CorpusError(f"{folder}: there is no {kind} in the folder")
+    return files
+
+
+def _open(
+    chosen: Format,
+    files: Sequence[_File],
+    name: str,
+    words: list[str] | None,
+    reading: Reading,
+    makes_words: bool,
 ) -> tuple[list[str], Corpus]:
-    chosen = reading.format or _detect(path, reading)
-    words = None if vocabulary is None else read_vocabulary(vocabulary)
-    _refuse_idle_options(chosen, name, words, reading)
-    if chosen in TEXT_FORMATS:
-        made, texts = read_texts(path, name, chosen, words, reading)
-        guessed = chosen == "text" and reading.format is None
-        if texts.counts.documents.size or words is None or not guessed:
-            return made, texts
-        chosen = "pairs"  # which a text without any word of the vocabulary must be meant to be
-    if words is None:
-        raise CorpusError(f"{name}: a corpus of the format {chosen} needs --vocab")
-    return words, _READERS[chosen](path, name, len(words), reading.limit)
+    if words is None and not (chosen.knows_words or (chosen.texts and makes_words)):
+        raise CorpusError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
+    if chosen.texts:
+        return _read_texts(chosen.texts, files, name, words, reading)
+    if chosen.open:
+        corpus = _open_counts(chosen.open, files, name, words, reading)
+        return words or _number_words(corpus), corpus
+    raise TypeError(chosen.name)
 
 
-def _refuse_idle_options(chosen: str, name: str, words: list[str] | None, reading: Reading) -> None:
-    """Refuse what would else be taken for done."""
+def _read_texts(
+    texts: ReadTexts,
+    files: Sequence[_File],
+    name: str,
+    words: list[str] | None,
+    reading: Reading,
+) -> tuple[list[str], Corpus]:
+    log = Log(reading.skip_bad)
+    documents = chain.from_iterable(_texts_of(file, texts, reading, log) for file in files)
+    return count_texts(islice(documents, reading.limit), name, words, reading, log)
+
+
+def _texts_of(file: _File, texts: ReadTexts, reading: Reading, log: Log) -> Iterator[str]:
+    try:
+        path = file.target()
+    except CorpusError as error:
+        log.skip(error)
+        yield ""
+        return
+    yield from texts(path, file.name, reading, log)
+
+
+def _open_counts(
+    open_file: OpenCounts,
+    files: Sequence[_File],
+    name: str,
+    words: list[str] | None,
+    reading: Reading,
+) -> Corpus:
+    size = None if words is None else len(words)
+    parts: list[Corpus] = []
+    left = reading.limit
+    for file in files:
+        if left == 0:
+            break
+        parts.append(open_file(file.path, file.name, size, replace(reading, limit=left)))
+        size = parts[-1].vocabulary_size
+        left = None if left is None else left - parts[-1].documents
+    return parts[0] if len(parts) == 1 else Chain(name, parts)
+
+
+def _number_words(corpus: Corpus) -> list[str]:
+    if corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
+        raise CorpusError(
+            f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without, there may be "
+            f"{_MAX_NUMBERED_WORDS}"
+        )
+    return list(map(str, range(corpus.vocabulary_size)))
+
+
+def _check_has_words(corpus: Corpus) -> None:
+    """Check that a text has any word of its vocabulary, or it is hardly meant as text."""
+    if not any(True for piece in corpus.pieces for _ in corpus.read(piece, Log())):
+        raise CorpusError(f"{corpus.name}: none of the words of the text is in the vocabulary")
+
+
+def _refuse_idle_options(chosen: Format, name: str, has_vocabulary: bool, reading: Reading) -> None:
+    """Reject options that would silently have no effect."""
     for option in ("stop_words", "min_df", "max_df", "max_words"):
         if getattr(reading, option) == getattr(Reading, option):
             continue
         flag = f"--{option.replace('_', '-')}"
-        if chosen not in TEXT_FORMATS:
-            raise CorpusError(f"{name}: {flag} is for raw text, and the format is {chosen}")
-        if words is not None and option != "stop_words":
+        if not chosen.texts:
+            raise CorpusError(f"{name}: {flag} is for raw text, and the format is {chosen.name}")
+        if has_vocabulary and option != "stop_words":
             raise CorpusError(f"{name}: {flag} chooses words, and --vocab has chosen them")
-
-
-def _detect(path: Path, reading: Reading) -> str:
-    """Tell the format from the options that only one has, or from the first bytes."""
-    if path.is_dir():
-        return "folder"
-    if reading.field is not None:
-        return "jsonl"
-    if reading.column is not None:
-        return "csv"
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES).removeprefix(BYTE_ORDER_MARK)
-    if head.startswith(b"PK\x03\x04"):
-        return "npz"
-    if head.startswith(b"%%MatrixMarket"):
-        return "mtx"
-    lines = [line.strip() for line in head.split(b"\n")]
-    if len(lines) > 2 and all(line.isdigit() for line in lines[:3]):
-        return "docword"
-    if not any(lines) or any(map(_PAIR.match, lines)):
-        return "pairs"
-    return "jsonl" if lines[0].startswith(b"{") else "text"
+    for option, wanted in (("first_id", "svmlight"), ("field", "jsonl"), ("column", "csv")):
+        if getattr(reading, option) not in (None, ()) and chosen.name != wanted:
+            raise CorpusError(
+                f"{name}: --{option.replace('_', '-')} is for the format {wanted}, and the format "
+                f"is {chosen.name}"
+            )
 
 
 @contextmanager

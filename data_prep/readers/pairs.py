@@ -2,11 +2,12 @@
 
 Word ids count from 1: the lines of the vocabulary file. A blank line is a document without words;
 blank lines at the end of what is read are none. Ids may come in any order, and counts given twice
-for one word are added up.
+for one word are added up. There may be blanks around everything.
 """
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Self
@@ -18,7 +19,17 @@ from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts, CountsError
 from data_prep.readers import lines
 from data_prep.readers.digits import MAX_DIGITS, are_digits, characters_of, parse, within
-from data_prep.readers.lines import BLANKS, decode, parse_number, quote
+from data_prep.readers.format import Format, Head
+from data_prep.readers.lines import BLANKS, decode, parse_count, parse_number, quote
+from data_prep.readers.reading import Reading
+
+COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
+_ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
+_LINE = re.compile(_ITEM + rb"(?:," + _ITEM + rb")*+$")
+_DAMAGED_LINE = re.compile(rb"(-?\d+\s*:\s*[^\s,]*|[^\s,:]+:-?\d+)\s*(,|$)")
+# The looks behind keep a long run of blanks from being tried from each of its blanks.
+_BLANKS_AROUND = re.compile(rb"(?m)(?<![ \t])[ \t]*+([,:])[ \t]*+|^[ \t]++|(?<![ \t\r])[ \t\r]++$")
+_DECIMALS = re.compile(rb"(?<=\d)\.0*(?=[,\n])")
 
 
 @dataclass(frozen=True)
@@ -50,7 +61,9 @@ class Pairs:
         """Yield the documents of a piece, as `Corpus.read`."""
         first = piece.first
         for _, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
-            parsed = _parse_block(text, first, self.vocabulary_size)
+            parsed = parse_block(text, first, self.vocabulary_size)
+            if parsed is None:
+                parsed = parse_block(_simplify(text), first, self.vocabulary_size)
             if parsed is None:
                 parsed = self._parse_lines(text, first, log)
             counts, documents = parsed
@@ -59,7 +72,7 @@ class Pairs:
             first += documents
 
     def _parse_lines(self, text: bytes, first: int, log: Log) -> tuple[Counts, int]:
-        """Parse lines one by one: slow, takes blanks around a line, and knows where an error is."""
+        """Parse lines one by one: slow, and knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
@@ -69,14 +82,24 @@ class Pairs:
             except CorpusError as error:
                 log.skip(error)
                 documents.append({})
-        lengths = np.array([len(document) for document in documents])
-        entries = [entry for document in documents for entry in document.items()]
-        ids, counts = np.array(entries, np.int32).reshape(-1, 2).T
-        filled = np.flatnonzero(lengths)
-        rows = Counts.from_rows(
-            filled + first, lengths[filled], ids - 1, counts, self.vocabulary_size
-        )
-        return rows, len(documents)
+        return join_documents(documents, first, self.vocabulary_size), len(documents)
+
+
+def _matches(head: Head) -> bool:
+    return not head.lines or head.mostly(_DAMAGED_LINE)
+
+
+def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Pairs:
+    return Pairs.open(path, name, vocabulary_size or 0, reading.limit)
+
+
+FORMAT = Format(
+    name="pairs",
+    description="a document a line, id:count,id:count,... with ids from 1",
+    matches=_matches,
+    is_sound=lambda head: head.mostly(_LINE),
+    open=_open,
+)
 
 
 def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
@@ -105,15 +128,35 @@ def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
     return list(pieces.values())
 
 
-def _parse_block(text: bytes, first: int, vocabulary_size: int) -> tuple[Counts, int] | None:
-    """Parse lines by array arithmetic; None when anything looks unusual."""
-    parsed = _parse_entries(text, vocabulary_size)
+def _simplify(text: bytes) -> bytes:
+    """Return lines without blanks, and with counts like 2.0 as 2."""
+    return _DECIMALS.sub(b"", _BLANKS_AROUND.sub(rb"\1", text))
+
+
+def parse_block(
+    text: bytes, first: int, vocabulary_size: int, first_id: int = 1
+) -> tuple[Counts, int] | None:
+    """Parse lines by array arithmetic; None when anything looks unusual.
+
+    Args:
+        text: Whole lines.
+        first: Number of the document in the first one.
+        vocabulary_size: The number of words.
+        first_id: The id of the first word.
+
+    Returns:
+        The documents that have words, and how many lines there are.
+    """
+    parsed = _parse_entries(text, vocabulary_size, first_id)
     if parsed is not None:
         filled = np.ones(parsed[0].size, np.bool_)
     else:  # perhaps because of blank lines, or line ends of Windows
         rows = text.replace(b"\r\n", b"\n").split(b"\n")[:-1]
         filled = np.array([len(row) > 0 for row in rows])
-        parsed = _parse_entries(b"".join(row + b"\n" for row in rows if row), vocabulary_size)
+        lines_with_words = b"".join(row + b"\n" for row in rows if row)
+        if not lines_with_words:
+            return join_documents([], first, vocabulary_size), filled.size
+        parsed = _parse_entries(lines_with_words, vocabulary_size, first_id)
         if parsed is None:
             return None
     documents = np.flatnonzero(filled) + first
@@ -124,7 +167,7 @@ def _parse_block(text: bytes, first: int, vocabulary_size: int) -> tuple[Counts,
 
 
 def _parse_entries(
-    text: bytes, vocabulary_size: int
+    text: bytes, vocabulary_size: int, first_id: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]] | None:
     """Parse lines that are not blank; None when anything looks unusual."""
     characters = characters_of(text)
@@ -147,8 +190,8 @@ def _parse_entries(
     widths = colons - np.concatenate(([MAX_DIGITS - 1], ends[:-1])) - 1
     if not (line_ends | (marks == ord(","))).all() or not within(widths - 1, MAX_DIGITS):
         return None
-    ids = parse(characters, colons, widths) - 1
-    if not (within(ids, vocabulary_size) and within(counts - 1, MAX_COUNT)):
+    ids = parse(characters, colons, widths) - first_id
+    if not (within(ids, vocabulary_size) and within(counts, MAX_COUNT + 1)):
         return None
     return np.diff(np.flatnonzero(line_ends), prepend=-1), ids, counts
 
@@ -168,21 +211,60 @@ def _find_colons(characters: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]:
     text = decode(line, place).rstrip(BLANKS)
-    items = text.lstrip(BLANKS)
-    column = len(text) - len(items) + 1
+    return parse_items(_split(text) if text else (), vocabulary_size, 1, place)
+
+
+def _split(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what stands between commas, and the columns where it starts."""
+    column = 1
+    for item in text.split(","):
+        start = item.lstrip(BLANKS)
+        yield column + len(item) - len(start), start.rstrip(BLANKS)
+        column += len(item) + 1
+
+
+def parse_items(
+    items: Iterable[tuple[int, str]], vocabulary_size: int, first_id: int, place: str
+) -> dict[int, int]:
+    """Return the counts of a document by word, numbered from 0.
+
+    Args:
+        items: Texts of the form id:count, each with the column where it starts.
+        vocabulary_size: The number of words.
+        first_id: The id of the first word.
+        place: File and line, for errors.
+
+    Raises:
+        CorpusError: An item is not of this form, or the counts of a word add up to too much.
+    """
     counts: dict[int, int] = {}
-    for item in items.split(",") if items else ():
+    for column, item in items:
         word, colon, count = item.partition(":")
         if not colon:
             raise CorpusError(f"{place}:{column}: {quote(item)} must be of the form id:count")
-        number = parse_number(word, vocabulary_size, "word id", f"{place}:{column}")
-        column += len(word) + 1
-        total = counts.get(number, 0) + parse_number(count, MAX_COUNT, "count", f"{place}:{column}")
+        number = parse_number(
+            word.rstrip(BLANKS),
+            vocabulary_size + first_id - 1,
+            "word id",
+            f"{place}:{column}",
+            first_id,
+        )
+        start = count.lstrip(BLANKS)
+        column += len(item) - len(start)
+        total = counts.get(number - first_id, 0) + parse_count(start, f"{place}:{column}")
         if total > MAX_COUNT:
             raise CorpusError(
                 f"{place}:{column}: the counts of word id {number} add up to {total}; "
                 f"at most {MAX_COUNT} is allowed"
             )
-        counts[number] = total
-        column += len(count) + 1
+        counts[number - first_id] = total
     return counts
+
+
+def join_documents(documents: list[dict[int, int]], first: int, vocabulary_size: int) -> Counts:
+    """Return the documents that have words, from counts by word; numbered from `first` on."""
+    lengths = np.array([len(document) for document in documents], np.int64)
+    entries = [entry for document in documents for entry in document.items()]
+    ids, counts = np.array(entries, np.int32).reshape(-1, 2).T
+    filled = np.flatnonzero(lengths)
+    return Counts.from_rows(filled + first, lengths[filled], ids, counts, vocabulary_size)

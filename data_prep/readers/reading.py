@@ -1,6 +1,7 @@
 """How a corpus is to be read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -8,11 +9,12 @@ class Reading:
     """Options of all readers.
 
     Attributes:
-        format: One of `opening.FORMATS`; None to tell it from the content.
+        format: The name of one of `formats.FORMATS`; None to tell it from the content.
         limit: Number of documents to read; None for all.
         skip_bad: How many bad lines are left out instead of refused.
-        field: The field of a JSON Lines file that has the text.
-        column: The column of a CSV file that has the text.
+        first_id: Which id the first word of the vocabulary has in svmlight; None to find out.
+        field: The fields of JSON Lines that have the text, joined in this order.
+        column: The columns of CSV that have the text, joined in this order.
         stop_words: Words of raw text to leave out: `english`, or a file with one a line.
         min_df: In how many documents a word of raw text must be: a number, or a share below 1.
         max_df: In how many documents it may be: a number, or a share up to 1.
@@ -22,9 +24,14 @@ class Reading:
     format: str | None = None
     limit: int | None = None
     skip_bad: int = 0
-    field: str | None = None
-    column: str | None = None
+    first_id: int | None = None
+    field: tuple[str, ...] = ()
+    column: tuple[str, ...] = ()
     stop_words: str | None = None
     min_df: int | float = 1
     max_df: int | float = 1.0
     max_words: int | None = None
+
+    def with_words_chosen(self) -> Self:
+        """Return the options for another corpus, which is to have the words of the first."""
+        return replace(self, stop_words=None, min_df=1, max_df=1.0, max_words=None)

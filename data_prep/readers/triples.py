@@ -2,6 +2,7 @@
 
 Numbers count from 1. Both formats promise their totals in front; documents that no line names have
 no words. The lines of a document stand together: if they don't, `sorting` brings them together.
+A few kinds of Matrix Market files, which are no lists of counts, are left to SciPy.
 """
 
 import os
@@ -14,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
 
-from data_prep.corpus import CorpusError, Entries, Log, Piece
+from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
 from data_prep.readers import lines
 from data_prep.readers.digits import (
@@ -25,15 +26,22 @@ from data_prep.readers.digits import (
     parse_short,
     within,
 )
-from data_prep.readers.entries import MAX_DOCUMENTS, check_shape, group
-from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_number, quote
+from data_prep.readers.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
+from data_prep.readers.format import Format, Head
+from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
+from data_prep.readers.matrix import Matrix
+from data_prep.readers.reading import Reading
 
 MAX_ENTRIES = 10**12
 
 _MAX_HEADER_LINE = 1 << 12
 _TOTALS = ("documents", "words", "entries")
 _LABELS = ("document", "word id", "count")
-_KINDS = {"integer": (3, False), "real": (3, True), "pattern": (2, False)}
+_FIELDS = {"integer": 3, "unsigned-integer": 3, "real": 3, "double": 3, "pattern": 2}
+_SYMMETRIES = ("general", "symmetric")
+_BANNER = re.compile(rb"%%?MatrixMarket\s", re.IGNORECASE)
+_DECIMALS = re.compile(rb"(?<=\d)(?:\.0*(?:[eE]\+?0+)?|[eE]\+?0+)(?=\n)")
+_DOCWORD_LINE = re.compile(rb"\d+[ \t]+\d+[ \t]+\S+$")
 
 
 class Header(NamedTuple):
@@ -44,16 +52,16 @@ class Header(NamedTuple):
         words: Number of words in the vocabulary.
         entries: Number of lines that follow.
         columns: 3, or 2 when lines have no count: then it is 1.
-        decimals: Whether counts may be written like 2.0 and 2e+00.
         size: Bytes of the header.
+        is_mirrored: Whether a line stands for its mirror image as well, as in symmetric matrices.
     """
 
     documents: int
     words: int
     entries: int
     columns: int
-    decimals: bool
     size: int
+    is_mirrored: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,20 +94,22 @@ class Triples:
                 )
                 for line, label in enumerate(_TOTALS, 1)
             )
-            header = Header(documents, words, entries, 3, False, stream.tell())
+            header = Header(documents, words, entries, 3, stream.tell())
             return cls._open(stream, path, name, header, vocabulary_size, limit)
 
     @classmethod
     def open_matrix_market(
         cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
-    ) -> Self:
-        """Open a Matrix Market file: a sparse matrix of documents x words.
+    ) -> Self | Matrix:
+        """Open a Matrix Market file: a matrix of documents x words.
 
         Raises:
             CorpusError: It is a matrix of another kind or shape.
         """
         with path.open("rb") as stream:
-            header = _read_matrix_header(stream, name)
+            header, are_counts = _read_matrix_header(stream, name)
+            if not are_counts:
+                return _read_by_scipy(path, name, header, vocabulary_size, limit)
             return cls._open(stream, path, name, header, vocabulary_size, limit)
 
     @classmethod
@@ -143,6 +153,11 @@ class Triples:
             if entries is None:
                 entries = self._parse_lines(text, numbers.at(offset), log)
             log.entries += entries.shape[1]
+            if not entries[2].all():
+                entries = entries[:, entries[2] > 0]
+            if self.header.is_mirrored:
+                mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
+                entries = np.concatenate((entries, mirrored), axis=1)
             if entries.size:
                 yield entries
 
@@ -150,6 +165,8 @@ class Triples:
         """Parse lines by array arithmetic; None when anything looks unusual."""
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
+        if b"." in text or b"e" in text:
+            text = _DECIMALS.sub(b"", text)
         columns = self.header.columns
         characters = characters_of(text)
         ends = np.flatnonzero(~are_digits(characters))
@@ -168,12 +185,9 @@ class Triples:
         good = (
             within(documents, self.header.documents)
             and within(ids, self.vocabulary_size)
-            and within(counts - 1, MAX_COUNT)
+            and within(counts, MAX_COUNT + 1)
         )
         return entries if good else None
-
-    def _limits(self) -> tuple[int, int, int]:
-        return self.header.documents, self.vocabulary_size, MAX_COUNT
 
     def _parse_lines(self, text: bytes, first: int, log: Log) -> Entries:
         """Parse lines one by one: slow, takes any blanks, and knows where an error is."""
@@ -193,55 +207,71 @@ class Triples:
             raise CorpusError(
                 f"{place}:1: {quote(text.strip(BLANKS))} must be of the form {', '.join(labels)}"
             )
-        texts = [field[0] for field in fields]
-        if self.header.decimals:
-            texts[2] = _without_decimals(texts[2])
-        numbers = [
-            parse_number(text, limit, label, f"{place}:{field.start() + 1}")
-            for text, label, field, limit in zip(
-                texts, labels, fields, self._limits()[: len(labels)], strict=True
-            )
-        ]
-        return [numbers[0] - 1, numbers[1] - 1, numbers[2] if len(numbers) == 3 else 1]
+        places = [f"{place}:{field.start() + 1}" for field in fields]
+        document = parse_number(fields[0][0], self.header.documents, "document", places[0])
+        word = parse_number(fields[1][0], self.vocabulary_size, "word id", places[1])
+        count = parse_count(fields[2][0], places[2]) if len(fields) > 2 else 1
+        return [document - 1, word - 1, count]
 
 
-def _without_decimals(text: str) -> str:
-    """Return 2.0 and 2e+00 as 2, and everything else as it is."""
-    if not re.fullmatch("[0-9.eE+]+", text):
-        return text
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() else text
-
-
-def _read_matrix_header(stream: BinaryIO, name: str) -> Header:
+def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
+    """Return the header, and whether the lines after it are the entries of a matrix of counts."""
     line = 1
     stream.seek(lines.text_start(stream))
-    banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").split()
-    if len(banner) != 5 or banner[0] != "%%MatrixMarket":
+    banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").lower().split()
+    if len(banner) != 5 or banner[0] not in ("%%matrixmarket", "%matrixmarket"):
         raise CorpusError(f"{name}:1: the line must be %%MatrixMarket and four words")
-    _, subject, layout, field, symmetry = map(str.lower, banner)
-    if (subject, layout, symmetry) != ("matrix", "coordinate", "general") or field not in _KINDS:
+    _, subject, layout, field, symmetry = banner
+    if subject != "matrix" or layout not in ("coordinate", "array"):
         raise CorpusError(
-            f"{name}:1: {quote(' '.join(banner[1:]))} must be matrix coordinate "
-            f"{'|'.join(_KINDS)} general"
+            f"{name}:1: {quote(' '.join(banner[1:]))} must begin with matrix coordinate or "
+            "matrix array"
         )
     while (text := stream.readline(lines.MAX_LINE_BYTES)).startswith(b"%") or text.isspace():
         line += 1
+    labels = _TOTALS if layout == "coordinate" else _TOTALS[:2]
     sizes = decode(text, f"{name}:{line + 1}").split()
-    if len(sizes) != len(_TOTALS):
+    if len(sizes) != len(labels):
         raise CorpusError(
-            f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form "
-            f"{', '.join(_TOTALS)}"
+            f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form {', '.join(labels)}"
         )
-    documents, words, entries = (
+    documents, words, *entries = (
         _header_number(size, label, f"{name}:{line + 1}")
-        for size, label in zip(sizes, _TOTALS, strict=True)
+        for size, label in zip(sizes, labels, strict=True)
     )
-    columns, decimals = _KINDS[field]
-    return Header(documents, words, entries, columns, decimals, stream.tell())
+    are_counts = layout == "coordinate" and field in _FIELDS and symmetry in _SYMMETRIES
+    if symmetry != "general" and documents != words:
+        raise CorpusError(
+            f"{name}:{line + 1}: a {symmetry} matrix of {documents} x {words} is not square"
+        )
+    header = Header(
+        documents,
+        words,
+        # Of a symmetric matrix in full, half is written.
+        entries[0] if entries else documents * words // 2,
+        _FIELDS.get(field, 3),
+        stream.tell(),
+        symmetry == "symmetric",
+    )
+    return header, are_counts
+
+
+def _read_by_scipy(
+    path: Path, name: str, header: Header, vocabulary_size: int, limit: int | None
+) -> Matrix:
+    """Read a matrix in full, of complex numbers, or skew: in memory, bounded by the file's size."""
+    from scipy import io, sparse  # here, since writing does without: its import takes 0.2 s
+
+    check_shape(name, header.documents, header.words, vocabulary_size)
+    if path.stat().st_size < 2 * header.entries:  # a character and a line end each
+        raise CorpusError(f"{name}: the file ends before the {header.entries} numbers it promises")
+    try:
+        matrix = sparse.coo_array(io.mmread(path))
+    except (ValueError, TypeError, OverflowError, OSError) as error:
+        raise CorpusError(f"{name}: not a Matrix Market file: {error}") from None
+    documents, ids = matrix.coords
+    entries = whole_counts(documents, ids, matrix.data, name)
+    return Matrix.from_entries(entries, name, header.documents, vocabulary_size, limit)
 
 
 def _header_number(text: str, label: str, place: str) -> int:
@@ -292,3 +322,36 @@ def _next_document(stream: BinaryIO, offset: int, stop: int) -> tuple[int, int] 
         previous = document
         offset += len(line)
     return None
+
+
+def _is_docword(head: Head) -> bool:
+    totals, entries = head.lines[:3], head.lines[3:]
+    return (
+        len(totals) == 3
+        and all(line.isdigit() for line in totals)
+        and (not entries or _DOCWORD_LINE.match(entries[0]) is not None)
+    )
+
+
+def _open_docword(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
+    return Triples.open_docword(path, name, vocabulary_size or 0, reading.limit)
+
+
+def _open_mtx(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
+    return Triples.open_matrix_market(path, name, vocabulary_size or 0, reading.limit)
+
+
+DOCWORD = Format(
+    name="docword",
+    description="UCI Bag-of-Words",
+    matches=_is_docword,
+    is_sound=lambda head: _is_docword(head) and len(head.lines) > len(_TOTALS),
+    open=_open_docword,
+)
+MATRIX_MARKET = Format(
+    name="mtx",
+    description="Matrix Market, documents x words",
+    matches=lambda head: _BANNER.match(head.content) is not None,
+    is_signed=True,
+    open=_open_mtx,
+)

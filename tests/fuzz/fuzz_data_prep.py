@@ -39,7 +39,19 @@ def packed(layout: Callable[[list[list[int]]], Any], compressed: bool) -> bytes:
     return stream.getvalue()
 
 
-LAYOUTS = (sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix)
+def dense(order: Any, save: Callable[[Any, Any], None]) -> bytes:
+    stream = io.BytesIO()
+    save(stream, np.array([[2, 0, 1], [0, 0, 0], [0, 10, 0]], np.uint16, order=order))
+    return stream.getvalue()
+
+
+LAYOUTS = (
+    sparse.csr_matrix,
+    sparse.csc_matrix,
+    sparse.coo_matrix,
+    sparse.bsr_matrix,
+    sparse.dia_matrix,
+)
 GOOD = {
     "pairs": [b"1:2,3:1\n\n2:10\n", b"3:1,1:2,3:1\r\n2:16777216\r\n\r\n", b"\xef\xbb\xbf 1:1 \n"],
     "docword": [b"2\n3\n3\n1 1 2\n1 3 1\n2 2 10\n", b"2\r\n3\r\n2\r\n2 1 2\r\n1 3 1\r\n\r\n"],
@@ -47,11 +59,20 @@ GOOD = {
         b"%%MatrixMarket matrix coordinate integer general\n%\n2 3 2\n1 1 2\n2 3 1\n",
         b"%%MatrixMarket matrix coordinate real general\n2 3 2\n2 1 2.0\n1 3 1e+00\n",
         b"%%MatrixMarket matrix coordinate pattern general\n2 3 2\n1 1\n2 3\n",
+        b"%MatrixMarket matrix coordinate unsigned-integer symmetric\n3 3 2\n1 1 2\n3 2 0\n",
+        b"%%MatrixMarket matrix array real general\n2 3\n1\n0\n0\n2.0\n0\n1\n",
+        b"%%MatrixMarket matrix coordinate complex general\n2 3 1\n1 3 2 0\n",
     ],
-    "npz": [packed(layout, compressed) for layout in LAYOUTS for compressed in (False, True)],
-    "text": ["one two three\nzürich\n".encode()],
+    "npz": [
+        *(packed(layout, compressed) for layout in LAYOUTS for compressed in (False, True)),
+        dense("C", np.savez),
+    ],
+    "npy": [dense("C", np.save), dense("F", np.save)],
+    "ldac": [b"2 0:2 2:1\n0\n1 1:10\n", b"\xef\xbb\xbf1 0:1.0\r\n\r\n2 1:0 2:1\r\n"],
+    "svmlight": [b"1 1:2 3:1\n-1 2:10 # c\n", b"# c\n0.5,2 qid:1 0:2\n\n1 2:1e0\n"],
+    "text": ["one two three\nzürich nai\u0308ve \u0939\u093f\u200c\u0928\n".encode()],
     "jsonl": [b'{"body": "one two"}\n{"body": "three", "n": [1, {}]}\n'],
-    "csv": [b'id,body\n1,"one, ""two"""\n2,three\n'],
+    "csv": [b'id,body\n1,"one, ""two"""\n2,three\n', b'id\tbody\n1\t"one\ntwo"\n'],
 }
 
 
@@ -69,6 +90,28 @@ def damaged(draw: st.DrawFn, good: list[bytes]) -> bytes:
     return bytes(content)
 
 
+@given(content=damaged([b"one\ntwo\nthree\n", b"\xef\xbb\xbfone\r\n two words \r\n"]))
+@fuzz
+def test_vocabulary(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "vocab").write_bytes(content)
+    with suppress(CorpusError):
+        read_vocabulary(tmp_path / "vocab")
+
+
+def records() -> list[bytes]:
+    rng = np.random.default_rng(1)
+    contents = []
+    for words in (3, 3, 200, 40_000):
+        counts = sparse.csr_array(
+            sparse.random_array((4, words), density=min(1, 10 / words), rng=rng, dtype=np.float32)
+        )
+        contents.append(b"".join(encode(counts[np.diff(counts.indptr) > 0])))
+    return contents
+
+
+GOOD["recordio"] = records()
+
+
 @pytest.mark.parametrize("wrap", [bytes, gzip.compress])
 @pytest.mark.parametrize("kind", GOOD)
 @pytest.mark.parametrize("told", [True, False], ids=["format given", "format detected"])
@@ -84,8 +127,9 @@ def test_readers(
         format=kind if told else None,
         skip_bad=data.draw(st.integers(0, 2)),
         limit=data.draw(st.none() | st.integers(1, 3)),
-        field="body" if kind == "jsonl" else None,
-        column="body" if kind == "csv" else None,
+        first_id=data.draw(st.sampled_from([None, 0, 1])) if kind == "svmlight" else None,
+        field=("body",) if kind == "jsonl" else (),
+        column=("body",) if kind == "csv" else (),
     )
     with pytest.MonkeyPatch.context() as patch, suppress(CorpusError):
         patch.setattr(lines, "BLOCK_BYTES", data.draw(st.sampled_from([1, 7, 1 << 18])))
@@ -98,25 +142,6 @@ def test_readers(
             reading=reading,
             test_fraction=0,
         )
-
-
-@given(content=damaged([b"one\ntwo\nthree\n", b"\xef\xbb\xbfone\r\n two words \r\n"]))
-@fuzz
-def test_vocabulary(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "vocab").write_bytes(content)
-    with suppress(CorpusError):
-        read_vocabulary(tmp_path / "vocab")
-
-
-def records() -> list[bytes]:
-    rng = np.random.default_rng(1)
-    contents = []
-    for words in (3, 200, 40_000):
-        counts = sparse.csr_array(
-            sparse.random_array((4, words), density=min(1, 10 / words), rng=rng, dtype=np.float32)
-        )
-        contents.append(b"".join(encode(counts[np.diff(counts.indptr) > 0])))
-    return contents
 
 
 @given(content=damaged(records()) | st.binary(max_size=80))

@@ -17,6 +17,7 @@ from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part,
 from data_prep.readers import lines
 from data_prep.readers.reading import Reading
 from data_prep.recordio import read_matrix
+from data_prep.split import held_out
 
 FILES = ["golden.json", "manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
 
@@ -390,6 +391,46 @@ def test_the_vocabulary_of_raw_text_is_written_and_can_be_given_back(
     assert again.vocabulary == manifest.vocabulary
     with (out / "two" / "train.recordio").open("rb") as stream:
         assert read_matrix(stream).toarray().tolist() == [[0, 0, 2]]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_corpus_in_two_files_is_held_out_by_the_second(
+    corpus: Path,
+    vocabulary: Path,
+    out: Path,
+    tmp_path: Path,
+    jobs: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "PIECE_BYTES", 10)
+    (tmp_path / "test.txt").write_text("3:1\n\n1:1\n2:1\n", encoding="utf-8")
+    manifest = convert(corpus, vocabulary, out, test_corpus=tmp_path / "test.txt", jobs=jobs)
+    assert documents(out / "train.recordio") == list(range(20))
+    assert documents(out / "test.recordio") == [2, 0, 1]
+    assert manifest.source == Source("corpus.txt + test.txt", "words.txt", None)
+    assert held_out(24, manifest.split.test_fraction).tolist() == [False] * 20 + [True] * 4
+    assert manifest.empty_documents == 1
+
+
+def test_files_whose_documents_are_in_no_order_are_held_out_alike(
+    corpus: Path, vocabulary: Path, out: Path, tmp_path: Path
+) -> None:
+    corpus.write_text("2\n20\n2\n2 1 1\n1 2 1\n", encoding="utf-8")
+    (tmp_path / "test.txt").write_text("2\n20\n2\n2 3 1\n1 4 1\n", encoding="utf-8")
+    convert(corpus, vocabulary, out, test_corpus=tmp_path / "test.txt")
+    assert documents(out / "train.recordio") == [1, 0]
+    assert documents(out / "test.recordio") == [3, 2]
+
+
+def test_the_words_of_raw_text_are_those_of_what_is_trained_on(
+    corpus: Path, out: Path, tmp_path: Path
+) -> None:
+    corpus.write_text("the cat and the dog\n", encoding="utf-8")
+    (tmp_path / "test.txt").write_text("the dog and an emu\n", encoding="utf-8")
+    reading = Reading(stop_words="english", max_words=2)
+    manifest = convert(corpus, None, out, reading=reading, test_corpus=tmp_path / "test.txt")
+    assert (out / "vocab.txt").read_text(encoding="utf-8") == "cat\ndog\n"
+    assert (manifest.train.tokens, manifest.test and manifest.test.tokens) == (2, 1)
 
 
 # Real input

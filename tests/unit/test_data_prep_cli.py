@@ -107,6 +107,7 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(
         ([], "required: COMMAND"),
         (["convert"], "--corpus, --out"),
         (["inspect"], "--corpus"),
+        (["convert", "--test", "x", "--test-fraction", "0.1"], "not allowed with argument --test"),
         (["sample", "--out", "x", "--topics", "13"], "--topics"),
         (["sample", "--out", "x", "--vocabulary", "10"], "from 120 to 1000000"),
         (["sample", "--out", "x", "--vocabulary", "9" * 30], "from 120 to 1000000"),
@@ -250,6 +251,20 @@ def test_an_interrupted_conversion_says_so_in_one_line(tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert (process.returncode, errors) == (1, b"data_prep: interrupted\n")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_for_a_corpus_with_a_test_file_is_refused(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(sample, "--test", str(sample / "corpus.txt"), "--seed", "1") == 2
+    assert "--seed chooses the documents to hold out, and --test has" in capsys.readouterr().err
+
+
+def test_several_columns_can_be_given(sample: Path) -> None:
+    (sample / "corpus.txt").write_text("a,b\ncat,dog\n", encoding="utf-8")
+    (sample / "vocab.txt").write_text("cat\ndog\n", encoding="utf-8")
+    assert convert(sample, "--column", "b", "--column", "a", "--test-fraction", "0") == 0
+    assert Manifest.load(sample / "out").train.tokens == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from data_prep.corpus import CorpusError
 from data_prep.readers.reading import Reading
 from data_prep.recordio import encode
 from topics import documents
-from topics.documents import DocumentsError, from_texts, with_documents
+from topics.documents import from_texts, with_documents
 
 ROWS = [[0, 0, 0], [1, 0, 2], [0, 0, 0], [0, 0, 0], [0, 3, 0], [0, 0, 0]]
 
@@ -86,13 +86,13 @@ def test_a_bad_record_is_reported_before_any_work_starts(tmp_path: Path) -> None
     path = tmp_path / "test.recordio"
     good = b"".join(encode(sparse.csr_array(np.ones((1, 3), np.float32))))
     path.write_bytes(good + good[:9])
-    with pytest.raises(DocumentsError, match=rf"test.recordio: byte {len(good)}: "):
+    with pytest.raises(CorpusError, match=rf"test.recordio: byte {len(good)}: "):
         with_documents(path, None, Reading(), lambda _: pytest.fail("the work started"))
 
 
 def test_what_is_not_recordio_needs_a_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "data.txt").write_text("1:1\n", encoding="utf-8")
-    with pytest.raises(DocumentsError, match=r"data\.txt: a file that is not RecordIO needs --voc"):
+    with pytest.raises(CorpusError, match=r"data\.txt: a corpus of the format pairs needs --vocab"):
         with_documents(tmp_path / "data.txt", None, Reading(), lambda _: None)
 
 

@@ -88,8 +88,11 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
 @pytest.mark.parametrize(
     ("arrays", "problem"),
     [
-        ({"format": None}, "not a sparse matrix of SciPy: There is no item named 'format.npy'"),
-        ({"format": b"bsr"}, "the layout 'bsr' must be one of csr, csc, coo"),
+        (
+            {"format": None},
+            "not a matrix of SciPy or NumPy: it holds shape, indptr, indices, data, must hold what",
+        ),
+        ({"format": b"lil"}, "the layout 'lil' must be one of csr, csc, coo, bsr, dia"),
         ({"format": np.array([1, 2])}, "the array format has the shape (2,)"),
         ({"shape": np.array([4])}, "the shape [4] must be documents x words"),
         ({"shape": np.array([4, 3, 1])}, "the shape [4, 3, 1] must be documents x words"),
@@ -107,12 +110,12 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"indices": np.array([0, 3, 1])}, "a column index is not a whole number from 0 to 2"),
         ({"indices": np.array([0, -1, 1])}, "a column index is not a whole number from 0 to 2"),
         ({"indices": np.array([0.0, 1.0, 2.0])}, "a column index is not a whole number"),
-        ({"data": np.array([2, 0, 1])}, "document 1, word id 3: count 0 must be a whole number"),
         ({"data": np.array([2, 1, -1])}, "document 3, word id 2: count -1 must be"),
         ({"data": np.array([2, 1.5, 1])}, "document 1, word id 3: count 1.5 must be"),
         ({"data": np.array([2, 1, np.nan])}, "document 3, word id 2: count nan must be"),
         ({"data": np.array([2, 1, 2**24 + 1])}, "count 16777217 must be"),
-        ({"data": np.array([2, 1, 1j])}, "the counts are of the type complex128"),
+        ({"data": np.array([2, 1, 1j])}, "document 3, word id 2: count 1j must be"),
+        ({"data": np.array(["2", "1", "1"])}, "the counts are of the type <U1, must be numbers"),
         ({"data": np.array([2, 1, None])}, "the array data has the shape (3,) and type object"),
     ],
 )
@@ -146,7 +149,7 @@ def test_sums_above_what_float32_can_hold_are_refused(file: Path) -> None:
 def test_a_damaged_archive_is_refused(file: Path) -> None:
     save(file)
     file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(CorpusError, match="corpus: not a sparse matrix of SciPy"):
+    with pytest.raises(CorpusError, match="corpus: not a matrix of SciPy or NumPy"):
         Npz.open(file, "corpus", 3)
 
 
@@ -169,6 +172,6 @@ def test_a_claimed_size_is_not_read_in_one_piece(file: Path) -> None:
     save(file)
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         assert "data.npy" in archive.namelist()
-    save(file, shape=np.array([10**8 - 1, 3]))
+    save(file, shape=np.array([99_999_999, 3]))
     with pytest.raises(CorpusError, match="the array indptr does not fit the shape"):
         Npz.open(file, "corpus", 3).entries(Log()).__next__()

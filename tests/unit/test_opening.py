@@ -61,9 +61,9 @@ def test_the_format_is_told_from_the_content_whatever_the_name(
 def test_text_fields_and_columns_tell_the_format(tmp_path: Path, vocabulary: Path) -> None:
     file = tmp_path / "corpus"
     file.write_text('{"a": "one one three"}\n', encoding="utf-8")
-    assert read(file, vocabulary, field="a") == ROWS[:1]
+    assert read(file, vocabulary, field=("a",)) == ROWS[:1]
     file.write_text("a\none one three\n", encoding="utf-8")
-    assert read(file, vocabulary, column="a") == ROWS[:1]
+    assert read(file, vocabulary, column=("a",)) == ROWS[:1]
 
 
 def test_a_folder_is_read_as_texts(tmp_path: Path, vocabulary: Path) -> None:
@@ -83,7 +83,7 @@ def test_raw_text_needs_no_vocabulary_and_makes_one(tmp_path: Path) -> None:
         assert words == ["one", "three", "two"]
 
 
-@pytest.mark.parametrize("content", [PAIRS, DOCWORD, packed()])
+@pytest.mark.parametrize("content", [PAIRS, DOCWORD, MATRIX_MARKET])
 def test_other_formats_need_a_vocabulary(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "corpus").write_bytes(content)
     with pytest.raises(CorpusError, match="needs --vocab"):
@@ -128,10 +128,10 @@ def test_what_was_kept_meanwhile_is_removed(
         (gzip.compress(PAIRS * 99, mtime=0)[:-9], "not a whole gzip file"),
         (gzip.compress(PAIRS, mtime=0) + b"more", "not a whole gzip file"),
         (gzip.compress(PAIRS, mtime=0).replace(b"\x08", b"\x09", 1), "not a whole gzip file"),
-        (b"\x89PNG\r\n\x1a\n", ":1:1: byte 0x89 is not UTF-8"),
-        (b"PK\x03\x04 and more", "not a sparse matrix of SciPy"),
-        (b"hello\n", ":1:1: 'hello' must be of the form id:count"),
-        (b"1 1\n", ":1:1: '1 1' must be of the form id:count"),
+        (b"\x89PNG\r\n\x1a\n", "neither word counts of a known format nor prose"),
+        (b"PK\x03\x04 and more", "not a matrix of SciPy or NumPy"),
+        (b"hello\n", "none of the words of the text is in the vocabulary"),
+        (b"1 1\n", "neither word counts of a known format nor prose"),
         (b"hello\n1:1\n", ":1:1: 'hello' must be of the form id:count"),
         (b"x:1\n", ":1:1: word id 'x' must be"),
         (b"1:x,2:1\n", ":1:3: count 'x' must be"),
@@ -181,6 +181,142 @@ def test_an_option_that_would_do_nothing_is_refused(
 ) -> None:
     (tmp_path / "corpus").write_bytes(content)
     with pytest.raises(CorpusError, match=f"corpus: {problem}$"):
+        read(tmp_path / "corpus", vocabulary, **given)
+
+
+NUMBERS = "this is neither word counts of a known format nor prose"
+COLUMNS = "this looks like a table with blanks between its columns"
+LAYOUT = "this looks like counts in a layout that is not known"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"1:2 3:1\n4:2 1:1\n", LAYOUT),
+        (b"| one:2 two:1\n| two:1\n", LAYOUT),
+        (b"one:2 two:1\nthree:1 two:4\n", LAYOUT),
+        (b"1 1 2\n2 3 1\n", COLUMNS),
+        (b"d1 one 2\nd2 two 1\n", COLUMNS),
+        (b"doc one two three\nd1 2 0 1\nd2 0 0 3\n", COLUMNS),
+        (b"id,one,two\nd1,2,0\nd2,0,3\n", "a table of numbers; there are 'id, one, two'"),
+        (b"doc\tword\tn\nd1\tone\t2\nd2\ttwo\t1\n", COLUMNS),
+        (b"id;body\n1;one, two\n2;three\n", "a CSV file needs --column.* there are 'id, body'"),
+        (b'id,body\n1,"one\n2,two\n', "a CSV file needs --column"),
+        (b"id,body\n1,one, two\n2,two\n3,one\n", "a CSV file needs --column"),
+        (b'{"id": 1, "body": "one"}\n', "JSON Lines need --field.* there are 'id, body'"),
+        (b'[{"body": "one"}]\n', "a JSON array or a list of Python, which is not read; jq"),
+        (b"[(0, 2), (2, 1)]\n[(1, 1)]\n", "a list of Python, which is not read; .*MmCorpus"),
+        (b"<html><body>one</body></html>\n", "this looks like XML or HTML"),
+        (b"2\none two three\none\n", "lines with their number in front, as gensim's LowCorpus"),
+        (b"%PDF-1.7\nstream\n", "a PDF file, which is not read; pdftotext"),
+        (b"PAR1\x15\x04", "a Parquet file, which is not read; pandas"),
+        (b"BZh91AY&SY", "a compressed file, which is not read; unpack it"),
+        (b"\x80\x04\x95\x10\x00", "a pickle of Python, which could run any program"),
+        ("one two".encode("utf-16"), "text in UTF-16, which is not read; iconv"),
+        (b"\x00" * 257 + b"ustar\x0000", "a tar archive, which is not read; unpack it"),
+        (b"1999\n2000\n", NUMBERS),
+        (b"7 8\n1.5 2.5 x\n", NUMBERS),
+        (b"one two\x00three four\n", NUMBERS),
+        (b"---\n***\n", NUMBERS),
+    ],
+)
+@pytest.mark.parametrize("given", [True, False], ids=["vocabulary", "no vocabulary"])
+def test_what_is_not_recognised_is_not_taken_for_text(
+    tmp_path: Path, vocabulary: Path, content: bytes, problem: str, given: bool
+) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match=f"corpus: .*{problem}") as caught:
+        read(tmp_path / "corpus", vocabulary if given else None)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "One, two.\nThree\n",
+        "one\n",
+        "\u092e\u0947\u0902 \u0939\u0948\n",
+        "At 12:30, lunch\nAt 13:45, one more\n",
+        "One, two, three (1999).\nTwo, three, one (2000).\n",
+        "10:30, a.m., we met\nall of us\nand it was good\n",
+    ],
+)
+def test_prose_is_text(tmp_path: Path, content: str) -> None:
+    (tmp_path / "corpus").write_text(content, encoding="utf-8")
+    with open_corpus(tmp_path / "corpus", None, Reading()) as (words, corpus):
+        assert words
+        assert corpus.documents == content.count("\n")
+
+
+@pytest.mark.parametrize(
+    "content", [b"one:2 two\n", b"one 5\ntwo 6\n", b"<b>one</b>\n", b"one,two\ntwo,one\n"]
+)
+def test_what_only_looks_odd_is_text_when_the_format_says_so(
+    tmp_path: Path, vocabulary: Path, content: bytes
+) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    assert read(tmp_path / "corpus", vocabulary, format="text")[0][0] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"1:10\n2:30\n", "looks like the format pairs"),
+        (DOCWORD, "looks like the format docword"),
+        (b"2 0:10 2:30\n", "looks like the format ldac"),
+        (b'{"body": "one"}\n', "looks like the format jsonl"),
+        (b"id,body\n1,one\n", "looks like the format csv"),
+        (b"%PDF-1.7\n", "but a PDF file; pdftotext"),
+        (packed(), "looks like the format npz"),
+    ],
+)
+def test_counts_and_tables_are_no_text_even_when_the_format_says_so(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match=f"this is no text, {problem}|{problem}"):
+        read(tmp_path / "corpus", None, format="text")
+
+
+def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "1.txt").write_bytes(b"1:10,2:30\n")
+    with pytest.raises(
+        CorpusError, match=r"1\.txt: this is no text, but looks like the format pairs"
+    ):
+        read(tmp_path / "folder", None)
+
+
+def test_a_prepared_folder_is_not_read_as_its_vocabulary(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "vocab.txt").write_text("one\ntwo\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"prepared already; name its train\.recordio"):
+        read(tmp_path, None)
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"x:1\n1:1\nx:1\n", b"3 1:2\n1 3:x\n"])
+def test_a_guess_that_fails_says_that_it_was_one(
+    tmp_path: Path, vocabulary: Path, content: bytes
+) -> None:
+    vocabulary.write_text("a\nb\n", encoding="utf-8")
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(CorpusError, match=r"\(the format \w+ is a guess; --format overrules it\)$"):
+        read(tmp_path / "corpus", vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"first_id": 0}, "--first-id is for the format svmlight, and the format is pairs"),
+        ({"field": ("a",), "format": "pairs"}, "--field is for the format jsonl"),
+        ({"column": ("a",), "format": "pairs"}, "--column is for the format csv"),
+    ],
+)
+def test_an_option_of_another_format_is_refused(
+    tmp_path: Path, vocabulary: Path, given: dict[str, object], problem: str
+) -> None:
+    (tmp_path / "corpus").write_bytes(PAIRS)
+    with pytest.raises(CorpusError, match=problem):
         read(tmp_path / "corpus", vocabulary, **given)
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.rawtext import read_texts
+from data_prep.readers.opening import open_corpus
 from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
+
+WHERE: dict[str, Any] = {"jsonl": {"field": ("body",)}, "csv": {"column": ("body",)}}
 
 
 @pytest.fixture
@@ -19,9 +21,9 @@ def file(tmp_path: Path) -> Path:
 def read(
     path: Path, kind: str = "text", words: list[str] | None = None, **options: Any
 ) -> tuple[list[str], list[list[float]]]:
-    reading = Reading(**options)
-    found, corpus = read_texts(path, str(path), kind, words, reading)
-    return found, dense(corpus, Log(reading.skip_bad))
+    reading = Reading(format=kind, **options)
+    with open_corpus(path, words, reading) as (found, corpus):
+        return found, dense(corpus, Log(reading.skip_bad))
 
 
 def test_words_are_counted_a_document_a_line(file: Path) -> None:
@@ -81,19 +83,32 @@ def test_a_folder_has_a_document_a_file_in_the_order_of_paths(tmp_path: Path) ->
 
 def test_json_lines_have_the_text_in_a_field(file: Path) -> None:
     file.write_text('{"body": "cat", "n": 1}\n\n{"body": "dog\\ndog"}\n', encoding="utf-8")
-    assert read(file, "jsonl", field="body") == (["cat", "dog"], [[1, 0], [0, 2]])
+    assert read(file, "jsonl", field=("body",)) == (["cat", "dog"], [[1, 0], [0, 2]])
 
 
 def test_csv_has_the_text_in_a_column(file: Path) -> None:
     file.write_text('id,body\r\n1,"cat,\r\n""cat"""\r\n2,dog\r\n', encoding="utf-8", newline="")
-    assert read(file, "csv", column="body") == (["cat", "dog"], [[2, 0], [0, 1]])
+    assert read(file, "csv", column=("body",)) == (["cat", "dog"], [[2, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_csv_may_have_other_delimiters(file: Path, delimiter: str) -> None:
+    file.write_text(f"id{delimiter}body\n1{delimiter}cat, cat\n", encoding="utf-8")
+    assert read(file, "csv", column=("body",)) == (["cat"], [[2]])
+
+
+def test_several_columns_or_fields_are_joined_in_their_order(file: Path) -> None:
+    file.write_text("title,id,body\ncat,1,dog dog\n", encoding="utf-8")
+    assert read(file, "csv", column=("body", "title")) == (["cat", "dog"], [[1, 2]])
+    file.write_text('{"title": "cat", "body": "dog dog"}\n', encoding="utf-8")
+    assert read(file, "jsonl", field=("body", "title")) == (["cat", "dog"], [[1, 2]])
 
 
 def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> None:
     file.write_bytes(b'{"body": "cat"}\nnonsense\n{"text": "x"}\n{"body": "dog"}\n')
-    assert read(file, "jsonl", field="body", skip_bad=2)[1] == [[1, 0], [0, 0], [0, 0], [0, 1]]
+    assert read(file, "jsonl", field=("body",), skip_bad=2)[1] == [[1, 0], [0, 0], [0, 0], [0, 1]]
     with pytest.raises(CorpusError, match=":3: "):
-        read(file, "jsonl", field="body", skip_bad=1)
+        read(file, "jsonl", field=("body",), skip_bad=1)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +123,12 @@ def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> Non
         ("jsonl", b"[]\n", ":1: '[]' must be an object with a text 'body'"),
         ("jsonl", b"[" * 100_000, ":1: not JSON: "),
         ("jsonl", b"1" * 5000, ":1: not JSON: "),
-        ("csv", b"id,text\n1,cat\n", ":1: there is no column 'body', but 'id, text'"),
-        ("csv", b"id,body\n1,cat\n2\n", ":3: 1 columns, must be more than 1"),
+        ("csv", b"id,text\n1,cat\n", ":1: there is no column 'body'; there are 'id, text'"),
+        ("csv", b"id,body\n1,cat\n2\n", ":3: 1 columns, must be 2"),
+        ("csv", b"id,body\n1,red apple, pie\n", ":2: 3 columns, must be 2"),
+        ("csv", b'id,body\n1,"cat\n2,dog\n', ":2: not CSV: unexpected end of data in the row that"),
+        ("csv", b'id,body\n1,"cat" dog\n2,x\n', ":2: not CSV: ',' expected after '\"'"),
+        ("csv", b"body,body\n1,cat\n", ":1: there is more than one column 'body'"),
         ("csv", b"id,body\n1,\xff\n", ":2:3: byte 0xff is not UTF-8"),
     ],
 )
@@ -118,7 +137,7 @@ def test_bad_input_is_told_with_its_line(
 ) -> None:
     file.write_bytes(content)
     with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}") as caught:
-        read(file, kind, field="body", column="body")
+        read(file, kind, **WHERE.get(kind, {}))
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_prep.split import held_out
+from data_prep.split import held_out, share
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,12 @@ def test_the_same_seed_gives_the_same_documents_and_another_one_others() -> None
 
 def test_a_seed_of_zero_is_a_seed() -> None:
     assert not np.array_equal(held_out(1000, 0.1, seed=0), held_out(1000, 0.1))
+
+
+def test_a_share_holds_out_exactly_the_documents_it_was_made_of() -> None:
+    for documents in (1, 3, 7, 49, 1000, 18846, 99_999_999):
+        for testing in {0, documents // 3, documents // 2, documents * 2 // 3, documents - 1}:
+            fraction = share(documents, testing)
+            assert 0 <= fraction < 1
+            if documents < 10**6:
+                assert held_out(documents, fraction).sum() == testing

@@ -203,7 +203,10 @@ def test_recover_does_not_count_what_was_missed(
         (["infer", "model.tar.gz", "nan.recordio"], "nan.recordio: "),
         (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
-        (["predict", "--endpoint", "it", "junk"], "junk: a file that is not RecordIO needs --voc"),
+        (
+            ["predict", "--endpoint", "it", "junk"],
+            "junk: a corpus of the format text needs --vocab",
+        ),
         (["predict", "--endpoint", "it", "bad.recordio"], "bad.recordio: byte 0: "),
         (["predict", "--endpoint", "it", "none"], "none: No such file or directory"),
         (["predict", "--endpoint", "it"], "give either DOCUMENTS, or --text and --file"),

@@ -23,7 +23,7 @@ def test_the_word_of_id_0_is_the_first_line(file: Path) -> None:
         (b"one\n", "has 1 words, the model 2"),
         (b"one\ntwo\nthree\n", "has 3 words, the model 2"),
         (b"one\n\xff\n", "UTF-8"),
-        (b"one\n\x1b[31mred\n", "2: '\\x1b[31mred' holds control characters"),
+        (b"one\n\x1b[31mred\n", "2: the word '\\x1b[31mred' contains a control character"),
         (b"", "is empty"),
     ],
 )

@@ -26,6 +26,10 @@ def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
         (b"a\nb\na\n", ":3: the word 'a' is on line 1 already"),
         (b"a\nb\xff\n", ":2:2: byte 0xff is not UTF-8"),
         ("a\nb\u2028c\n".encode(), r":2: the word 'b\u2028c' contains a line break"),
+        (b"a\nb\x1b[2J\n", r":2: the word 'b\x1b[2J' contains a control character"),
+        (b"a\nb\tc\n", r":2: the word 'b\tc' contains a control character"),
+        (b"a\nb\x00\n", r":2: the word 'b\x00' contains a control character"),
+        ("a\n\u202ebc\n".encode(), r":2: the word '\u202ebc' contains a control character"),
     ],
 )
 def test_bad_vocabularies_are_told_with_the_line(file: Path, content: bytes, problem: str) -> None:
@@ -43,3 +47,41 @@ def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_not_part_of_the_first_word(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbfa\nb\n")
     assert read_vocabulary(file) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"0\tapple\t2\n1\tbear\t1\n",
+        b"350\n1\tbear\t1\n0\tapple\t2\n",
+        b"id,word\n0,apple\n1,bear\n",
+        b"apple 12\nbear 3\n",
+        b"apple; 12\nbear; 3\n",
+    ],
+)
+def test_numbers_beside_the_words_are_not_taken_for_parts_of_words(
+    file: Path, content: bytes
+) -> None:
+    file.write_bytes(content)
+    with pytest.raises(CorpusError, match=r"have [23] columns, must be a word a line; cut takes"):
+        read_vocabulary(file)
+
+
+@pytest.mark.parametrize(
+    "words", [["10", "9"], ["new york", "area 51"], ["area 51"], ["a,b", "c,d"]]
+)
+def test_numbers_blanks_and_commas_may_be_in_words(file: Path, words: list[str]) -> None:
+    file.write_text("\n".join(words), encoding="utf-8")
+    assert read_vocabulary(file) == words
+
+
+def test_characters_of_a_spelling_that_do_not_show_are_kept(file: Path) -> None:
+    words = [
+        "\u0645\u06cc\u200c\u062e",
+        "New\xa0York",
+        "Donau\xaddampf",
+        "\U0001f469\u200d\U0001f467",
+        "\ue000",
+    ]
+    file.write_text("\n".join(words), encoding="utf-8")
+    assert read_vocabulary(file) == words

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep.arguments import Commands, whole_from
 from data_prep.progress import Progress
-from data_prep.readers.opening import FORMATS
+from data_prep.readers.formats import FORMATS
 from data_prep.readers.reading import Reading
 from topics import artifact, client, vocabulary
 from topics.commands.inputs import InputError
@@ -54,7 +54,7 @@ def add(commands: Commands) -> None:
         nargs="?",
         type=Path,
         metavar="DOCUMENTS",
-        help="a .recordio file; or with --vocab whatever data_prep reads: id:count lines, raw text"
+        help="whatever data_prep reads: a .recordio file; or with --vocab id:count lines, raw text"
         " with a document a line, a folder of .txt files, ... or - for standard input",
     )
     group.add_argument(
@@ -65,8 +65,21 @@ def add(commands: Commands) -> None:
     )
     group.add_argument("--vocab", type=Path, metavar="FILE", help="vocab.txt, a word a line")
     group.add_argument("--format", choices=FORMATS, help="(default: told from the content)")
-    group.add_argument("--field", metavar="NAME", help="the text's field in JSON Lines")
-    group.add_argument("--column", metavar="NAME", help="the text's column in CSV")
+    group.add_argument(
+        "--first-id",
+        type=int,
+        choices=(0, 1),
+        help="id of the first word in svmlight (default: told from the ids)",
+    )
+    group.add_argument(
+        "--field",
+        action="append",
+        metavar="NAME",
+        help="the text's field in JSON Lines; may be repeated",
+    )
+    group.add_argument(
+        "--column", action="append", metavar="NAME", help="the text's column in CSV; as --field"
+    )
     group.add_argument(
         "--limit", type=whole_from(1), metavar="N", help="only the first N documents"
     )
@@ -117,7 +130,13 @@ def run(options: argparse.Namespace) -> None:
     if bool(texts) == (options.documents is not None):
         raise InputError("give either DOCUMENTS, or --text and --file")
     if not texts:
-        reading = Reading(options.format, options.limit, field=options.field, column=options.column)
+        reading = Reading(
+            options.format,
+            options.limit,
+            first_id=options.first_id,
+            field=tuple(options.field or ()),
+            column=tuple(options.column or ()),
+        )
         with_documents(options.documents, options.vocab, reading, lambda read: _ask(read, options))
     elif options.vocab is None:
         raise InputError("--text and --file need --vocab")

@@ -1,0 +1,76 @@
+"""Several corpora, one behind the other, as one."""
+
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from data_prep.corpus import Corpus, Entries, Log, Piece, Sortable
+from data_prep.counts import Counts
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Corpora of one vocabulary, of which the documents are numbered throughout."""
+
+    name: str
+    parts: Sequence[Corpus]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of words."""
+        return self.parts[0].vocabulary_size
+
+    @property
+    def documents(self) -> int:
+        """How many there are, those without words included."""
+        return sum(part.documents for part in self.parts)
+
+    @property
+    def promised(self) -> int | None:
+        """The sum of what the parts promise; None when one does not say."""
+        promises = [part.promised for part in self.parts]
+        known = [promise for promise in promises if promise is not None]
+        return sum(known) if len(known) == len(promises) else None
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Those of all parts."""
+        return [
+            piece._replace(first=piece.first + first, after=piece.after + first)
+            for first, part in zip(self._firsts(), self.parts, strict=False)
+            for piece in part.pieces
+        ]
+
+    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+        """Yield the documents of a piece, as `Corpus.read`."""
+        firsts = self._firsts()
+        number = bisect(firsts, piece.first, hi=len(self.parts)) - 1
+        first = firsts[number]
+        own = piece._replace(first=piece.first - first, after=piece.after - first)
+        for counts in self.parts[number].read(own, log):
+            yield _moved(counts, first)
+
+    def entries(self, log: Log) -> Iterator[Entries]:
+        """Yield all entries, as `Sortable.entries`."""
+        for first, part in zip(self._firsts(), self.parts, strict=False):
+            if isinstance(part, Sortable):
+                for entries in part.entries(log):
+                    entries = entries[:, entries[0] < part.documents]
+                    entries[0] += first
+                    if entries.size:
+                        yield entries
+            else:
+                for piece in part.pieces:
+                    for counts in part.read(piece, log):
+                        yield _moved(counts, first).to_entries()
+
+    def _firsts(self) -> list[int]:
+        """Return the number of the first document of each part, and how many there are."""
+        return [0, *accumulate(part.documents for part in self.parts)]
+
+
+def _moved(counts: Counts, first: int) -> Counts:
+    return Counts(
+        counts.documents + first, counts.indptr, counts.indices, counts.data, counts.shape
+    )

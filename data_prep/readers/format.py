@@ -1,0 +1,90 @@
+"""What each format says about itself, and the start of a file by which one is told from another."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from data_prep.corpus import Corpus, Log
+from data_prep.readers.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
+from data_prep.readers.reading import Reading
+
+_BYTES = 1 << 16
+_LINES = 1000
+
+OpenCounts = Callable[[Path, str, int | None, Reading], Corpus]
+"""Opens a file: its path, what errors call it, the size of the vocabulary if known, options."""
+
+ReadTexts = Callable[[Path, str, Reading, Log], Iterator[str]]
+"""Yields the documents of a file: its path, what errors call it, options, what was left out."""
+
+
+class Head:
+    """The start of a file.
+
+    Args:
+        content: Its first bytes, without a byte order mark.
+        whole: Whether that is all of the file.
+    """
+
+    def __init__(self, content: bytes, whole: bool) -> None:
+        self.content = content
+        self.whole = whole
+
+    @classmethod
+    def read(cls, path: Path) -> "Head":
+        """Read some lines, at least one."""
+        with path.open("rb") as stream:
+            content = stream.read(_BYTES)
+            if b"\n" not in content:
+                content += stream.readline(MAX_LINE_BYTES)
+            whole = not stream.read(1)
+        return cls(content.removeprefix(BYTE_ORDER_MARK), whole)
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The first lines that are not blank, without the blanks around them; all are whole."""
+        lines = self.content.split(b"\n")
+        if not self.whole and len(lines) > 1:
+            lines.pop()
+        return [line.strip() for line in lines if not line.isspace() and line][:_LINES]
+
+    def mostly(self, pattern: re.Pattern[bytes]) -> bool:
+        """Return whether at least half of the lines match a pattern from their start."""
+        matching = sum(pattern.match(line) is not None for line in self.lines)
+        return 0 < len(self.lines) <= 2 * matching
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format of corpora: of word counts or of texts, as one of the last two attributes says.
+
+    Attributes:
+        name: For `--format`.
+        description: For `--help`.
+        matches: Whether the start of a file looks like it, damaged lines included.
+        is_signed: Whether that is told from a signature, which nothing else begins with.
+        is_sound: Whether the start of a file leaves no doubt; None if there always is some, about
+            which format of counts it is.
+        knows_words: Whether it can do without a vocabulary: then the words are numbers from 0.
+        open: Opens a file of word counts.
+        texts: Reads a file of texts.
+    """
+
+    name: str
+    description: str
+    matches: Callable[[Head], bool]
+    is_signed: bool = False
+    is_sound: Callable[[Head], bool] | None = None
+    knows_words: bool = False
+    open: OpenCounts | None = None
+    texts: ReadTexts | None = None
+
+    def is_guess(self, head: Head) -> bool:
+        """Return whether a file that looks like this could be meant as another format."""
+        return not self.is_signed and (self.is_sound is None or not self.is_sound(head))
+
+    def excludes_prose(self, head: Head) -> bool:
+        """Return whether a file that starts like this can't be prose."""
+        return (self.is_sound or self.matches)(head)

@@ -1,0 +1,78 @@
+"""All formats, and how one is told from another."""
+
+from data_prep.corpus import CorpusError
+from data_prep.readers import (
+    csvtable,
+    jsonl,
+    labelled,
+    npz,
+    pairs,
+    records,
+    textlines,
+    triples,
+)
+from data_prep.readers.format import Format, Head
+from data_prep.readers.strangers import find_stranger
+
+_FORMATS = (  # what looks like several is the first of them
+    npz.NPZ,
+    npz.NPY,
+    records.FORMAT,
+    triples.MATRIX_MARKET,
+    triples.DOCWORD,
+    pairs.FORMAT,
+    labelled.LDAC,
+    labelled.SVMLIGHT,
+    jsonl.FORMAT,
+    csvtable.FORMAT,
+    textlines.TEXT,
+    textlines.FOLDER,
+)
+FORMATS = {each.name: each for each in _FORMATS}
+DESCRIPTION = "; ".join(f"{each.name}: {each.description}" for each in _FORMATS)
+
+
+def detect(head: Head, name: str) -> Format:
+    """Tell the format of a file from its start.
+
+    Raises:
+        CorpusError: It is of none.
+    """
+    found = next((each for each in _FORMATS if each.open and each.matches(head)), None)
+    if found is None and (stranger := find_stranger(head)):
+        raise CorpusError(
+            f"{name}: this looks like {stranger.what}, which is not read; {stranger.advice}"
+            + ("; --format overrules this guess" if stranger.may_be_text else "")
+        )
+    found = found or next((each for each in _FORMATS if each.texts and each.matches(head)), None)
+    if found is None:
+        raise CorpusError(
+            f"{name}: this is neither word counts of a known format nor prose; --format says what "
+            "it is"
+        )
+    return found
+
+
+def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
+    """Check that a file said to be text is not certainly something else.
+
+    Args:
+        head: The start of the file.
+        name: What errors call it.
+        counts_alone: Whether texts of other formats are taken as they stand.
+
+    Raises:
+        CorpusError: It is.
+    """
+    if not head.lines:
+        return
+    for each in _FORMATS:
+        if (
+            each is not textlines.TEXT
+            and (each.open or not counts_alone)
+            and each.excludes_prose(head)
+        ):
+            raise CorpusError(f"{name}: this is no text, but looks like the format {each.name}")
+    stranger = find_stranger(head)
+    if stranger and not stranger.may_be_text:
+        raise CorpusError(f"{name}: this is no text, but {stranger.what}; {stranger.advice}")

@@ -1,0 +1,72 @@
+"""Read JSON Lines: an object a line, with a document in one field or in several."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from data_prep.corpus import CorpusError, Log
+from data_prep.readers.format import Format, Head
+from data_prep.readers.lines import decode, quote
+from data_prep.readers.reading import Reading
+from data_prep.readers.textlines import numbered_lines
+
+
+def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
+    """A document a line; blank lines are none."""
+    for number, line in numbered_lines(path, name):
+        if not line.strip():
+            continue
+        if not reading.field:
+            raise CorpusError(f"{name}: {_ask(line)}")
+        try:
+            yield _join(_parse(line, f"{name}:{number}"), reading.field, f"{name}:{number}")
+        except CorpusError as error:
+            log.skip(error)
+            yield ""
+
+
+def _ask(line: bytes) -> str:
+    try:
+        content = _parse(line, "")
+    except CorpusError:
+        content = None
+    names = f"; there are {quote(', '.join(content))}" if isinstance(content, dict) else ""
+    return f"JSON Lines need --field, the name of the text's field{names}"
+
+
+def _parse(line: bytes, place: str) -> object:
+    try:
+        return json.loads(decode(line, place))
+    except json.JSONDecodeError as error:
+        raise CorpusError(f"{place}:{error.colno}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, CorpusError):
+            raise
+        raise CorpusError(f"{place}: not JSON: {error}") from None
+
+
+def _join(content: object, fields: tuple[str, ...], place: str) -> str:
+    texts = []
+    for field in fields:
+        found = content.get(field) if isinstance(content, dict) else None
+        if not isinstance(found, str):
+            shown = quote(json.dumps(content, ensure_ascii=False))
+            raise CorpusError(f"{place}: {shown} must be an object with a text {field!r}")
+        texts.append(found)
+    return "\n".join(texts)
+
+
+def _is_object(head: Head) -> bool:
+    try:
+        return isinstance(json.loads(head.lines[0]), dict)
+    except (IndexError, ValueError, RecursionError):
+        return False
+
+
+FORMAT = Format(
+    name="jsonl",
+    description="JSON Lines, with --field",
+    matches=lambda head: head.content.lstrip().startswith(b"{"),
+    is_sound=_is_object,
+    texts=_read,
+)

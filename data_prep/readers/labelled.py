@@ -1,0 +1,239 @@
+"""Read a document a line, as a number and then id:count id:count ... with blanks between.
+
+In Blei's lda-c the number says how many pairs follow, and ids count from 0. In svmlight (libsvm) it
+is a label, which is skipped, and ids count from 0 or from 1: files of both kinds are about. There
+may be comments after a `#`, and lines without a document.
+
+Sources: the READMEs of lda-c 0.1 and of SVM-light 6.02; scikit-learn's `load_svmlight_file`.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.counts import Counts
+from data_prep.readers import lines
+from data_prep.readers.format import Format, Head
+from data_prep.readers.lines import LineNumbers, decode, quote
+from data_prep.readers.pairs import COUNT, join_documents, parse_block, parse_items
+from data_prep.readers.reading import Reading
+
+_ITEMS = rb"(?:[ \t]++[0-9]++:" + COUNT + rb")*+"
+_LABEL = rb"[+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?"
+_LABELLED = re.compile(
+    rb"#|" + _LABEL + rb"(?:," + _LABEL + rb")*+(?:[ \t]++qid:[0-9]++)?" + _ITEMS + rb"\s*(?:#|$)"
+)
+_COUNTED = re.compile(rb"[0-9]++" + _ITEMS + rb"$")
+
+_COMMENT = re.compile(rb"#[^\n]*")
+_QUERY = re.compile(rb"(?<=[ \t])qid:[0-9]+(?=\s)")
+_NO_DOCUMENT = re.compile(rb"(?m)^[ \t\r]*\n")
+_DOCUMENT = re.compile(rb"(?m)^[ \t]*[^\s#][^\n]*\n")
+_FIRST_FIELD = re.compile(rb"(?m)^[ \t]*([^\s]+)[ \t]*")
+_LAST_BLANKS = re.compile(rb"(?m)(?<![ \t\r])[ \t\r]+$")
+_DECIMALS = re.compile(rb"(?<=\d)\.0*(?=[,\n])")
+_BLANKS = re.compile(rb"[ \t]+")
+_LABEL_FIELD = re.compile(_LABEL + rb"(?:," + _LABEL + rb")*")
+_ID_0 = re.compile(rb"[ \t]0+:")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A corpus of such lines; memory is bounded by the longest line.
+
+    Attributes:
+        is_counted: Whether the number in front is that of the pairs.
+        first_id: The id of the first word.
+    """
+
+    promised: ClassVar[None] = None
+
+    path: Path
+    name: str
+    vocabulary_size: int
+    is_counted: bool
+    first_id: int
+    documents: int
+    pieces: list[Piece]
+
+    @classmethod
+    def open_ldac(
+        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+    ) -> Self:
+        """Open a file of lda-c for its first `limit` documents, by default all.
+
+        Raises:
+            CorpusError: There are no documents.
+        """
+        pieces = list(_cut(path, name, limit))
+        return cls(path, name, vocabulary_size, True, 0, _count(pieces, name), pieces)
+
+    @classmethod
+    def open_svmlight(
+        cls,
+        path: Path,
+        name: str,
+        vocabulary_size: int,
+        limit: int | None = None,
+        first_id: int | None = None,
+    ) -> Self:
+        """Open a file of svmlight for its first `limit` documents, by default all.
+
+        Args:
+            path: The file.
+            name: What errors call it.
+            vocabulary_size: The number of words.
+            limit: Number of documents.
+            first_id: 0 or 1; None to tell it from the ids.
+
+        Raises:
+            CorpusError: There are no documents, or the ids don't tell where they begin.
+        """
+        pieces = list(_cut(path, name, limit))
+        documents = _count(pieces, name)
+        if first_id is None:
+            first_id = _find_first_id(path, name, pieces[-1].stop, vocabulary_size)
+        return cls(path, name, vocabulary_size, False, first_id, documents, pieces)
+
+    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+        """Yield the documents of a piece, as `Corpus.read`."""
+        first = piece.first
+        numbers = LineNumbers(self.path)
+        for offset, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
+            pairs = self._to_pairs(text)
+            parsed = pairs and parse_block(pairs, first, self.vocabulary_size, self.first_id)
+            counts, documents = parsed or self._parse_lines(text, first, numbers.at(offset), log)
+            if counts.shape[0]:
+                yield counts
+            first += documents
+
+    def _to_pairs(self, text: bytes) -> bytes | None:
+        """Return lines of id:count,id:count,... with a document each; None if one is unusual."""
+        if b"#" in text:
+            text = _COMMENT.sub(b"", text)
+        if b"qid" in text:
+            text = _QUERY.sub(b"", text)
+        text = _LAST_BLANKS.sub(b"", _NO_DOCUMENT.sub(b"", text))
+        fields = _FIRST_FIELD.findall(text)
+        pairs = _DECIMALS.sub(b"", _BLANKS.sub(b",", _FIRST_FIELD.sub(b"", text)))
+        if not self.is_counted:
+            return pairs if all(map(_LABEL_FIELD.fullmatch, fields)) else None
+        found = [line.count(b":") for line in pairs.split(b"\n")[:-1]]
+        is_good = all(field.isdigit() and len(field) < 19 for field in fields)
+        return pairs if is_good and list(map(int, fields)) == found else None
+
+    def _parse_lines(
+        self, text: bytes, first: int, line_number: int, log: Log
+    ) -> tuple[Counts, int]:
+        """Parse lines one by one: slow, and knows where an error is."""
+        documents = []
+        for number, line in enumerate(text.split(b"\n")[:-1], line_number):
+            if _DOCUMENT.match(line + b"\n"):
+                try:
+                    documents.append(self._parse_line(line, f"{self.name}:{number}"))
+                except CorpusError as error:
+                    log.skip(error)
+                    documents.append({})
+        return join_documents(documents, first, self.vocabulary_size), len(documents)
+
+    def _parse_line(self, line: bytes, place: str) -> dict[int, int]:
+        text = decode(line, place).partition("#")[0]
+        (start, field), *items = [
+            (match.start() + 1, match[0]) for match in re.finditer(r"\S+", text, re.ASCII)
+        ]
+        if self.is_counted:
+            if field != str(len(items)):
+                raise CorpusError(
+                    f"{place}:{start}: {quote(field)} must be the number of id:count pairs after "
+                    f"it, {len(items)}"
+                )
+        elif not _LABEL_FIELD.fullmatch(field.encode()):
+            raise CorpusError(f"{place}:{start}: {quote(field)} must be a label, a number")
+        if not self.is_counted and items and re.fullmatch("qid:[0-9]+", items[0][1]):
+            del items[0]
+        return parse_items(items, self.vocabulary_size, self.first_id, place)
+
+
+def _cut(path: Path, name: str, limit: int | None) -> Iterator[Piece]:
+    """Cut the lines of the first `limit` documents into pieces."""
+    with path.open("rb") as stream:
+        start = stop = lines.text_start(stream)
+        size = path.stat().st_size
+    first = after = 0
+    for offset, text in lines.read_blocks(path, start, size, name):
+        documents = len(_DOCUMENT.findall(text))
+        stop = min(offset + len(text), size)
+        if limit is not None and after + documents >= limit:
+            ends = [match.end() for match in _DOCUMENT.finditer(text)]
+            stop = min(offset + ends[limit - after - 1], size)
+            documents = limit - after
+        after += documents
+        if stop - start >= lines.PIECE_BYTES:
+            if after > first:
+                yield Piece(start, stop, first, after)
+            start, first = stop, after
+        if after == limit:
+            break
+    if after > first:
+        yield Piece(start, stop, first, after)
+
+
+def _count(pieces: list[Piece], name: str) -> int:
+    if not pieces:
+        raise CorpusError(f"{name}: the file has no documents")
+    return pieces[-1].after
+
+
+def _find_first_id(path: Path, name: str, stop: int, vocabulary_size: int) -> int:
+    last = re.compile(rb"[ \t]0*%d:" % vocabulary_size)
+    found = None
+    for _, text in lines.read_blocks(path, 0, stop, name):
+        if _ID_0.search(text):
+            return 0
+        if found is None and last.search(text):
+            found = 1
+    if found is None:
+        raise CorpusError(
+            f"{name}: ids may count from 0 or from 1, since neither 0 nor {vocabulary_size} is "
+            "among them; --first-id says which"
+        )
+    return found
+
+
+def _is_counted(line: bytes) -> bool:
+    return _COUNTED.match(line) is not None and int(line.split(None, 1)[0][:18]) == line.count(b":")
+
+
+def _has_labels(head: Head) -> bool:
+    return b":" in b"".join(head.lines) and head.mostly(_LABELLED)
+
+
+def _has_counts_of_pairs(head: Head) -> bool:
+    return _has_labels(head) and 2 * sum(map(_is_counted, head.lines)) > len(head.lines)
+
+
+def _open_ldac(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Labelled:
+    return Labelled.open_ldac(path, name, vocabulary_size or 0, reading.limit)
+
+
+def _open_svmlight(
+    path: Path, name: str, vocabulary_size: int | None, reading: Reading
+) -> Labelled:
+    return Labelled.open_svmlight(path, name, vocabulary_size or 0, reading.limit, reading.first_id)
+
+
+LDAC = Format(
+    name="ldac",
+    description="Blei's lda-c: N id:count ... with ids from 0",
+    matches=_has_counts_of_pairs,
+    open=_open_ldac,
+)
+SVMLIGHT = Format(
+    name="svmlight",
+    description="label id:count ..., as libsvm",
+    matches=_has_labels,
+    open=_open_svmlight,
+)

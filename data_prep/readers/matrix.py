@@ -1,0 +1,60 @@
+"""A corpus that is held in memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from data_prep.corpus import Entries, Log, Piece
+from data_prep.counts import Counts
+from data_prep.readers.entries import counts_of
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A corpus in memory.
+
+    Attributes:
+        name: What errors call it.
+        counts: The documents that have words.
+        documents: How many there are, those without words included.
+        log: What was reported when they were read.
+    """
+
+    promised: ClassVar[None] = None
+
+    name: str
+    counts: Counts
+    documents: int
+    log: Log
+
+    @classmethod
+    def from_entries(
+        cls, entries: Entries, name: str, documents: int, vocabulary_size: int, limit: int | None
+    ) -> Self:
+        """Take entries in any order, of the first `limit` documents, by default of all.
+
+        Raises:
+            CorpusError: The counts of a word in a document add up to too much.
+        """
+        documents = documents if limit is None else min(limit, documents)
+        entries = entries[:, entries[0] < documents]
+        ordered = entries[:, np.argsort(entries[0], kind="stable")]
+        return cls(name, counts_of(ordered, vocabulary_size, name), documents, Log())
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of words."""
+        return self.counts.shape[1]
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """One."""
+        return [Piece(0, self.counts.data.size, 0, self.documents)]
+
+    def read(self, _: Piece, log: Log) -> Iterator[Counts]:
+        """Yield the documents, as `Corpus.read`."""
+        log.extend(self.log)
+        if self.counts.shape[0]:
+            yield self.counts

@@ -1,0 +1,35 @@
+"""What a word of raw text is, and when two of them are the same.
+
+A word is two or more letters, digits and underscores. Marks above, below or after a letter belong
+to it: most scripts of India have them, and Arabic may. So do joiners, which say how the letters of
+a word of Persian or Hindi join. Words are the same if they look the same: it does not matter in
+which of Unicode's two ways an accent is spelled, or where a word may be hyphenated.
+
+Sources: Unicode Standard Annexes 15 (normalisation) and 29 (word boundaries, rule 4).
+"""
+
+from itertools import chain
+from unicodedata import category, normalize
+
+_HAVE_MARKS = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))  # none is elsewhere
+_EMOJI_STYLES = "\ufe0e\ufe0f"  # marks of pictures, and of the digits in keycaps
+_JOINERS = "\u200c\u200d"
+_SOFT_HYPHEN = "\u00ad"
+
+
+def word_pattern() -> str:
+    """Return a regular expression for a word."""
+    marks = "".join(
+        character
+        for character in map(chr, chain(*_HAVE_MARKS))
+        if category(character) in ("Mn", "Mc") and character not in _EMOJI_STYLES
+    )
+    part = rf"[\w{marks}]"
+    return rf"\w(?=[{_JOINERS}]*{part}){part}*(?:[{_JOINERS}]+{part}+)*"
+
+
+def same_spelling(text: str) -> str:
+    """Return a text in the form in which equal words have equal characters, but for case."""
+    if text.isascii():
+        return text
+    return normalize("NFC", text.replace(_SOFT_HYPHEN, ""))

@@ -1,0 +1,127 @@
+"""What is not read, by the starts of its files, and how to make of it what is."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from data_prep.readers.format import Head
+
+
+class Stranger(NamedTuple):
+    """Something that is not read.
+
+    Attributes:
+        matches: Whether the start of a file looks like it.
+        what: What it is, after "this is".
+        advice: What to do.
+        may_be_text: Whether it could be meant as text.
+    """
+
+    matches: Callable[[Head], bool]
+    what: str
+    advice: str
+    may_be_text: bool = False
+
+
+def find_stranger(head: Head) -> Stranger | None:
+    """Return what the start of a file looks like, if that is not read."""
+    return next((stranger for stranger in _STRANGERS if stranger.matches(head)), None)
+
+
+def _starts(*signatures: bytes) -> Callable[[Head], bool]:
+    return lambda head: head.content.startswith(signatures)
+
+
+def _matches(pattern: bytes) -> Callable[[Head], bool]:
+    compiled = re.compile(pattern)
+    return lambda head: compiled.match(head.content.lstrip()) is not None
+
+
+def _is_tar(head: Head) -> bool:
+    return head.content[257:262] == b"ustar"
+
+
+def _has_counted_words(head: Head) -> bool:
+    """Whether at least half of the texts between blanks are like apple:2 or 17:2."""
+    fields = b" ".join(head.lines).split()
+    counted = sum(_COUNTED_WORD.fullmatch(field) is not None for field in fields)
+    return 0 < len(fields) <= 2 * counted
+
+
+def _has_numbers_in_columns(head: Head) -> bool:
+    """Whether all lines have as many fields, of which one of a few or half of all are numbers."""
+    rows = [line.split() for line in head.lines]
+    columns = len(rows[0]) if rows else 0
+    if len(rows) < 2 or columns < 2 or len({len(row) for row in rows}) > 1:
+        return False
+    numbers = sum(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows[1:], strict=True))
+    return numbers > 0 and (columns <= _FEW or 2 * numbers >= columns)
+
+
+def _has_its_length_in_front(head: Head) -> bool:
+    first, *others = head.lines or [b""]
+    return head.whole and bool(others) and first.isdigit() and int(first[:18]) == len(others)
+
+
+_FEW = 4  # document, word and count, and one more
+_NUMBER = re.compile(rb"[+-]?[0-9]+(\.[0-9]*)?")
+_COUNTED_WORD = re.compile(rb"[^:]+:[0-9]+(\.[0-9]*)?,?")
+_MAKE_COUNTS = (
+    "scipy.sparse.save_npz, scipy.io.mmwrite or gensim.corpora.MmCorpus.serialize write word counts"
+    " that are read"
+)
+
+_STRANGERS = (
+    Stranger(_starts(b"%PDF"), "a PDF file", "pdftotext makes text of it"),
+    Stranger(_is_tar, "a tar archive", "unpack it: a folder is read"),
+    Stranger(
+        _starts(b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"),
+        "a compressed file",
+        "unpack it: only gzip is read as it is",
+    ),
+    Stranger(
+        _starts(b"PAR1"),
+        "a Parquet file",
+        'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)',
+    ),
+    Stranger(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),
+    Stranger(
+        _starts(*(b"\x80" + bytes([version]) for version in range(2, 6))),
+        "a pickle of Python, which could run any program",
+        _MAKE_COUNTS,
+    ),
+    Stranger(
+        _starts(b"\xff\xfe", b"\xfe\xff"), "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"
+    ),
+    Stranger(
+        _matches(rb"\[\s*(?:[\[{(\"]|[0-9]+\s*,)"),
+        "a JSON array or a list of Python",
+        f"jq -c '.[]' makes JSON Lines of an array of objects; {_MAKE_COUNTS}",
+        may_be_text=True,
+    ),
+    Stranger(
+        _matches(rb"<[!?a-zA-Z]"),
+        "XML or HTML",
+        "take the text out of it: a line or a .txt file for a document",
+        may_be_text=True,
+    ),
+    Stranger(
+        _has_counted_words,
+        "counts in a layout that is not known",
+        "id:count pairs have commas between them and ids from 1, or a label in front as in "
+        "svmlight or lda-c",
+        may_be_text=True,
+    ),
+    Stranger(
+        _has_numbers_in_columns,
+        "a table with blanks between its columns",
+        f"{_MAKE_COUNTS}; UCI docword has three lines in front",
+        may_be_text=True,
+    ),
+    Stranger(
+        _has_its_length_in_front,
+        "lines with their number in front, as gensim's LowCorpus",
+        "leave out the first line: tail -n +2",
+        may_be_text=True,
+    ),
+)
