@@ -5,7 +5,6 @@ This is the part `corpora` of lda.py. Every engine has the same split and the sa
 
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from statistics import mean, median
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from data_prep.recordio import read_matrix
 from topics.artifact import Model
 from topics.coherence import npmi
 from topics.corpus import in_memory
-from topics.evaluate import per_word_log_likelihood, unigram
+from topics.evaluate import per_word_log_likelihood, per_word_log_likelihoods, unigram
 from topics.inference import infer
 from topics.refinement import refine
 from topics.spectral import FewTopicsWarning, fit
@@ -64,7 +63,7 @@ def measure_corpora(folder: Path, runs: int) -> None:
     ]
     compare_with_frequencies(corpora)
     compare_bars()
-    add_stubs(corpora[:3])
+    add_stubs(corpora[:3], runs)
     compare_with_peers(corpora, folder, runs)
 
 
@@ -145,19 +144,15 @@ def score(corpus: Corpus, topics: int, alpha0: float) -> float:
     return per_word_log_likelihood(quiet_fit(corpus.train, topics, alpha0), corpus.test)
 
 
-def quiet_fit(counts: sparse.csr_array, topics: int, alpha0: float = 1.0) -> Model:
+def quiet_fit(counts: sparse.csr_array, topics: int, alpha0: float = 1.0, seed: int = 0) -> Model:
     """Fit more topics than there may be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewTopicsWarning)
-        return fit(counts, topics, alpha0=alpha0)
+        return fit(counts, topics, alpha0=alpha0, seed=seed)
 
 
-def add_stubs(corpora: list[Corpus]) -> None:
-    """Add documents of three words, which tell next to nothing."""
-    ways: dict[str, Callable[[sparse.csr_array, int], Model]] = {
-        SPECTRAL: quiet_fit,
-        REFINED: lambda counts, topics: refine(in_memory(counts), quiet_fit(counts, topics)),
-    }
+def add_stubs(corpora: list[Corpus], runs: int) -> None:
+    """Add documents of three words, which tell next to nothing; medians of seeds."""
     rows = []
     for corpus in corpora:
         words = np.random.default_rng(0).integers(corpus.train.shape[1], size=(STUBS, STUB_WORDS))
@@ -166,18 +161,29 @@ def add_stubs(corpora: list[Corpus]) -> None:
             (np.ones(words.size, np.float32), at), shape=(STUBS, corpus.train.shape[1])
         )
         more = sparse.csr_array(sparse.vstack([stubs, corpus.train], format="csr"))
-        for engine, make in ways.items():
-            changes = [
-                per_word_log_likelihood(make(more, topics), corpus.test)
-                - per_word_log_likelihood(make(corpus.train, topics), corpus.test)
-                for topics in STUB_TOPICS
-            ]
-            rows.append(f"{corpus.name} | {engine} | " + " | ".join(f"{it:+.4f}" for it in changes))
+        changes = [
+            middle(corpus._replace(train=more), topics, runs) - middle(corpus, topics, runs)
+            for topics in STUB_TOPICS
+        ]
+        for engine, of_engine in zip((SPECTRAL, REFINED), np.transpose(changes), strict=True):
+            cells = " | ".join(f"{change:+.4f}" for change in of_engine)
+            rows.append(f"{corpus.name} | {engine} | {cells}")
     show(
         f"Change of log likelihood by {STUBS} documents of {STUB_WORDS} words",
         "corpus | engine | " + " | ".join(f"K = {topics}" for topics in STUB_TOPICS),
         rows,
     )
+
+
+def middle(corpus: Corpus, topics: int, runs: int) -> NDArray[np.float64]:
+    """Return the median log likelihood (2,) of the spectral and of the refined model."""
+    scores = []
+    for seed in range(runs):
+        model = quiet_fit(corpus.train, topics, seed=seed)
+        models = [model, refine(in_memory(corpus.train), model)]
+        scores.append(per_word_log_likelihoods(models, corpus.test))
+    medians: NDArray[np.float64] = np.median(scores, axis=0)
+    return medians
 
 
 class Measured(NamedTuple):
