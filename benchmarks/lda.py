@@ -3,7 +3,7 @@
     BENCH_LDA_PYTHON=.venv-lda/bin/python python -m benchmarks.lda [PART ...]
 
 Prints the tables for README.md and draws lda.png. Every fit is a process of its own, and all
-engines take turns. The NYT counts come from the folder that SHARED_DATA names.
+engines take turns. The corpora come from the folder that SHARED_DATA names.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from statistics import median, stdev
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from benchmarks.corpora import measure_corpora
+from benchmarks.fits import OURS, ROOT, SHARED, SPECTRAL, Fit, run, save, show
 from benchmarks.lda_peers import ENGINES
 from benchmarks.planted import draw
 from data_prep.convert import convert
@@ -35,9 +37,6 @@ from topics.payload import FORMS
 from topics.spectral import fit
 from topics.vocabulary import top_ids
 
-ROOT = Path(__file__).parents[1]
-SWEEPS = 5
-OURS = {"topics, spectral": 0, f"topics, {SWEEPS} sweeps": SWEEPS}
 TOPICS = 10  # of NYT
 PLANTED = [  # topics, words, documents, words a document
     (10, 3012, 8447, 300),
@@ -57,41 +56,12 @@ SEEDS = 20
 BATCH = 400  # documents of a request
 
 
-class Fit(NamedTuple):
-    """A fit: its seconds, peak MB of its process (of ours alone), and the model."""
-
-    seconds: float
-    memory: float
-    model: Model
-
-
-def run(engine: str, counts: Path, topics: int, seed: int) -> Fit:
-    """Fit in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        out = Path(folder) / "model.npz"
-        rest = [str(counts), str(topics), str(seed), str(out)]
-        if engine in OURS:
-            command = [sys.executable, "-m", "benchmarks.lda_ours", str(OURS[engine]), *rest]
-        else:
-            script = str(ROOT / "benchmarks" / "lda_peers.py")
-            # -P: beside the script lies this file, which is named as one of the peers.
-            command = [os.environ["BENCH_LDA_PYTHON"], "-P", script, engine, *rest]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if result.returncode:
-            sys.exit(f"failed: {engine}\n{result.stderr}")
-        numbers = [float(number) for number in result.stdout.split()]
-        with np.load(out) as arrays:
-            model = Model(arrays["alpha"].astype(np.float64), arrays["beta"].astype(np.float64))
-    return Fit(numbers[0], numbers[1] if len(numbers) > 1 else 0, model)
-
-
 class Corpora:
     """The NYT counts, split by `data_prep`, and what is saved for the processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        data = Path(os.environ.get("SHARED_DATA", ROOT.parent / "shared" / "data")) / "nyt"
-        convert(data / "nyt_data.txt", data / "nyt_vocab.dat", folder / "nyt")
+        convert(SHARED / "nyt" / "nyt_data.txt", SHARED / "nyt" / "nyt_vocab.dat", folder / "nyt")
         self.train, self.test = map(self._read, ("train", "test"))
         self.nyt = self.save(self.train, "nyt")
 
@@ -101,9 +71,7 @@ class Corpora:
 
     def save(self, counts: sparse.csr_array, name: str) -> Path:
         """Save counts for `run`."""
-        file = self.folder / f"{name}.npz"
-        sparse.save_npz(file, sparse.csr_matrix(counts), compressed=False)
-        return file
+        return save(counts, self.folder / f"{name}.npz")
 
 
 def measure_quality(corpora: Corpora, runs: int) -> None:
@@ -172,12 +140,12 @@ def measure_large(corpora: Corpora, runs: int) -> None:
     topics, words, documents, length = LARGE
     counts, beta = draw(topics, words, documents, length)
     file = corpora.save(counts, "large")
-    fitted = run("topics, spectral", file, topics, 0)
+    fitted = run(SPECTRAL, file, topics, 0)
     cosine = match_topics(beta, fitted.model.beta).cosine.min()
     show(
         f"K = {topics}, V = {words:,}, {documents:,} documents, {counts.nnz / 1e6:.1f} M non-zeros",
         "engine | seconds | peak MB | worst cosine",
-        [f"topics, spectral | {fitted.seconds:.1f} | {fitted.memory:,.0f} | {cosine:.4f}"],
+        [f"{SPECTRAL} | {fitted.seconds:.1f} | {fitted.memory:,.0f} | {cosine:.4f}"],
     )
 
 
@@ -290,15 +258,8 @@ def clock(work: Callable[[Any], object], on: object) -> float:
     return time.perf_counter() - start
 
 
-def show(title: str, head: str, rows: list[str]) -> None:
-    """Print a table."""
-    line = " | ".join(["---"] * len(head.split(" | ")))
-    text = "\n".join(f"| {row} |" for row in [head, line, *rows])
-    sys.stdout.write(f"\n### {title}\n\n{text}\n")
-    sys.stdout.flush()
-
-
 PARTS = {
+    "corpora": lambda corpora, runs: measure_corpora(corpora.folder, runs),
     "quality": measure_quality,
     "seeds": measure_seeds,
     "planted": measure_planted,

@@ -1,8 +1,8 @@
 """Fit a topic model with `topics`: as lda_peers.py, in a process of its own.
 
-python -m benchmarks.lda_ours SWEEPS COUNTS.npz TOPICS SEED OUT.npz
+python -m benchmarks.lda_ours fit|refine COUNTS.npz TOPICS SEED OUT.npz
 
-SWEEPS are those of the refinement. Prints the seconds that the fit took and the peak MB.
+Prints the seconds that the fit took and the peak MB.
 """
 
 import re
@@ -20,11 +20,13 @@ from topics.spectral import fit
 
 def main() -> None:
     """Fit, write, and print seconds and MB."""
-    sweeps, source, topics, seed, target = sys.argv[1:]
+    way, source, topics, seed, target = sys.argv[1:]
     counts = sparse.csr_array(sparse.load_npz(source))
     start = time.perf_counter()
     corpus = in_memory(counts)
-    model = refine(corpus, fit(corpus, int(topics), seed=int(seed)), int(sweeps))
+    model = fit(corpus, int(topics), seed=int(seed))
+    if way == "refine":
+        model = refine(corpus, model)
     seconds = time.perf_counter() - start
     np.savez(target, alpha=model.alpha, beta=model.beta)
     peak = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())

@@ -1,12 +1,12 @@
 """How good a topic model is: against known topics, and on documents it has not seen."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from topics.artifact import Model
 from topics.corpus import Corpus, in_memory
@@ -47,6 +47,9 @@ def match_topics(first: NDArray[np.float64], second: NDArray[np.float64]) -> Mat
     Raises:
         EvaluationError: The vocabularies differ in size.
     """
+    # Takes longer to import than all else here, and fitting needs only the scores.
+    from scipy.optimize import linear_sum_assignment
+
     if first.shape[1] != second.shape[1]:
         raise EvaluationError(
             f"topics over {first.shape[1]} words can't be matched with topics over"
@@ -93,16 +96,25 @@ def per_word_log_likelihood(
     Source: Wallach, Murray, Salakhutdinov, Mimno: "Evaluation methods for topic models",
     ICML 2009, section 5.
     """
+    (score,) = per_word_log_likelihoods([model], documents, seed=seed)
+    return score
+
+
+def per_word_log_likelihoods(
+    models: Sequence[Model], documents: sparse.csr_array | Corpus, *, seed: int = 0
+) -> list[float]:
+    """Score models as `per_word_log_likelihood` does; the documents are split once for all."""
     corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
     rng = np.random.default_rng(seed)
-    total = words = 0.0
+    totals, words = [0.0] * len(models), 0.0
     for counts in corpus:
         observed, held_out = _split_words(counts, rng)
-        total += _log_likelihood(model, infer(model, observed), held_out)
         words += held_out.data.sum()
+        for number, model in enumerate(models):
+            totals[number] += _log_likelihood(model, infer(model, observed), held_out)
     if not words:
         raise EvaluationError("no document has two words, so there is none to predict")
-    return total / words
+    return [total / words for total in totals]
 
 
 def _log_likelihood(model: Model, mixtures: NDArray[np.float64], counts: sparse.csr_array) -> float:

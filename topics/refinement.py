@@ -34,10 +34,12 @@ from threadpoolctl import threadpool_limits
 
 from topics.artifact import Model
 from topics.corpus import Corpus, for_products
-from topics.evaluate import per_word_log_likelihood
+from topics.evaluate import per_word_log_likelihoods
 from topics.inference import Block, blocks, word_shares
 
-_FIRST_STEPS, _STEPS = 4, 2  # of a document's mixture in its first sweep, and in each one after
+SWEEPS = 40  # at most: few corpora gain from more
+
+_STEPS = 4  # of a document's mixture in a sweep; with 2, topics are less coherent
 _MOMENTUM = 0.8  # of the last change of the topics that the next one adds
 _EASING = 5  # sweeps until all of it is added: the first changes are not where the topics go
 _LEAST_LEFT = 0.1  # of an expected count, when it is reduced by that
@@ -55,10 +57,10 @@ Array32 = NDArray[np.float32]
 def refine(
     corpus: Corpus,
     model: Model,
-    sweeps: int,
+    sweeps: int = SWEEPS,
     *,
     fit_alpha: bool = True,
-    tolerance: float = 0.0,
+    tolerance: float = 1e-5,
     after_sweep: Callable[[], None] = lambda: None,
 ) -> Model:
     """Return a model that explains the documents better.
@@ -176,7 +178,7 @@ def _sum_block(
         own_topics = word_topics.take(block.words, axis=0, mode="clip")  # faster than indexing
         length = block.counts.sum(axis=1)
         gamma = alpha + (length / len(alpha))[:, np.newaxis] if kept is None else kept[number]
-        for _ in range(_FIRST_STEPS if kept is None else _STEPS):
+        for _ in range(_STEPS):
             updated = np.vecmat(word_shares(own_topics, gamma, block.counts), own_topics)
             updated *= gamma
             updated += alpha
@@ -221,10 +223,9 @@ def _fit_factor(corpus: Corpus, model: Model) -> float:
     if not (sample.sum(axis=1) > 1).any():
         return 1.0
 
-    def score(factor: float) -> float:
-        return per_word_log_likelihood(Model(factor * model.alpha, model.beta), sample)
-
-    return max(_FACTORS, key=score)
+    models = [Model(factor * model.alpha, model.beta) for factor in _FACTORS]
+    scores = per_word_log_likelihoods(models, sample)
+    return _FACTORS[int(np.argmax(scores))]
 
 
 def _fit_prior(expected: Array, prior: float) -> float:

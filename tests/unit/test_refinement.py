@@ -29,7 +29,7 @@ def blurred(model: Model) -> Model:
 
 def test_a_sweep_is_the_update_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under converged mixtures; computed with dense arrays."""
-    monkeypatch.setattr(refinement, "_FIRST_STEPS", 2000)
+    monkeypatch.setattr(refinement, "_STEPS", 2000)
     monkeypatch.setattr(refinement, "_FACTORS", (1.0,))
     model, counts = drawn()
     dense = counts.toarray().astype(np.float64)
@@ -77,7 +77,6 @@ def test_mixtures_that_do_not_fit_into_memory_are_found_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, counts = drawn()
-    monkeypatch.setattr(refinement, "_FIRST_STEPS", 100)
     monkeypatch.setattr(refinement, "_STEPS", 100)
     kept = refine(in_memory(counts), blurred(model), 10).beta
     monkeypatch.setattr(refinement, "_GAMMA_BYTES", 0)

@@ -80,7 +80,7 @@ def test_fit_refines_as_often_as_it_is_told(sample: Path, tmp_path: Path) -> Non
         out = tmp_path / "model.tar.gz"
         arguments = ["fit", str(train), "--num-topics", "4", "--out", str(out), *option]
         assert main(arguments) == 0
-        expected = refine(corpus, fit(corpus, 4), sweeps, tolerance=1e-5)
+        expected = refine(corpus, fit(corpus, 4), sweeps)
         np.testing.assert_allclose(load(str(out)).beta, expected.beta, rtol=1e-5)
 
 

@@ -10,10 +10,7 @@ from data_prep.arguments import Commands, whole_from
 from data_prep.progress import Progress
 from topics import artifact, spectral
 from topics.commands.inputs import open_documents, positive
-from topics.refinement import refine
-
-_SWEEPS = 40  # at most: they end where one more gains next to nothing
-_TOLERANCE = 1e-5  # in log likelihood per word
+from topics.refinement import SWEEPS, refine
 
 
 def add(commands: Commands) -> None:
@@ -37,7 +34,7 @@ def add(commands: Commands) -> None:
         "--refine",
         nargs="?",
         type=whole_from(0),
-        const=_SWEEPS,
+        const=SWEEPS,
         default=0,
         metavar="N",
         help="go on with up to N sweeps over the documents, which make a better model than"
@@ -63,7 +60,6 @@ def run(options: argparse.Namespace) -> None:
             model,
             options.refine,
             fit_alpha=options.alpha0 is None,
-            tolerance=_TOLERANCE,
             after_sweep=lambda: progress.advance(1),
         )
     artifact.save(model, options.out)
