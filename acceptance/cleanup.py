@@ -22,6 +22,7 @@ LATE_MINUTES = 10  # for what goes after the stacks, such as network interfaces
 def clean_up(stage: Stage) -> list[Thing]:
     """Delete everything; what is left nevertheless."""
     for _ in range(TIMES):
+        _whatever_happens(partial(_stop_jobs, stage))
         _whatever_happens(partial(remove, stage))
         for name in reversed(stage.settings.stacks):
             _whatever_happens(partial(_delete_stack, stage, name))
@@ -36,6 +37,14 @@ def _whatever_happens(delete: Callable[[], object]) -> None:
         delete()
     except (ClientError, BotoCoreError) as error:
         print(f"not deleted: {error}", flush=True)
+
+
+def _stop_jobs(stage: Stage) -> None:
+    """Stop jobs that run: a deployment that waits for one then fails, and takes a deletion."""
+    sagemaker, name = stage.client("sagemaker"), stage.settings.name
+    running = sagemaker.list_training_jobs(NameContains=f"{name}-", StatusEquals="InProgress")
+    for job in running["TrainingJobSummaries"]:
+        sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
 
 
 def _left(stage: Stage) -> list[Thing]:

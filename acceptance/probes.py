@@ -223,10 +223,6 @@ def remove(stage: Stage) -> None:
     if name in [one["EndpointConfigName"] for one in found]:
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
     stage.client("cloudwatch").delete_alarms(AlarmNames=[name])
-    jobs = sagemaker.list_training_jobs(NameContains=stage.settings.name, StatusEquals="InProgress")
-    for job in jobs["TrainingJobSummaries"]:
-        if job["TrainingJobName"].endswith("-probe"):
-            sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
 
 
 def _configuration(stage: Stage) -> str:

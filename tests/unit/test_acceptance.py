@@ -187,6 +187,14 @@ class CloudFormation:
     states: dict[str, list[str]]
     stubborn: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+
+    def list_training_jobs(self, **asked: str) -> dict[str, Any]:
+        assert asked == {"NameContains": "topic-model-acc-1-", "StatusEquals": "InProgress"}
+        return {"TrainingJobSummaries": [{"TrainingJobName": name} for name in self.jobs]}
+
+    def stop_training_job(self, TrainingJobName: str) -> None:  # noqa: N803
+        self.calls.append(f"stop {TrainingJobName}")
 
     @property
     def exceptions(self) -> Any:
@@ -264,6 +272,14 @@ class TestCleanUp:
             f"cancel {TRAINING}",
             f"delete {TRAINING} UPDATE_ROLLBACK_COMPLETE",
         ]
+
+    def test_a_job_that_an_update_waits_for_is_stopped_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = CloudFormation({TRAINING: ["UPDATE_IN_PROGRESS"] * 2 + ["UPDATE_ROLLBACK_COMPLETE"]})
+        made.jobs = ["topic-model-acc-1-abc"]
+        assert cleaned(made, monkeypatch) == []
+        assert made.calls[:2] == ["stop topic-model-acc-1-abc", f"cancel {TRAINING}"]
 
     def test_what_cant_be_deleted_keeps_nothing_else_and_is_told(
         self, monkeypatch: pytest.MonkeyPatch
