@@ -182,3 +182,10 @@ def test_a_header_that_python_can_not_parse_is_refused(tmp_path: Path, header: b
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
     with pytest.raises(CorpusError, match=r"not a matrix of SciPy or NumPy: "):
         Npz.open(tmp_path / "x.npy", "x.npy", 3)
+
+
+def test_what_python_2_has_written_is_read_without_a_warning(tmp_path: Path) -> None:
+    header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 3L)}\n"
+    content = b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header
+    (tmp_path / "x.npy").write_bytes(content + np.array([1, 0, 2], "<u2").tobytes())
+    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Log()) == [[1, 0, 2]]
