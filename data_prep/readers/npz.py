@@ -2,6 +2,8 @@
 
 import math
 import os
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -39,6 +41,8 @@ _BROKEN = (
     IndexError,
     OverflowError,
     RuntimeError,
+    SyntaxError,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -143,7 +147,9 @@ class _Member:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        self.shape, self.by_columns, self.dtype = read_header(self._stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that Python 2 has written it
+            self.shape, self.by_columns, self.dtype = read_header(self._stream)
         if self.dtype.hasobject:
             raise ValueError(
                 f"the array {array} has the shape {self.shape} and type object, which is a pickle;"

@@ -175,3 +175,17 @@ def test_a_claimed_size_is_not_read_in_one_piece(file: Path) -> None:
     save(file, shape=np.array([99_999_999, 3]))
     with pytest.raises(CorpusError, match="the array indptr does not fit the shape"):
         Npz.open(file, "corpus", 3).entries(Log()).__next__()
+
+
+@pytest.mark.parametrize("header", [b"{'descr': '<u2', '", b"{'descr': (\n", b" {\n  'a'\n x"])
+def test_a_header_that_python_can_not_parse_is_refused(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
+    with pytest.raises(CorpusError, match=r"not a matrix of SciPy or NumPy: "):
+        Npz.open(tmp_path / "x.npy", "x.npy", 3)
+
+
+def test_what_python_2_has_written_is_read_without_a_warning(tmp_path: Path) -> None:
+    header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 3L)}\n"
+    content = b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header
+    (tmp_path / "x.npy").write_bytes(content + np.array([1, 0, 2], "<u2").tobytes())
+    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Log()) == [[1, 0, 2]]
