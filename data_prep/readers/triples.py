@@ -280,7 +280,8 @@ def _read_array(
 ) -> Matrix:
     """Read a matrix in full: in memory, bounded by the size of the file.
 
-    SciPy is not used: its reader writes beyond its memory when a file has too many numbers.
+    SciPy is not used: its reader ends the process where numbers follow a header of no documents,
+    or too many follow that of a skew-symmetric matrix (SciPy 1.17).
     """
     check_shape(name, header.documents, header.words, vocabulary_size)
     size = path.stat().st_size

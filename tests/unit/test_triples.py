@@ -389,7 +389,7 @@ def test_entries_of_a_hermitian_matrix_are_mirrored(file: Path) -> None:
 def test_a_matrix_of_other_numbers_or_of_more_is_refused(
     file: Path, content: bytes, problem: str
 ) -> None:
-    """Where SciPy is given too many, it writes beyond its memory."""
+    """Some of these end the process where SciPy reads them."""
     with pytest.raises(CorpusError, match=re.escape(problem)):
         read(matrix_market(file, content))
 
