@@ -10,6 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -170,9 +171,15 @@ def console(page: str) -> list[str]:
     The partitions of China and of the US government have consoles of their own.
     """
     region = os.environ["AWS_REGION"]
-    if boto3.session.Session().get_partition_for_region(region) != "aws":
+    if _partition(region) != "aws":
         return []
     return [f"https://{region}.console.aws.amazon.com/{page}"]
+
+
+@cache
+def _partition(region: str) -> str:
+    # Once: boto3 reads the list of all Regions for it.
+    return boto3.session.Session().get_partition_for_region(region)
 
 
 def last_lines(name: str) -> list[str]:
