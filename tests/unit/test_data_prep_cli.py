@@ -226,6 +226,7 @@ def wait_after_the_first(*arguments, results=Workers.map_in_order):
             signal.pause()
 
 Workers.map_in_order = wait_after_the_first
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 sys.exit(main(sys.argv[1:]))
 """
 
