@@ -221,18 +221,21 @@ def compare_with_peers(corpora: list[Corpus], folder: Path, runs: int) -> None:
                 for engine, measured in rounds.items()
             }
             sys.stderr.write(f"{corpus.name}, K = {topics}: done\n")
-    head = " | ".join(["corpus, K", *ENGINES])
-    for title, form in {
-        "Log likelihood / NPMI / word diversity": "{0:.4f} / {1:.3f} / {2:.2f}",
-        "Seconds of processor time, whole process": "{5:.1f}",
-        "Labels: normalized mutual information / purity": "{3:.3f} / {4:.3f}",
-    }.items():
-        rows = [
-            " | ".join([f"{name} {topics}", *(form.format(*of[engine]) for engine in ENGINES)])
-            for (name, topics), of in found.items()
-            if "Labels" not in title or of[REFINED].agreement
-        ]
-        show(title, head, rows)
+    with_labels = {corpus.name for corpus in corpora if corpus.labels is not None}
+    labels = {at: of for at, of in found.items() if at[0] in with_labels}
+    for title, form, rows in (
+        ("Log likelihood / NPMI / word diversity", "{0:.4f} / {1:.3f} / {2:.2f}", found),
+        ("Seconds of processor time, whole process", "{5:.1f}", found),
+        ("Labels: normalized mutual information / purity", "{3:.3f} / {4:.3f}", labels),
+    ):
+        show(
+            title,
+            " | ".join(["corpus, K", *ENGINES]),
+            [
+                " | ".join([f"{name} {topics}", *(form.format(*of[engine]) for engine in ENGINES)])
+                for (name, topics), of in rows.items()
+            ],
+        )
     show(
         "Means over the rows",
         "engine | NPMI | word diversity beside tomotopy | refined takes of its processor time",

@@ -6,7 +6,7 @@ from pathlib import Path
 from data_prep.arguments import Commands
 from topics import artifact
 from topics.commands.inputs import add_model, read_documents
-from topics.evaluate import per_word_log_likelihood, unigram
+from topics.evaluate import per_word_log_likelihoods, unigram
 
 
 def add(commands: Commands) -> None:
@@ -30,10 +30,8 @@ def run(options: argparse.Namespace) -> None:
     """Print two scores."""
     model = artifact.load(options.model)
     test = read_documents(options.test)
-    scores = {
-        "model": per_word_log_likelihood(model, test),
-        "unigram": per_word_log_likelihood(unigram(read_documents(options.train)), test),
-    }
+    frequencies = unigram(read_documents(options.train))
+    scores = per_word_log_likelihoods([model, frequencies], test)
     print("held-out log likelihood per word")
-    for name, score in scores.items():
+    for name, score in zip(("model", "unigram"), scores, strict=True):
         print(f"{name:8s} {score:.4f}")
