@@ -22,7 +22,7 @@ from acceptance.interruptions import Interruptions
 from acceptance.life import Step, steps
 from acceptance.report import AS_EXPECTED, INTERRUPTED, NOT_REACHED, OTHERWISE, Outcome, Report
 from acceptance.stage import PROJECT, Stage, Unexpected, make_stage
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from data_prep.manifest import Manifest
 from stacks.cost.prices import find_prices
 from stacks.cost.quantities import items

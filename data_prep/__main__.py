@@ -8,7 +8,7 @@ import time
 from dataclasses import fields
 from pathlib import Path
 
-from data_prep.arguments import PICTURES, Parser, picture, run_command, whole_from
+from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.manifest import Manifest

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cli.progress import Progress
 from data_prep.corpus import Corpus, CorpusError, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.progress import Progress
 from data_prep.readers.opening import open_corpus
 from data_prep.readers.reading import Reading
 from data_prep.readers.sorting import with_documents_in_order

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from cli.progress import Progress
 from data_prep import recordio
 from data_prep.corpus import Corpus, CorpusError, Log, Piece, check_promise
 from data_prep.counts import Counts
@@ -19,7 +20,6 @@ from data_prep.files import start_sync, sync
 from data_prep.manifest import Part
 from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers, add_in_order
-from data_prep.progress import Progress
 from data_prep.readers.lines import PIECE_BYTES
 
 TRAIN, TEST = "train.recordio", "test.recordio"

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from data_prep.arguments import Parser, run_command, whole_from
+from cli.arguments import Parser, run_command, whole_from
 from local_aws import fault_route, instance
 from local_aws.sagemaker.faults import FAULTS
 from local_aws.switches import SWITCHES

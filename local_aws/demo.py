@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from local_aws import instance
 
 BUILD = Path("build/demo")

@@ -17,7 +17,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from stacks.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
 from stacks.settings.arguments import add_environment_options

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from data_prep.corpus import CorpusError
 from topics import artifact, vocabulary
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep

@@ -8,9 +8,9 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from scipy import sparse
 
+from cli.progress import Progress
 from data_prep.corpus import Corpus, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.progress import Progress
 from data_prep.readers.opening import open_corpus
 from data_prep.readers.rawtext import count_texts
 from data_prep.readers.reading import Reading

@@ -28,7 +28,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.progress import Progress
+from cli.progress import Progress
 from topics.artifact import Model
 from topics.evaluate import EvaluationError
 from topics.prepared import Prepared

@@ -12,9 +12,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from cli.progress import Progress
 from data_prep.corpus import Corpus, CorpusError, Log
 from data_prep.manifest import MANIFEST
-from data_prep.progress import Progress
 from data_prep.readers import csvtable, formats, jsonl, textlines
 from data_prep.readers.chain import Chain
 from data_prep.readers.format import Format, Head, OpenCounts, ReadTexts

@@ -5,7 +5,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from data_prep.arguments import Parser, run_command, whole_from
+from cli.arguments import Parser, run_command, whole_from
 
 
 def main(arguments: list[str] | None = None) -> int:

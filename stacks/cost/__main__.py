@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from data_prep.arguments import Parser, run_command, whole_from
+from cli.arguments import Parser, run_command, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from stacks.cost.prices import CURRENCY, PriceList, find_prices
 from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from stacks.preflight import offline, online
 from stacks.preflight.findings import Finding, Status, Target, failed, warned
 from stacks.region import region_of

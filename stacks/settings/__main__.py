@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from data_prep.arguments import Parser, run_command
+from cli.arguments import Parser, run_command
 from stacks.settings.arguments import add_environment_options
 from stacks.settings.context import SettingsError, read_sources
 from stacks.settings.load import Effective, effective

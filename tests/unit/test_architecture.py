@@ -7,20 +7,22 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-ROOMS = {"acceptance", "data_prep", "local_aws", "stacks", "topics"}
+ROOMS = {"acceptance", "cli", "data_prep", "local_aws", "stacks", "topics"}
 LIBRARIES = {
     "acceptance": {"boto3", "botocore", "numpy"},
+    "cli": set[str](),
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "boto3", "botocore", "constructs", "pydantic", "pydantic_core"},
     "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
 }
 MAY_IMPORT = {
-    "acceptance": {"data_prep", "local_aws", "stacks", "topics"},
-    "data_prep": set[str](),
-    "topics": {"data_prep"},
-    "stacks": {"data_prep"},
-    "local_aws": {"data_prep", "topics"},
+    "acceptance": {"cli", "data_prep", "local_aws", "stacks", "topics"},
+    "cli": set[str](),
+    "data_prep": {"cli"},
+    "topics": {"cli", "data_prep"},
+    "stacks": {"cli", "data_prep"},
+    "local_aws": {"cli", "data_prep", "topics"},
 }
 # Code of Lambda functions: what the runtime has, and nothing of the app.
 HANDLERS = [
@@ -71,12 +73,9 @@ def test_handlers_need_the_lambda_runtime_and_nothing_else() -> None:
 
 
 def test_stacks_know_the_manifest_of_data_prep_and_nothing_else_of_it() -> None:
-    """But for what all command lines share."""
     for file in files(PROJECT / "stacks"):
         known = {name for name in imports(file) if name.startswith("data_prep")}
-        command = "__main__" in file.read_text()
-        shared = {"data_prep.arguments"} if command or file.name == "__main__.py" else set()
-        assert known <= {"data_prep.manifest"} | shared, file
+        assert known <= {"data_prep.manifest"}, file
 
 
 def test_synthesis_asks_aws_nothing() -> None:

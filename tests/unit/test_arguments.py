@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-from data_prep.arguments import run_command, whole_from
+from cli.arguments import run_command, whole_from
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,7 +51,7 @@ def test_a_command_may_say_its_exit_code(code: int | None) -> None:
 
 SPEAKING = """
 import sys
-from data_prep.arguments import run_command
+from cli.arguments import run_command
 sys.exit(run_command("name", lambda: print("x" * {length}), bad_input=()))
 """
 

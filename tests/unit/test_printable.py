@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cli.arguments import run_command
+from cli.printable import PrintableStream, printable
 from data_prep import __main__ as data_prep
-from data_prep.arguments import run_command
-from data_prep.printable import PrintableStream, printable
 from local_aws import __main__ as local_aws
 from stacks.settings import __main__ as stacks_settings
 from topics import __main__ as topics

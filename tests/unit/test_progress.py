@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from data_prep.progress import Progress
+from cli.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from data_prep.progress import Progress
+from cli.progress import Progress
 from tests.unit.prepared_corpus import write_corpus
 from topics import prepared, spectral
 from topics import sweep as sweep_module

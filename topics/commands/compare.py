@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from data_prep.arguments import Commands, whole_from
+from cli.arguments import Commands, whole_from
 from topics import artifact, prepared
 from topics.commands.inputs import add_corpus, add_json
 from topics.commands.tables import HEAD, cells

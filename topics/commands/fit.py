@@ -6,8 +6,8 @@ import time
 import warnings
 from pathlib import Path
 
-from data_prep.arguments import Commands, whole_from
-from data_prep.progress import Progress
+from cli.arguments import Commands, whole_from
+from cli.progress import Progress
 from topics import artifact, spectral
 from topics.commands.inputs import open_documents, positive
 from topics.refinement import SWEEPS, refine

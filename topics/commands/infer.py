@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.arguments import Commands
+from cli.arguments import Commands
 from topics import artifact, inference
 from topics.commands.inputs import add_model, open_documents
 from topics.commands.outputs import output

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.arguments import Commands, whole_from
-from data_prep.progress import Progress
+from cli.arguments import Commands, whole_from
+from cli.progress import Progress
 from data_prep.readers.formats import FORMATS
 from data_prep.readers.reading import Reading
 from topics import artifact, client, vocabulary

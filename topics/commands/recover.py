@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.arguments import Commands
+from cli.arguments import Commands
 from topics import artifact
 from topics.commands.inputs import InputError, add_json, add_model
 from topics.evaluate import match_topics

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_prep.arguments import Commands
+from cli.arguments import Commands
 from topics import artifact, prepared
 from topics.commands.inputs import add_corpus, add_model
 from topics.report.overview import look_at

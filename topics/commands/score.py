@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from data_prep.arguments import Commands
+from cli.arguments import Commands
 from topics import artifact
 from topics.commands.inputs import add_model, read_documents
 from topics.evaluate import per_word_log_likelihoods, unigram

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data_prep.arguments import Commands, whole_from
+from cli.arguments import Commands, whole_from
 from topics import artifact, vocabulary
 from topics.commands.inputs import add_json, add_model
 

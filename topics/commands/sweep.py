@@ -5,7 +5,7 @@ import json
 import math
 import sys
 
-from data_prep.arguments import PICTURES, Commands, picture, whole_from
+from cli.arguments import PICTURES, Commands, picture, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json, positive
 from topics.commands.tables import MEASURES

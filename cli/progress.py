@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Self
 
-from data_prep.printable import PrintableStream
+from cli.printable import PrintableStream
 
 _WIDTH = 30
 _PERIOD = 0.1  # seconds between two drawings
