@@ -28,7 +28,7 @@ from stacks.cost.prices import find_prices
 from stacks.cost.quantities import items
 from stacks.region import region_of
 from stacks.settings import SettingsError, load, read_context
-from topics.endpoint import EndpointError
+from topics.endpoint.state import EndpointError
 
 BUILD = PROJECT / "build"
 FOLDER = BUILD / "acceptance"

@@ -12,8 +12,8 @@ import numpy as np
 
 from acceptance import probes
 from acceptance.stage import TOPICS, Done, Stage, Unexpected
-from topics.endpoint import model_address
-from topics.payload import FORMS
+from topics.endpoint.payload import FORMS
+from topics.endpoint.state import model_address
 
 OTHER_TOPICS = 3
 TOLERANCE = 1e-4  # between the answers to two formats, of which CSV and JSON write decimals

@@ -16,14 +16,14 @@ from scipy import sparse
 from benchmarks.fits import REFINED, SHARED, SPECTRAL, Fit, run, save, show
 from data_prep.convert import convert
 from data_prep.recordio import read_matrix
-from topics.artifact import Model
-from topics.coherence import npmi
-from topics.corpus import in_memory
-from topics.evaluate import per_word_log_likelihood, per_word_log_likelihoods, unigram
-from topics.inference import infer
-from topics.refinement import refine
-from topics.spectral import FewTopicsWarning, fit
-from topics.vocabulary import top_ids
+from topics.lda.blocks import in_memory
+from topics.lda.fit import FewTopicsWarning, fit
+from topics.lda.infer import infer
+from topics.lda.refine import refine
+from topics.model.archive import Model
+from topics.model.vocabulary import top_ids
+from topics.quality.coherence import npmi
+from topics.quality.likelihood import per_word_log_likelihood, per_word_log_likelihoods, unigram
 
 SKLEARN, GENSIM, TOMOTOPY = PEERS = (
     "scikit-learn batch, 10 iterations",

@@ -28,14 +28,14 @@ from benchmarks.lda_peers import ENGINES
 from benchmarks.planted import draw
 from data_prep.convert import convert
 from data_prep.recordio import read_matrix
-from topics import artifact
-from topics.artifact import Model
-from topics.coherence import npmi
-from topics.evaluate import match_topics, per_word_log_likelihood
-from topics.inference import infer
-from topics.payload import FORMS
-from topics.spectral import fit
-from topics.vocabulary import top_ids
+from topics.endpoint.payload import FORMS
+from topics.lda.fit import fit
+from topics.lda.infer import infer
+from topics.model import archive
+from topics.model.archive import Model
+from topics.model.vocabulary import top_ids
+from topics.quality.coherence import npmi
+from topics.quality.likelihood import match_topics, per_word_log_likelihood
 
 TOPICS = 10  # of NYT
 PLANTED = [  # topics, words, documents, words a document
@@ -211,7 +211,7 @@ def measure_server(corpora: Corpora, runs: int) -> None:
     """Ask the image's server, on its own port."""
     root = corpora.folder / "ml"
     (root / "model").mkdir(parents=True)
-    (root / "model" / artifact.MEMBER).write_bytes(artifact.encode(fit(corpora.train, TOPICS)))
+    (root / "model" / archive.MEMBER).write_bytes(archive.encode(fit(corpora.train, TOPICS)))
     command = [sys.executable, "-m", "local_aws.lda_image", "serve", "--ml-root", str(root)]
     documents = corpora.test[:BATCH]
     rows = []

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from topics.corpus import in_memory
-from topics.refinement import refine
-from topics.spectral import fit
+from topics.lda.blocks import in_memory
+from topics.lda.fit import fit
+from topics.lda.refine import refine
 
 
 def main() -> None:

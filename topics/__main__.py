@@ -6,16 +6,16 @@ import sys
 
 from cli.arguments import Parser, run_command
 from data_prep.corpus import CorpusError
-from topics import artifact, vocabulary
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
 from topics.commands.inputs import InputError
 from topics.documents import DocumentsError
-from topics.endpoint import EndpointError
-from topics.evaluate import EvaluationError
-from topics.inference import InferenceError
-from topics.payload import PayloadError
+from topics.endpoint.payload import PayloadError
+from topics.endpoint.state import EndpointError
+from topics.lda.fit import SpectralError
+from topics.lda.infer import InferenceError
+from topics.model import archive, vocabulary
 from topics.prepared import PreparedError
-from topics.spectral import SpectralError
+from topics.quality.likelihood import EvaluationError
 
 _COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict)
 _EXAMPLES = """\
@@ -36,7 +36,7 @@ _INPUT_ERRORS = (
     DocumentsError,
     PayloadError,
     PreparedError,
-    artifact.ArtifactError,
+    archive.ArtifactError,
     vocabulary.VocabularyError,
     EvaluationError,
     InferenceError,

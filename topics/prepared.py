@@ -11,8 +11,8 @@ from scipy import sparse
 from data_prep.left_out import training_numbers
 from data_prep.manifest import Manifest, ManifestError
 from data_prep.recordio import RecordIOError, read_matrix
-from topics import vocabulary
-from topics.corpus import CountsError, check_counts
+from topics.lda.blocks import CountsError, check_counts
+from topics.model import vocabulary
 
 
 class PreparedError(ValueError):

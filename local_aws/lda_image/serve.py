@@ -14,8 +14,8 @@ from typing import ClassVar, NamedTuple
 
 from local_aws.lda_image import documents
 from local_aws.lda_image.answers import WRITERS
-from topics import artifact
-from topics.inference import infer
+from topics.lda.infer import infer
+from topics.model import archive
 
 MAX_BODY_BYTES = 6 * 1024 * 1024  # of InvokeEndpoint
 _SECONDS_OF_SILENCE = 60  # after which a connection is closed
@@ -41,11 +41,11 @@ def serve(root: Path, port: int, prefix: str = "") -> int:
     Returns:
         0 after an interrupt; 1 when there is no usable model or the port is taken.
     """
-    file = root / "model" / artifact.MEMBER
+    file = root / "model" / archive.MEMBER
     try:
-        model = artifact.decode(file.read_bytes(), str(file))
+        model = archive.decode(file.read_bytes(), str(file))
         server = make_server(model, port, prefix)
-    except (OSError, artifact.ArtifactError) as error:
+    except (OSError, archive.ArtifactError) as error:
         sys.stderr.write(f"lda_image: {error}\n")
         return 1
     with server, contextlib.suppress(KeyboardInterrupt):
@@ -55,7 +55,7 @@ def serve(root: Path, port: int, prefix: str = "") -> int:
     return 0
 
 
-def make_server(model: artifact.Model, port: int, prefix: str = "") -> ThreadingHTTPServer:
+def make_server(model: archive.Model, port: int, prefix: str = "") -> ThreadingHTTPServer:
     """Return a server bound to 127.0.0.1 and `port`, or a free port for 0.
 
     Args:
@@ -79,7 +79,7 @@ class Answer(NamedTuple):
     media: str
 
 
-def invoke(model: artifact.Model, body: bytes, content_type: str, accept: str) -> Answer:
+def invoke(model: archive.Model, body: bytes, content_type: str, accept: str) -> Answer:
     """Answer the body of an invocation with the topic mixtures of its documents.
 
     Args:
@@ -127,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    topics: ClassVar[artifact.Model]
+    topics: ClassVar[archive.Model]
     ping: ClassVar[str]
     invocations: ClassVar[str]
     protocol_version = "HTTP/1.1"

@@ -11,10 +11,10 @@ from scipy import sparse
 
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
 from local_aws.lda_image.documents import DocumentsError, read
-from topics import artifact
-from topics.corpus import Corpus
-from topics.evaluate import EvaluationError, per_word_log_likelihood
-from topics.spectral import FewTopicsWarning, SpectralError, fit
+from topics.lda.blocks import Corpus
+from topics.lda.fit import FewTopicsWarning, SpectralError, fit
+from topics.model import archive
+from topics.quality.likelihood import EvaluationError, per_word_log_likelihood
 
 _CLIENT_ERRORS = (ConfigurationError, DocumentsError, EvaluationError, SpectralError)
 _CLIENT_FAILURE, _ALGORITHM_FAILURE = 2, 1  # exit codes
@@ -117,9 +117,9 @@ def _read_files(
             raise DocumentsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
 
 
-def _write_model(model: artifact.Model, root: Path) -> None:
-    partial = root / f"{artifact.MEMBER}.partial"
-    partial.write_bytes(artifact.encode(model))
+def _write_model(model: archive.Model, root: Path) -> None:
+    partial = root / f"{archive.MEMBER}.partial"
+    partial.write_bytes(archive.encode(model))
     (root / "model").mkdir(exist_ok=True)
-    partial.replace(root / "model" / artifact.MEMBER)
-    _log.info("Wrote model/%s", artifact.MEMBER)
+    partial.replace(root / "model" / archive.MEMBER)
+    _log.info("Wrote model/%s", archive.MEMBER)

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.sagemaker import container, faults, interfaces, logs
 from local_aws.sagemaker.account import Account
-from topics import artifact
+from topics.model import archive
 
 PING_SECONDS = 0.1  # between two pings of a container that starts
 START_UP_SECONDS = 8 * 60  # SageMaker's default for ContainerStartupHealthCheckTimeoutInSeconds
@@ -203,16 +203,16 @@ def stop(instances: Iterable[Instance]) -> None:
 def _fetch_model(account: Account, model: Mapping[str, Any], root: Path) -> None:
     address = model["PrimaryContainer"]["ModelDataUrl"]
     bucket, _, key = address.removeprefix("s3://").partition("/")
-    archive = root / "model.tar.gz"
+    packed = root / "model.tar.gz"
     try:
-        account.client("s3", model["ExecutionRoleArn"]).download_file(bucket, key, str(archive))
-        model_file = artifact.read_member(archive)
-        (root / "model" / artifact.MEMBER).write_bytes(model_file)
-    except (ClientError, BotoCoreError, artifact.ArtifactError) as error:
+        account.client("s3", model["ExecutionRoleArn"]).download_file(bucket, key, str(packed))
+        model_file = archive.read_member(packed)
+        (root / "model" / archive.MEMBER).write_bytes(model_file)
+    except (ClientError, BotoCoreError, archive.ArtifactError) as error:
         raise StartError(f"Failed to download model data from {address}: {error}") from None
     finally:
         with contextlib.suppress(FileNotFoundError):
-            archive.unlink()
+            packed.unlink()
 
 
 def _no_ping(variant: str, running: container.Container) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.prepared_corpus import write_corpus
 from topics.__main__ import main
-from topics.artifact import Model, save
+from topics.model.archive import Model, save
 
 from . import chromium
 

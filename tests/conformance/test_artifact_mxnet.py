@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topics.artifact import Model, decode, encode
+from topics.model.archive import Model, decode, encode
 
 PYTHON = os.environ["CONFORMANCE_MXNET_PYTHON"]  # without it this file is not collected
 

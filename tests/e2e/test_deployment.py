@@ -12,9 +12,9 @@ import pytest
 
 from data_prep.recordio import read_matrix
 from tests.templates import change, without
-from topics import artifact
-from topics.inference import infer
-from topics.payload import FORMS
+from topics.endpoint.payload import FORMS
+from topics.lda.infer import infer
+from topics.model import archive
 
 from .conftest import Cloud, run
 
@@ -62,7 +62,7 @@ def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -
     """Whatever the content type, they are our own inference's on the artifact, with its words."""
     bucket, _, key = address.removeprefix("s3://").partition("/")
     cloud.client("s3").download_file(bucket, key, str(cloud.out / "model.tar.gz"))
-    model = artifact.load(str(cloud.out / "model.tar.gz"))
+    model = archive.load(str(cloud.out / "model.tar.gz"))
     with (corpus / "test.recordio").open("rb") as stream:
         expected = infer(model, read_matrix(stream))
     for form in FORMS:

@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 
 from local_aws import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
-from topics import artifact, client, inference
-from topics.artifact import ArtifactError, Model, encode
 from topics.commands.inputs import InputError, open_documents
-from topics.endpoint import EndpointError
-from topics.spectral import SpectralError, fit
+from topics.endpoint import client
+from topics.endpoint.state import EndpointError
+from topics.lda import infer as infer_module
+from topics.lda.fit import SpectralError, fit
+from topics.model import archive
+from topics.model.archive import ArtifactError, Model, encode
 
 from .fuzz_data_prep import damaged, fuzz, records
 
@@ -87,7 +89,7 @@ MODELS, ARCHIVES = models(), archives()
 @fuzz
 def test_model(content: bytes) -> None:
     with suppress(ArtifactError):
-        model = artifact.decode(content, "it")
+        model = archive.decode(content, "it")
         assert np.isfinite(model.beta).all()
         assert (model.beta >= 0).all()
         np.testing.assert_allclose(model.beta.sum(axis=1), 1)
@@ -99,7 +101,7 @@ def test_archive(tmp_path: Path, content: bytes, repaired: bool, data: st.DataOb
     packed = gzip.compress(with_checksums(content) if repaired else content, 1)
     (tmp_path / "model.tar.gz").write_bytes(data.draw(damaged([packed]) | st.just(packed)))
     with suppress(ArtifactError):
-        artifact.load(str(tmp_path / "model.tar.gz"))
+        archive.load(str(tmp_path / "model.tar.gz"))
 
 
 class FakeAWS:
@@ -196,8 +198,8 @@ def test_documents(tmp_path: Path, content: bytes) -> None:
     """RecordIO on the way of `topics fit` and `topics infer`."""
     (tmp_path / "documents").write_bytes(content)
     model = Model(np.ones(2), np.full((2, 200), 1 / 200))
-    with suppress(InputError, inference.InferenceError):
+    with suppress(InputError, infer_module.InferenceError):
         for counts in open_documents(tmp_path / "documents"):
-            assert np.isfinite(inference.infer(model, counts)).all()
+            assert np.isfinite(infer_module.infer(model, counts)).all()
     with suppress(InputError, SpectralError):
         fit(open_documents(tmp_path / "documents"), 1, max_restarts=1, max_iterations=2)

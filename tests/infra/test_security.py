@@ -10,7 +10,7 @@ from data_prep.readers import opening
 from data_prep.readers.entries import MAX_DOCUMENTS
 from data_prep.readers.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
-from topics import artifact
+from topics.model import archive
 
 from .conftest import PROJECT, Synthesize, Templates
 
@@ -36,10 +36,10 @@ def cooldown() -> int:
             f"{opening._UNPACKED_TIMES} times as large as its file"
         ),
         (
-            f"unpacks to more than {artifact.MAX_MODEL_BYTES // GIB} GiB, to more than "
-            f"{artifact.MAX_RATIO} times its size (beyond {artifact.SMALL_BYTES // MIB} MiB)"
+            f"unpacks to more than {archive.MAX_MODEL_BYTES // GIB} GiB, to more than "
+            f"{archive.MAX_RATIO} times its size (beyond {archive.SMALL_BYTES // MIB} MiB)"
         ),
-        f"up to 2^{artifact.MAX_ELEMENTS.bit_length() - 1} numbers",
+        f"up to 2^{archive.MAX_ELEMENTS.bit_length() - 1} numbers",
     ],
 )
 def test_a_number_is_that_of_the_code(sentence: str) -> None:

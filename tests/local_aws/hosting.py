@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from botocore.config import Config
 
-from topics import artifact
+from topics.model import archive
 
 from .conftest import SESSION, WORDS, Cloud
 from .test_hosting import DOCUMENT, make_model, settled
@@ -24,7 +24,7 @@ def model(cloud: Cloud, role: str, bucket: str, topics: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.tar.gz")
         beta = np.full((topics, WORDS), 1 / WORDS)
-        artifact.save(artifact.Model(np.full(topics, 0.1), beta), path)
+        archive.save(archive.Model(np.full(topics, 0.1), beta), path)
         cloud.client("s3").upload_file(str(path), bucket, f"{name}.tar.gz")
     make_model(cloud, name, role, f"s3://{bucket}/{name}.tar.gz")
     return name

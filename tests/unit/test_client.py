@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from scipy import sparse
 
 from tests.unit import runtime_server
-from topics import client, payload
-from topics.artifact import Model
-from topics.client import predict
-from topics.endpoint import EndpointError
-from topics.inference import infer
-from topics.payload import FORMS
+from topics.endpoint import client, payload
+from topics.endpoint.client import predict
+from topics.endpoint.payload import FORMS
+from topics.endpoint.state import EndpointError
+from topics.lda.infer import infer
+from topics.model.archive import Model
 
 
 class FakeRuntime:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics.coherence import npmi, umass
+from topics.quality.coherence import npmi, umass
 
 # Words:      a  b  c  d (never)
 DOCUMENTS = [[3, 1, 0, 0], [1, 0, 0, 0], [0, 2, 1, 0], [0, 0, 1, 0]]

@@ -8,9 +8,9 @@ import pytest
 
 from tests.unit.prepared_corpus import write_corpus
 from topics.__main__ import main
-from topics.artifact import Model, save
-from topics.compare import compare
-from topics.evaluate import EvaluationError
+from topics.model.archive import Model, save
+from topics.quality.compare import compare
+from topics.quality.likelihood import EvaluationError
 
 WORDS = ["ape", "bear", "cat", "dog"]
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics import corpus
-from topics.corpus import Corpus, in_memory
+from topics.lda import blocks
+from topics.lda.blocks import Corpus, in_memory
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "_ENTRIES", 50)
-    monkeypatch.setattr(corpus, "_ENTRIES_A_WORD", 0)
+    monkeypatch.setattr(blocks, "_ENTRIES", 50)
+    monkeypatch.setattr(blocks, "_ENTRIES_A_WORD", 0)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_blocks_do_not_depend_on_the_pieces_that_are_read(counts: sparse.csr_arr
 def test_what_fits_into_memory_is_read_once(
     counts: sparse.csr_array, limit: int, reads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "_KEPT_BYTES", limit)
+    monkeypatch.setattr(blocks, "_KEPT_BYTES", limit)
     passes = []
 
     def read() -> Iterator[sparse.csr_array]:
@@ -68,16 +68,16 @@ def test_a_pass_that_was_not_finished_is_no_reason_to_forget_the_rest(
 def test_without_affinity_as_on_macos_all_cores_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
-    assert corpus.cores() == 5
+    assert blocks.cores() == 5
     monkeypatch.setattr(os, "cpu_count", lambda: None)  # nobody knows
-    assert corpus.cores() == 1
+    assert blocks.cores() == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_results_come_in_the_order_of_the_blocks(
     counts: sparse.csr_array, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "cores", lambda: threads)
+    monkeypatch.setattr(blocks, "cores", lambda: threads)
     documents = in_memory(counts)
     assert list(documents.map(lambda block: block.nnz)) == [block.nnz for block in documents]
 
@@ -85,8 +85,8 @@ def test_results_come_in_the_order_of_the_blocks(
 def test_few_blocks_wait_in_memory(
     counts: sparse.csr_array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "cores", lambda: 2)
-    monkeypatch.setattr(corpus, "_KEPT_BYTES", 0)
+    monkeypatch.setattr(blocks, "cores", lambda: 2)
+    monkeypatch.setattr(blocks, "_KEPT_BYTES", 0)
     read = []
 
     def pieces() -> Iterator[sparse.csr_array]:

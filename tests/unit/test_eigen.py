@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from topics import eigen
-from topics.eigen import Array32, top_eigenpairs
+from topics.lda import eigen
+from topics.lda.eigen import Array32, top_eigenpairs
 
 
 def with_spectrum(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
-from topics.endpoint import EndpointError, model_address, why_not_found
+from topics.endpoint.state import EndpointError, model_address, why_not_found
 
 
 def aws_error(code: str, message: str) -> ClientError:

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics import evaluate
-from topics.artifact import Model
-from topics.evaluate import EvaluationError, match_topics, per_word_log_likelihood, unigram
-from topics.inference import InferenceError
+from topics.lda.infer import InferenceError
+from topics.model.archive import Model
+from topics.quality import likelihood
+from topics.quality.likelihood import (
+    EvaluationError,
+    match_topics,
+    per_word_log_likelihood,
+    unigram,
+)
 
 
 def counts(rows: list[list[float]]) -> sparse.csr_array:
@@ -43,14 +48,14 @@ def test_topics_of_different_vocabularies_are_refused() -> None:
 
 def test_the_halves_of_a_document_make_it_up() -> None:
     whole = sparse.csr_array(np.random.default_rng(0).poisson(2, (50, 30)).astype(np.float32))
-    observed, held_out = evaluate._split_words(whole, np.random.default_rng(0))
+    observed, held_out = likelihood._split_words(whole, np.random.default_rng(0))
     assert np.array_equal((observed + held_out).toarray(), whole.toarray())
     assert np.array_equal(held_out.sum(axis=1), whole.sum(axis=1) // 2)
 
 
 def test_the_draw_takes_every_word_equally_often() -> None:
     whole = counts([[1] * 10] * 4000)
-    observed, _ = evaluate._split_words(whole, np.random.default_rng(0))
+    observed, _ = likelihood._split_words(whole, np.random.default_rng(0))
     np.testing.assert_allclose(observed.mean(axis=0), 0.5, atol=0.04)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from data_prep.files import replacing, staging
 from data_prep.sample import write_sample
-from topics import artifact
 from topics.commands.outputs import output
+from topics.model import archive
 
 
 def write(path: Path, content: bytes) -> None:
@@ -149,7 +149,7 @@ def test_a_pipe_among_what_was_left_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def fit(path: Path) -> None:
-    artifact.save(artifact.Model(np.ones(1), np.ones((1, 1))), path)
+    archive.save(archive.Model(np.ones(1), np.ones((1, 1))), path)
 
 
 def infer(path: Path) -> None:

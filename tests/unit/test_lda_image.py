@@ -27,9 +27,9 @@ from local_aws.lda_image import documents, serve
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio
 from local_aws.lda_image.configuration import Hyperparameters
-from topics import artifact
-from topics.artifact import Model
-from topics.inference import infer
+from topics.lda.infer import infer
+from topics.model import archive
+from topics.model.archive import Model
 
 ROOT = Path(__file__).parents[2]
 RECORDIO = "application/x-recordio-protobuf"
@@ -98,7 +98,7 @@ def train(root: Path) -> int:
 
 def trained(root: Path) -> Model:
     file = root / "model/model_algo-1"
-    return artifact.decode(file.read_bytes(), str(file))
+    return archive.decode(file.read_bytes(), str(file))
 
 
 def failure(root: Path) -> str:
@@ -584,7 +584,7 @@ def test_the_server_announces_itself_answers_and_ends_on_sigterm(
     model: Model, tmp_path: Path
 ) -> None:
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    (tmp_path / "model/model_algo-1").write_bytes(archive.encode(model))
     with start("serve", "--ml-root", str(tmp_path), "--port", "0") as process:
         assert process.stdout is not None
         address = process.stdout.readline().rstrip()
@@ -600,7 +600,7 @@ def test_a_private_server_answers_below_the_path_that_it_prints_alone(
     model: Model, tmp_path: Path
 ) -> None:
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    (tmp_path / "model/model_algo-1").write_bytes(archive.encode(model))
     arguments = ["serve", "--ml-root", str(tmp_path), "--port", "0", "--private"]
     with start(*arguments) as process:
         assert process.stdout is not None
@@ -633,7 +633,7 @@ def test_a_port_that_there_is_not_is_refused_in_a_line(
     port: str, code: int, model: Model, tmp_path: Path
 ) -> None:
     (tmp_path / "model").mkdir()
-    (tmp_path / "model/model_algo-1").write_bytes(artifact.encode(model))
+    (tmp_path / "model/model_algo-1").write_bytes(archive.encode(model))
     with start("serve", "--ml-root", str(tmp_path), f"--port={port}") as process:
         output, _ = process.communicate(timeout=60)
     assert (process.returncode, output.count("\n")) == (code, 1)

@@ -10,8 +10,8 @@ from scipy import sparse
 
 from data_prep.recordio import read_matrix
 from local_aws.lda_image import documents
-from topics import payload
-from topics.payload import FORMS, PayloadError, write_requests
+from topics.endpoint import payload
+from topics.endpoint.payload import FORMS, PayloadError, write_requests
 
 
 def counts(*rows: Sequence[float]) -> sparse.csr_array:

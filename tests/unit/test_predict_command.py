@@ -14,10 +14,10 @@ from data_prep.convert import convert
 from data_prep.recordio import encode, read_matrix
 from tests.unit.runtime_server import ENDPOINT, RuntimeServer, running
 from topics.__main__ import main
-from topics.artifact import Model, save
-from topics.inference import infer
-from topics.payload import FORMS
-from topics.spectral import fit
+from topics.endpoint.payload import FORMS
+from topics.lda.fit import fit
+from topics.lda.infer import infer
+from topics.model.archive import Model, save
 
 MODEL = Model(np.array([0.75, 0.25]), np.array([[0.5, 0.5, 0], [0.125, 0.25, 0.625]]))
 ROWS = sparse.csr_array(np.array([[9, 0, 0], [0, 0, 9]], np.float32))
@@ -207,7 +207,7 @@ def test_that_an_endpoint_is_being_updated_is_told_if_it_may_be_known(
 def test_an_endpoint_that_is_not_there_is_one_line(
     server: RuntimeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("topics.client.why_not_found", lambda name: f"{name} is asleep")
+    monkeypatch.setattr("topics.endpoint.client.why_not_found", lambda name: f"{name} is asleep")
     assert main(["predict", "--endpoint", "night", "test.recordio"]) == 1
     assert capsys.readouterr() == ("", "topics: night is asleep\n")
 

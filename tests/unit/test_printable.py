@@ -16,7 +16,7 @@ from data_prep import __main__ as data_prep
 from local_aws import __main__ as local_aws
 from stacks.settings import __main__ as stacks_settings
 from topics import __main__ as topics
-from topics.artifact import Model, encode, save
+from topics.model.archive import Model, encode, save
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"
 TURN = "\u202e\u2066"  # the direction of writing

@@ -5,12 +5,12 @@ import pytest
 from scipy import sparse
 from scipy.special import psi
 
-from topics import corpus as corpus_module
-from topics import refinement
-from topics.artifact import Model
-from topics.corpus import in_memory
-from topics.evaluate import match_topics, per_word_log_likelihood
-from topics.refinement import refine
+from topics.lda import blocks
+from topics.lda import refine as refine_module
+from topics.lda.blocks import in_memory
+from topics.lda.refine import refine
+from topics.model.archive import Model
+from topics.quality.likelihood import match_topics, per_word_log_likelihood
 
 
 def drawn(documents: int = 600) -> tuple[Model, sparse.csr_array]:
@@ -29,8 +29,8 @@ def blurred(model: Model) -> Model:
 
 def test_a_sweep_is_the_update_of_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
     """Under converged mixtures; computed with dense arrays."""
-    monkeypatch.setattr(refinement, "_STEPS", 2000)
-    monkeypatch.setattr(refinement, "_FACTORS", (1.0,))
+    monkeypatch.setattr(refine_module, "_STEPS", 2000)
+    monkeypatch.setattr(refine_module, "_FACTORS", (1.0,))
     model, counts = drawn()
     dense = counts.toarray().astype(np.float64)
     gamma = model.alpha + dense.sum(axis=1, keepdims=True) / 4
@@ -77,9 +77,9 @@ def test_mixtures_that_do_not_fit_into_memory_are_found_anew(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, counts = drawn()
-    monkeypatch.setattr(refinement, "_STEPS", 100)
+    monkeypatch.setattr(refine_module, "_STEPS", 100)
     kept = refine(in_memory(counts), blurred(model), 10).beta
-    monkeypatch.setattr(refinement, "_GAMMA_BYTES", 0)
+    monkeypatch.setattr(refine_module, "_GAMMA_BYTES", 0)
     np.testing.assert_allclose(refine(in_memory(counts), blurred(model), 10).beta, kept, atol=1e-3)
 
 
@@ -106,8 +106,8 @@ def test_no_sweep_changes_nothing() -> None:
 def test_the_parts_of_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     model, counts = drawn()
     expected = refine(in_memory(counts), model, 2).beta
-    monkeypatch.setattr(corpus_module, "_ENTRIES", 1000)
-    monkeypatch.setattr(corpus_module, "_ENTRIES_A_WORD", 0)
+    monkeypatch.setattr(blocks, "_ENTRIES", 1000)
+    monkeypatch.setattr(blocks, "_ENTRIES_A_WORD", 0)
     np.testing.assert_allclose(refine(in_memory(counts), model, 2).beta, expected, rtol=0.01)
 
 

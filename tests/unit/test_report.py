@@ -14,7 +14,7 @@ from data_prep.__main__ import main as convert_main
 from tests.unit.prepared_corpus import write_corpus
 from topics import prepared
 from topics.__main__ import main
-from topics.artifact import Model, save
+from topics.model.archive import Model, save
 from topics.report import overview as overview_module
 from topics.report.markup import Html, join, page, tag
 from topics.report.numbers import decimal, percent

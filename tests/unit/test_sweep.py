@@ -11,13 +11,14 @@ from scipy import sparse
 
 from cli.progress import Progress
 from tests.unit.prepared_corpus import write_corpus
-from topics import prepared, spectral
-from topics import sweep as sweep_module
+from topics import prepared
 from topics.__main__ import main
-from topics.artifact import Model
-from topics.evaluate import EvaluationError
+from topics.lda import fit as fit_module
+from topics.model.archive import Model
 from topics.prepared import Prepared
-from topics.sweep import Trial, gain, recommend, split, sweep
+from topics.quality import sweep as sweep_module
+from topics.quality.likelihood import EvaluationError
+from topics.quality.sweep import Trial, gain, recommend, split, sweep
 
 TOO_MANY = 15
 REASON = "15 topics asked for, <b>but</b> there are $2$ directions"
@@ -36,8 +37,8 @@ def no_model_of_15(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == TOO_MANY:
-            raise spectral.SpectralError(REASON)
-        return spectral.fit(counts, number, **options)
+            raise fit_module.SpectralError(REASON)
+        return fit_module.fit(counts, number, **options)
 
     monkeypatch.setattr(sweep_module, "fit", fit)
 
@@ -100,7 +101,7 @@ def test_a_sweep_does_not_look_at_the_test_documents(corpus: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "problem"),
-    [(spectral.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
+    [(fit_module.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
 )
 def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     corpus: Path, error: Exception, problem: str, monkeypatch: pytest.MonkeyPatch
@@ -108,7 +109,7 @@ def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == 1:
             raise error
-        return spectral.fit(counts, number, **options)
+        return fit_module.fit(counts, number, **options)
 
     monkeypatch.setattr(sweep_module, "fit", fit)
     one, two = sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1)
@@ -300,7 +301,7 @@ def test_what_a_fit_warns_of_is_told_once_for_the_number(
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == 2:
             warnings.warn("only 1 shows clearly", stacklevel=2)
-        return spectral.fit(counts, number, **options)
+        return fit_module.fit(counts, number, **options)
 
     monkeypatch.setattr(sweep_module, "fit", fit)
     assert main(["sweep", "--num-topics", "1,2", "--corpus", str(corpus), "--json"]) == 0

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from topics import tensor
-from topics.tensor import Decomposition, decompose
+from topics.lda import tensor
+from topics.lda.tensor import Decomposition, decompose
 
 Array = NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from scipy import sparse
 
 from data_prep.recordio import encode, read_matrix
 from topics.__main__ import main
-from topics.artifact import Model, load, save
-from topics.corpus import in_memory
-from topics.inference import infer
-from topics.refinement import refine
-from topics.spectral import fit
+from topics.lda.blocks import in_memory
+from topics.lda.fit import fit
+from topics.lda.infer import infer
+from topics.lda.refine import refine
+from topics.model.archive import Model, load, save
 
 ROOT = Path(__file__).parents[2]
 

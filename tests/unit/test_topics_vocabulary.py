@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topics.artifact import Model
-from topics.vocabulary import VocabularyError, load, top_ids
+from topics.model.archive import Model
+from topics.model.vocabulary import VocabularyError, load, top_ids
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from cli.arguments import Commands, whole_from
-from topics import artifact, prepared
+from topics import prepared
 from topics.commands.inputs import add_corpus, add_json
 from topics.commands.tables import HEAD, cells
-from topics.compare import ALIKE, Comparison, Move, compare
-from topics.quality import Quality, measure
+from topics.model import archive
+from topics.model.vocabulary import top_words
+from topics.quality.compare import ALIKE, Comparison, Move, compare
+from topics.quality.measures import Quality, measure
 from topics.report.comparison import write_comparison
-from topics.vocabulary import top_words
 
 _WAYS = ("up", "down")
 
@@ -44,7 +45,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print a comparison."""
-    models = artifact.load(options.a), artifact.load(options.b)
+    models = archive.load(options.a), archive.load(options.b)
     corpus = prepared.load(options.corpus)
     qualities = [measure(model, corpus) for model in models]
     found = compare(*models, corpus.words, options.words)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cli.arguments import Commands, whole_from
 from cli.progress import Progress
-from topics import artifact, spectral
 from topics.commands.inputs import open_documents, positive
-from topics.refinement import SWEEPS, refine
+from topics.lda.fit import FewTopicsWarning, fit
+from topics.lda.refine import SWEEPS, refine
+from topics.model import archive
 
 
 def add(commands: Commands) -> None:
@@ -50,8 +51,8 @@ def run(options: argparse.Namespace) -> None:
     if sys.stderr.isatty():
         print(f"fitting {options.num_topics} topics ...", file=sys.stderr)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", spectral.FewTopicsWarning)
-        model = spectral.fit(corpus, options.num_topics, alpha0=options.alpha0 or 1.0)
+        warnings.simplefilter("always", FewTopicsWarning)
+        model = fit(corpus, options.num_topics, alpha0=options.alpha0 or 1.0)
     for warning in caught:
         print(f"topics: warning: {warning.message}", file=sys.stderr)
     with Progress("refining", options.refine) as progress:
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
             fit_alpha=options.alpha0 is None,
             after_sweep=lambda: progress.advance(1),
         )
-    artifact.save(model, options.out)
+    archive.save(model, options.out)
     documents = sum(block.shape[0] for block in corpus)
     print(
         f"{options.num_topics} topics of {documents:,} documents,"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cli.arguments import Commands
-from topics import artifact, inference
 from topics.commands.inputs import add_model, open_documents
 from topics.commands.outputs import output
+from topics.lda.infer import infer
+from topics.model import archive
 
 
 def add(commands: Commands) -> None:
@@ -33,9 +34,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _lines(options: argparse.Namespace) -> Iterator[str]:
-    model = artifact.load(options.model)
-    for mixtures in open_documents(options.documents).map(
-        lambda counts: inference.infer(model, counts)
-    ):
+    model = archive.load(options.model)
+    for mixtures in open_documents(options.documents).map(lambda counts: infer(model, counts)):
         for mixture in mixtures.tolist():
             yield json.dumps({"topic_mixture": mixture})

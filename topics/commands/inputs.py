@@ -8,7 +8,7 @@ from pathlib import Path
 from scipy import sparse
 
 from data_prep.recordio import RecordIOError, read_blocks
-from topics.corpus import Corpus, CountsError, check_counts
+from topics.lda.blocks import Corpus, CountsError, check_counts
 
 
 class InputError(ValueError):
@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
-    """Add the argument `model`, an address for `artifact.load`."""
+    """Add the argument `model`, an address for `archive.load`."""
     command.add_argument("model", metavar="MODEL", help="model.tar.gz: a file, or s3://BUCKET/KEY")
 
 

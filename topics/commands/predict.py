@@ -14,12 +14,13 @@ from cli.arguments import Commands, whole_from
 from cli.progress import Progress
 from data_prep.readers.formats import FORMATS
 from data_prep.readers.reading import Reading
-from topics import artifact, client, vocabulary
 from topics.commands.inputs import InputError
 from topics.commands.outputs import output
 from topics.documents import Documents, from_texts, read_text, with_documents
-from topics.endpoint import is_changing, model_address
-from topics.payload import FORMS
+from topics.endpoint import client
+from topics.endpoint.payload import FORMS
+from topics.endpoint.state import is_changing, model_address
+from topics.model import archive, vocabulary
 
 _DESCRIPTION = """\
 Ask an endpoint for the topic mixtures of documents. Prints a JSON object a line, in the order of
@@ -181,7 +182,7 @@ def _topic_words(options: argparse.Namespace) -> list[list[str]] | None:
     """Return the most probable words of each topic; None when nothing says what they are."""
     if not options.top or (options.vocab is None and options.model is None):
         return None
-    model = artifact.load(options.model or model_address(options.endpoint))
+    model = archive.load(options.model or model_address(options.endpoint))
     words = vocabulary.load(options.vocab, model.beta.shape[1])
     return vocabulary.top_words(model, words, options.words)
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.arguments import Commands
-from topics import artifact
 from topics.commands.inputs import InputError, add_json, add_model
-from topics.evaluate import match_topics
+from topics.model import archive
+from topics.quality.likelihood import match_topics
 
 _RECOVERED = 0.95  # cosine from which a planted topic counts as found
 # What NumPy raises when a file is not what it should be, or claims an array that no memory holds.
@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print the pairs."""
     planted = _read_planted(options.planted)
-    match = match_topics(planted, artifact.load(options.model).beta)
+    match = match_topics(planted, archive.load(options.model).beta)
     found = int((match.cosine >= _RECOVERED).sum())
     if options.json:
         pairs = [
@@ -80,8 +80,8 @@ def _read_planted(file: Path) -> NDArray[np.float64]:
 
 def _check_size(file: Path) -> None:
     """Refuse what unpacks to more than a model does."""
-    with zipfile.ZipFile(file) as archive:
-        member = archive.getinfo("beta.npy")
-    most = max(artifact.SMALL_BYTES, artifact.MAX_RATIO * member.compress_size)
-    if member.file_size > min(most, artifact.MAX_MODEL_BYTES):
+    with zipfile.ZipFile(file) as packed:
+        member = packed.getinfo("beta.npy")
+    most = max(archive.SMALL_BYTES, archive.MAX_RATIO * member.compress_size)
+    if member.file_size > min(most, archive.MAX_MODEL_BYTES):
         raise InputError(f"{file}: beta unpacks to {member.file_size} bytes, too many for topics")

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from cli.arguments import Commands
-from topics import artifact, prepared
+from topics import prepared
 from topics.commands.inputs import add_corpus, add_model
+from topics.model import archive
 from topics.report.overview import look_at
 from topics.report.page import write_report
 from topics.report.pictures import save_report_pictures
@@ -37,7 +38,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page and the pictures."""
-    model = artifact.load(options.model)
+    model = archive.load(options.model)
     corpus = prepared.load(options.corpus)
     if sys.stderr.isatty():
         print("inferring the topics of the documents ...", file=sys.stderr)

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from cli.arguments import Commands
-from topics import artifact
 from topics.commands.inputs import add_model, read_documents
-from topics.evaluate import per_word_log_likelihoods, unigram
+from topics.model import archive
+from topics.quality.likelihood import per_word_log_likelihoods, unigram
 
 
 def add(commands: Commands) -> None:
@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print two scores."""
-    model = artifact.load(options.model)
+    model = archive.load(options.model)
     test = read_documents(options.test)
     frequencies = unigram(read_documents(options.train))
     scores = per_word_log_likelihoods([model, frequencies], test)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.arguments import Commands, whole_from
-from topics import artifact, vocabulary
 from topics.commands.inputs import add_json, add_model
+from topics.model import archive, vocabulary
 
 
 def add(commands: Commands) -> None:
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print a line a topic, or JSON."""
-    model = artifact.load(options.model)
+    model = archive.load(options.model)
     words = vocabulary.load(options.vocab, model.beta.shape[1])
     topics = [
         {

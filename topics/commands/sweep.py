@@ -9,8 +9,7 @@ from cli.arguments import PICTURES, Commands, picture, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json, positive
 from topics.commands.tables import MEASURES
-from topics.report.pictures import save_sweep
-from topics.sweep import (
+from topics.quality.sweep import (
     PARTS,
     Mean,
     Recommendation,
@@ -21,6 +20,7 @@ from topics.sweep import (
     split,
     sweep,
 )
+from topics.report.pictures import save_sweep
 
 _SPLITS = 3
 _CELL = 16  # letters of a measure

@@ -1,6 +1,6 @@
 """Measures of quality as columns of a table."""
 
-from topics.quality import Quality
+from topics.quality.measures import Quality
 
 MEASURES = {"log_likelihood": "log likelihood", "npmi": "NPMI", "umass": "UMass"}
 HEAD = "log likelihood     NPMI    UMass"

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.artifact import Model
-from topics.inference import infer
+from topics.lda.infer import infer
+from topics.model.archive import Model
+from topics.model.vocabulary import top_ids
 from topics.prepared import Prepared
-from topics.quality import Quality, baseline, measure
-from topics.vocabulary import top_ids
+from topics.quality.measures import Quality, baseline, measure
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from data_prep.files import replacing
+from topics.quality.sweep import Recommendation, Trial
 from topics.report.overview import WORDS, Overview
-from topics.sweep import Recommendation, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

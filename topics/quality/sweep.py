@@ -29,11 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.progress import Progress
-from topics.artifact import Model
-from topics.evaluate import EvaluationError
+from topics.lda.fit import SpectralError, fit
+from topics.model.archive import Model
 from topics.prepared import Prepared
-from topics.quality import baseline, measure
-from topics.spectral import SpectralError, fit
+from topics.quality.likelihood import EvaluationError
+from topics.quality.measures import baseline, measure
 
 Array = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.endpoint import EndpointError, explain, why_not_found
-from topics.payload import FORMS, Request, write_requests
+from topics.endpoint.payload import FORMS, Request, write_requests
+from topics.endpoint.state import EndpointError, explain, why_not_found
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError
 from data_prep.vocabulary import read_vocabulary
-from topics.artifact import Model
+from topics.model.archive import Model
 
 
 class VocabularyError(ValueError):

@@ -32,10 +32,10 @@ from scipy import sparse
 from scipy.special import psi
 from threadpoolctl import threadpool_limits
 
-from topics.artifact import Model
-from topics.corpus import Corpus, for_products
-from topics.evaluate import per_word_log_likelihoods
-from topics.inference import Block, blocks, word_shares
+from topics.lda.blocks import Corpus, for_products
+from topics.lda.infer import Block, blocks, word_shares
+from topics.model.archive import Model
+from topics.quality.likelihood import per_word_log_likelihoods
 
 SWEEPS = 40  # at most: few corpora gain from more
 

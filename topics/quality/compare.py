@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from topics.artifact import Model
-from topics.evaluate import match_topics
+from topics.model.archive import Model
+from topics.quality.likelihood import match_topics
 
 LEAST_MOVE = 1e-4  # of a word's probability, to be worth mentioning
 ALIKE = 0.5  # cosine below which a pair is what was left over, not a topic that both models have

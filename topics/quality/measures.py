@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from topics.artifact import Model
-from topics.coherence import npmi, umass
-from topics.evaluate import per_word_log_likelihood, unigram
-from topics.inference import InferenceError
+from topics.lda.infer import InferenceError
+from topics.model.archive import Model
+from topics.model.vocabulary import top_ids
 from topics.prepared import Prepared
-from topics.vocabulary import top_ids
+from topics.quality.coherence import npmi, umass
+from topics.quality.likelihood import per_word_log_likelihood, unigram
 
 COHERENCE_WORDS = 10  # of a topic
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import psi
 
-from topics.artifact import Model
+from topics.model.archive import Model
 
 TOLERANCE = 1e-4  # largest change of gamma in the last step, per word of the document
 MAX_STEPS = 1000

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.artifact import Model
-from topics.corpus import Corpus, in_memory
-from topics.inference import infer
+from topics.lda.blocks import Corpus, in_memory
+from topics.lda.infer import infer
+from topics.model.archive import Model
 
 # A share of the flat distribution in every prediction: the spectral method gives many words the
 # probability 0 in all topics, and one such word would make any log likelihood -inf.

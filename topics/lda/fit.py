@@ -56,12 +56,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from topics.artifact import MAX_ELEMENTS, Model
-from topics.corpus import Corpus, for_products, in_memory
-from topics.eigen import Array32, top_eigenpairs
-from topics.noise import noise_edge
-from topics.refinement import refine
-from topics.tensor import Decomposition, decompose, max_terms
+from topics.lda.blocks import Corpus, for_products, in_memory
+from topics.lda.eigen import Array32, top_eigenpairs
+from topics.lda.noise import noise_edge
+from topics.lda.refine import refine
+from topics.lda.tensor import Decomposition, decompose, max_terms
+from topics.model.archive import MAX_ELEMENTS, Model
 
 Array = NDArray[np.float64]
 

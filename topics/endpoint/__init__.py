@@ -1,0 +1,1 @@
+"""Asking a deployed model."""

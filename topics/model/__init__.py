@@ -1,0 +1,1 @@
+"""The model itself: its file, and its words."""
