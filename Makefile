@@ -106,7 +106,7 @@ acceptance: .venv/ready-dev ## Go the whole life on your account, and report [EN
 	@set -f; exec python -m acceptance --env "$$ENV" $${LOCAL:+--local} $${YES:+--yes} $$OPTIONS
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
-	python -m stacks.preflight --env "$$ENV"
+	python -m operations.preflight --env "$$ENV"
 
 diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
 	set -f; cdk diff -c "env=$$ENV" --method template $$CDK_OPTIONS
@@ -115,7 +115,7 @@ fetch: ## Copy a corpus from S3 to build/source [SOURCE=s3://BUCKET/PREFIX]
 	aws s3 cp --recursive --no-progress "$$SOURCE" build/source
 
 pipeline: prepare ## Synthesize the pipeline that cdk.json asks for [CORPUS=file VOCAB=file]
-	set -f; cdk synth --quiet --app "python3 -m stacks.pipeline" $$CDK_OPTIONS
+	set -f; cdk synth --quiet --app "python3 -m toolchain.pipeline" $$CDK_OPTIONS
 
 smoke: .venv/ready ## Ask an endpoint about a few documents of the prepared corpus [ENDPOINT=name]
 	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(PREPARED)/train.recordio
@@ -125,7 +125,7 @@ deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 
 destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 	cdk destroy --all -c "env=$$ENV"
-	python -m stacks.leftovers --env "$$ENV"
+	python -m operations.leftovers --env "$$ENV"
 
 prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
 ifneq ($(CORPUS),)

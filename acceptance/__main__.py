@@ -24,9 +24,9 @@ from acceptance.report import AS_EXPECTED, INTERRUPTED, NOT_REACHED, OTHERWISE, 
 from acceptance.stage import PROJECT, Stage, Unexpected, make_stage
 from cli.arguments import Parser, run_command
 from data_prep.manifest import Manifest
-from stacks.cost.prices import find_prices
-from stacks.cost.quantities import items
-from stacks.region import region_of
+from operations.cost.prices import find_prices
+from operations.cost.quantities import items
+from operations.region import region_of
 from stacks.settings import SettingsError, load, read_context
 from topics.endpoint.state import EndpointError
 

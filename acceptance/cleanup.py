@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from acceptance.probes import remove
 from acceptance.stage import Stage
 from acceptance.waiting import wait_until
-from stacks.leftovers import Thing, left_of
+from operations.leftovers import Thing, left_of
 
 TIMES = 3  # a deletion may fail on something that is gone a little later
 STACK_MINUTES = 45  # a job that ends by its time limit, an endpoint that is created and deleted

@@ -1,11 +1,11 @@
-"""What a run of the acceptance bills, by `stacks.cost`, and how long it takes."""
+"""What a run of the acceptance bills, by `operations.cost`, and how long it takes."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from acceptance.life import Step
-from stacks.cost.prices import CURRENCY, PriceList
-from stacks.cost.quantities import HOURS_A_MONTH, LEFT_OUT, MONTH, Item
+from operations.cost.prices import CURRENCY, PriceList
+from operations.cost.quantities import HOURS_A_MONTH, LEFT_OUT, MONTH, Item
 
 CENT = Decimal("0.01")
 

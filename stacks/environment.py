@@ -21,7 +21,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from data_prep.manifest import MANIFEST, Manifest, ManifestError
-from stacks.encryption import encrypt_logs
+from stacks.parts.encryption import encrypt_logs
 from stacks.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage import StorageStack

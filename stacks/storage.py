@@ -7,8 +7,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.encryption import CREATE, add_key, found_key
-from stacks.functions import give_log_group
+from stacks.parts.encryption import CREATE, add_key, found_key
+from stacks.parts.functions import give_log_group
 from stacks.settings import Settings
 
 AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the CDK's id of its function

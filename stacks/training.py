@@ -10,9 +10,9 @@ from constructs import Construct
 
 from data_prep.manifest import Manifest
 from stacks import lda
-from stacks.encryption import found_key
-from stacks.network import found_network
-from stacks.notices import add_notices
+from stacks.parts.encryption import found_key
+from stacks.parts.network import found_network
+from stacks.parts.notices import add_notices
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
 from stacks.training_job.permissions import LOG_GROUP as JOBS_LOG_GROUP

@@ -12,7 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 
-from stacks.network import Network
+from stacks.parts.network import Network
 from stacks.serving.metrics import VARIANT
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob

@@ -9,8 +9,8 @@ from constructs import Construct
 
 from data_prep.manifest import Golden
 from stacks import lda
-from stacks.functions import add_log_group
-from stacks.network import Network
+from stacks.parts.functions import add_log_group
+from stacks.parts.network import Network
 from stacks.serving import access, alarms, updates
 from stacks.serving.dashboard import add_dashboard
 from stacks.serving.endpoint import add_configuration, add_endpoint, add_model, digest_of

@@ -138,7 +138,7 @@ class PipelineSettings(_Strict):
 
 
 class GitHubSettings(_Strict):
-    """What else AWS must know of the repository, to trust its workflows (`stacks.github_oidc`)."""
+    """What else AWS must know of a repository to trust its workflows (`toolchain.github_oidc`)."""
 
     # OWNER-ID/REPOSITORY-ID, the numbers by which GitHub knows OWNER/NAME for ever.
     ids: str | None = Field(None, pattern=r"^\d{1,20}/\d{1,20}$")

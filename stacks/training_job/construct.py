@@ -28,7 +28,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct, DependencyGroup
 
-from stacks.functions import Function, add_provider
+from stacks.parts.functions import Function, add_provider
 from stacks.training_job import permissions
 from stacks.training_job.request import (
     Channel,

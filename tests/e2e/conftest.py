@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 
 from local_aws import instance
-from stacks import leftovers
+from operations import leftovers
 
 PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240

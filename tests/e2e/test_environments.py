@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.leftovers import left_of
+from operations.leftovers import left_of
 from stacks.settings import load
 
 from .conftest import PROJECT, Cloud

@@ -16,7 +16,7 @@ from aws_cdk import aws_sqs as sqs
 from data_prep.manifest import Manifest
 from local_aws import instance
 from stacks import lda
-from stacks.notices import add_notices
+from stacks.parts.notices import add_notices
 from stacks.training_job import TrainingJob
 from tests.infra.conftest import flags
 from tests.templates import Edit, change, without

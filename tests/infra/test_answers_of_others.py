@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stacks import leftovers
-from stacks.preflight.__main__ import main as preflight
+from operations import leftovers
+from operations.preflight.__main__ import main as preflight
 
 PAGE = b"<html>Sign in to the network"
 
@@ -47,7 +47,7 @@ def _portal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 def test_leftovers_does_not_take_it_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert leftovers.main([]) == 2
-    assert capsys.readouterr().err.startswith("stacks.leftovers: Unable to parse response")
+    assert capsys.readouterr().err.startswith("operations.leftovers: Unable to parse response")
 
 
 def test_preflight_does_not_take_the_caller_for_known(capsys: pytest.CaptureFixture[str]) -> None:

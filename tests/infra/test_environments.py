@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Environment, TagManager
 
+from operations.settings import main
 from stacks.environment import add_environment
 from stacks.settings import SettingsError, load, read_context
-from stacks.settings.__main__ import main
 from stacks.settings.context import read_sources
 from stacks.settings.load import effective
 from stacks.settings.schema import schema
@@ -388,7 +388,7 @@ class TestCommandLine:
         if content is not None:
             Path("cdk.json").write_text(content)
         assert main([]) == 2
-        assert capsys.readouterr().err.startswith("stacks.settings: cdk.json: ")
+        assert capsys.readouterr().err.startswith("operations.settings: cdk.json: ")
 
 
 class TestSources:
@@ -442,7 +442,7 @@ class TestSources:
 
 
 def test_the_schema_that_editors_use_is_the_settings() -> None:
-    """`python -m stacks.settings --schema > stacks/settings/cdk.schema.json` mends it."""
+    """`python -m operations.settings --schema > stacks/settings/cdk.schema.json` mends it."""
     named = json.loads((PROJECT / "cdk.json").read_text())["$schema"]
     assert json.loads((PROJECT / named).read_text()) == schema()
 

@@ -7,8 +7,8 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from stacks.github_oidc import ISSUER, build
 from stacks.settings import SettingsError
+from toolchain.github_oidc import ISSUER, build
 
 from .conftest import flags
 

@@ -13,8 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks.environment import add_environment
-from stacks.pipeline import build
 from stacks.settings import SettingsError, load
+from toolchain.pipeline import build
 
 from .conftest import PROJECT, flags
 from .test_snapshots import DIGEST

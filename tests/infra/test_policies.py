@@ -14,9 +14,9 @@ import pytest
 from aws_cdk import App, Environment, Validations
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
-from stacks import pipeline
 from stacks.environment import add_environment
 from stacks.settings import load
+from toolchain import pipeline
 
 from .conftest import PROJECT, flags
 from .test_environments import ALL

@@ -7,8 +7,8 @@ import boto3
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from operations.cost.quantities import items
 from stacks import lda
-from stacks.cost.quantities import items
 from stacks.serving.gate.handlers import during_update
 from stacks.settings import load
 from stacks.training_job.permissions import WILDCARDS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws import instance
-from stacks.leftovers import (
+from operations.leftovers import (
     KINDS,
     LISTS,
     Client,
@@ -272,4 +272,4 @@ def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--env", "nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("stacks.leftovers: env is 'nowhere'")
+    assert capsys.readouterr().err.startswith("operations.leftovers: env is 'nowhere'")

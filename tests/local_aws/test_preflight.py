@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from local_aws import instance
-from stacks.preflight.__main__ import main, run
-from stacks.preflight.findings import Finding, Status, Target
+from operations.preflight.__main__ import main, run
+from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import load
 from tests.infra.conftest import write_corpus
 
@@ -427,4 +427,4 @@ def test_the_command_line_prints_json_and_its_exit_code_says_it(
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-c", "num_topics=0"]) == 2
-    assert capsys.readouterr().err.startswith("stacks.preflight: num_topics is '0'")
+    assert capsys.readouterr().err.startswith("operations.preflight: num_topics is '0'")

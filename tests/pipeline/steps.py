@@ -12,9 +12,9 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 
 from local_aws.instance import ACCOUNT, REGION
-from stacks.pipeline import build
 from tests.e2e.conftest import PROJECT, run
 from tests.infra.conftest import write_corpus
+from toolchain.pipeline import build
 
 BUCKET, PREFIX = "corpora", "team/sample"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

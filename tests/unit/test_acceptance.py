@@ -23,9 +23,9 @@ from acceptance.interruptions import SIGNALS, Interruptions
 from acceptance.life import Step, steps
 from acceptance.report import AS_EXPECTED, NOT_ASKED, NOT_REACHED, OTHERWISE, Outcome, Report
 from acceptance.stage import Done, Stage, Unexpected, make_stage
-from stacks.cost.prices import PriceList
-from stacks.cost.quantities import Item, Product, items
-from stacks.leftovers import Thing
+from operations.cost.prices import PriceList
+from operations.cost.quantities import Item, Product, items
+from operations.leftovers import Thing
 from stacks.settings import Settings, load
 from tests.waiting import wait_for
 

@@ -1,4 +1,4 @@
-"""`python -m stacks.cost`, against a stand-in of the Price List API."""
+"""`python -m operations.cost`, against a stand-in of the Price List API."""
 
 import datetime
 import json
@@ -12,10 +12,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from data_prep.manifest import Manifest
-from stacks.cost import __main__ as cost
-from stacks.cost import quantities
-from stacks.cost.prices import find_prices
-from stacks.cost.quantities import Product
+from operations.cost import __main__ as cost
+from operations.cost import quantities
+from operations.cost.prices import find_prices
+from operations.cost.quantities import Product
 from stacks.settings import load
 from tests.infra.conftest import write_corpus
 
@@ -302,7 +302,7 @@ class TestCommand:
         printed = capsys.readouterr()
         assert "730 hours    no price" in printed.out
         assert "USD" not in printed.out
-        assert "stacks.cost: AWS tells no prices: " in printed.err
+        assert "operations.cost: AWS tells no prices: " in printed.err
         assert not (project / "build").exists()
 
     def test_json_says_the_same(

@@ -14,7 +14,7 @@ from cli.arguments import run_command
 from cli.printable import PrintableStream, printable
 from data_prep import __main__ as data_prep
 from local_aws import __main__ as local_aws
-from stacks.settings import __main__ as stacks_settings
+from operations import settings as stacks_settings
 from topics import __main__ as topics
 from topics.model.archive import Model, encode, save
 

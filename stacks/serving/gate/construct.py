@@ -12,7 +12,7 @@ from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.functions import Function, add_provider
+from stacks.parts.functions import Function, add_provider
 from stacks.serving.access import endpoint_arn
 
 CODE = Path(__file__).parent

@@ -1,4 +1,4 @@
-"""The command line: `python -m stacks.settings`."""
+"""The command line: `python -m operations.settings`."""
 
 import argparse
 import json
@@ -6,17 +6,17 @@ import sys
 from dataclasses import asdict
 
 from cli.arguments import Parser, run_command
-from stacks.settings.arguments import add_environment_options
+from operations.options import add_environment_options
 from stacks.settings.context import SettingsError, read_sources
 from stacks.settings.load import Effective, effective
 from stacks.settings.schema import schema
 
 _EXAMPLES = """\
 examples:
-  python -m stacks.settings
-  python -m stacks.settings --env prod --json
-  python -m stacks.settings --env prod -c num_topics=20
-  python -m stacks.settings --schema > stacks/settings/cdk.schema.json
+  python -m operations.settings
+  python -m operations.settings --env prod --json
+  python -m operations.settings --env prod -c num_topics=20
+  python -m operations.settings --schema > stacks/settings/cdk.schema.json
 
 The last one is the JSON Schema that "$schema" in cdk.json names: editors complete and check
 environments by it.
@@ -26,7 +26,7 @@ environments by it.
 def main(arguments: list[str] | None = None) -> int:
     """Print the settings in effect, or the schema; 0 when it is done, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
-    return run_command("stacks.settings", lambda: _print(options), bad_input=(SettingsError,))
+    return run_command("operations.settings", lambda: _print(options), bad_input=(SettingsError,))
 
 
 def _print(options: argparse.Namespace) -> None:
@@ -39,7 +39,7 @@ def _print(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m stacks.settings",
+        prog="python -m operations.settings",
         description="Print the settings of an environment, and where each value comes from.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from aws_cdk import Duration
 
 from data_prep.manifest import Manifest, ManifestError
+from operations.preflight.findings import Finding, Target, failed, passed
 from stacks import lda
-from stacks.preflight.findings import Finding, Target, failed, passed
 from stacks.settings import Settings
 
 

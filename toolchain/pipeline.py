@@ -16,9 +16,9 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 
-from stacks.encryption import add_key, encrypt_logs
 from stacks.environment import add_environment, stack_properties
-from stacks.functions import add_log_group
+from stacks.parts.encryption import add_key, encrypt_logs
+from stacks.parts.functions import add_log_group
 from stacks.settings import Settings, SettingsError, load
 from stacks.storage import add_bucket
 from stacks.synthesis import context_of, synthesize

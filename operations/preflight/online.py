@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from stacks.encryption import CREATE
-from stacks.preflight.findings import Finding, Target, failed, passed, warned
+from operations.preflight.findings import Finding, Target, failed, passed, warned
+from stacks.parts.encryption import CREATE
 
 BOOTSTRAP_VERSION = 6  # the first whose asset bucket the CDK's deployments can use
 DEFAULT_QUALIFIER = "hnb659fds"

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stacks.cost.quantities import Product
+from operations.cost.quantities import Product
 
 API_REGION = "us-east-1"  # of the API, whatever Region is asked about
 CURRENCY = "USD"

@@ -1,6 +1,6 @@
 r"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
 
-    cdk deploy --app "python3 -m stacks.github_oidc" -c repository=OWNER/NAME \
+    cdk deploy --app "python3 -m toolchain.github_oidc" -c repository=OWNER/NAME \
         -c github.ids=OWNER-ID/REPOSITORY-ID
 
 It is no part of an environment, and no workflow may change it.

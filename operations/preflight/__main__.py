@@ -1,4 +1,4 @@
-"""The command line: `python -m stacks.preflight`."""
+"""The command line: `python -m operations.preflight`."""
 
 import argparse
 import json
@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from cli.arguments import Parser, run_command
-from stacks.preflight import offline, online
-from stacks.preflight.findings import Finding, Status, Target, failed, warned
-from stacks.region import region_of
+from operations.options import add_environment_options
+from operations.preflight import offline, online
+from operations.preflight.findings import Finding, Status, Target, failed, warned
+from operations.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
-from stacks.settings.arguments import add_environment_options
 
 OFFLINE = (offline.image, offline.instance_types, offline.data)
 ONLINE = (
@@ -36,9 +36,9 @@ DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 _EXAMPLES = """\
 examples:
-  python -m stacks.preflight
-  python -m stacks.preflight --env prod && cdk deploy --all -c env=prod
-  python -m stacks.preflight --env prod --json
+  python -m operations.preflight
+  python -m operations.preflight --env prod && cdk deploy --all -c env=prod
+  python -m operations.preflight --env prod --json
 
 Each line passes, warns or fails; a line that does not pass says what to do. The exit code is 0
 when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, nothing is spent.
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what the checks find; 0 when none fails, 1 when one does, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
     return run_command(
-        "stacks.preflight", lambda: _check(options), bad_input=(SettingsError, BotoCoreError)
+        "operations.preflight", lambda: _check(options), bad_input=(SettingsError, BotoCoreError)
     )
 
 
@@ -105,7 +105,7 @@ def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m stacks.preflight",
+        prog="python -m operations.preflight",
         description="Check what would stop a deployment, before it spends anything.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

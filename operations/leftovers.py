@@ -1,4 +1,4 @@
-"""The command line `python -m stacks.leftovers`: what is left of an environment after `destroy`.
+"""What is left of an environment after `destroy`: `python -m operations.leftovers`.
 
 Things are found by the environment's tags, and by name where a service knows no tags or AWS no way
 to search by them. Ended training jobs stay in AWS's lists for ever, and are not counted.
@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from cli.arguments import Parser, run_command
-from stacks.region import region_of
+from operations.options import add_environment_options
+from operations.region import region_of
 from stacks.settings import Settings, SettingsError, load, read_context
-from stacks.settings.arguments import add_environment_options
 
 Client = Callable[[str], Any]
 OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
@@ -29,8 +29,8 @@ RUNNING = ("InProgress", "Stopping")
 
 _EXAMPLES = """\
 examples:
-  python -m stacks.leftovers
-  cdk destroy --all -c env=prod && python -m stacks.leftovers --env prod
+  python -m operations.leftovers
+  cdk destroy --all -c env=prod && python -m operations.leftovers --env prod
 
 The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use or if AWS could not be
 asked. What the environment keeps on purpose (`retain_data`) is printed and not counted.
@@ -225,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what is left; 0 when nothing is, 1 when something is, 2 when nobody knows."""
     options = _parser().parse_args(arguments)
     return run_command(
-        "stacks.leftovers",
+        "operations.leftovers",
         lambda: _look(options),
         bad_input=(SettingsError, BotoCoreError, ClientError, ResponseParserError),
     )
@@ -254,7 +254,7 @@ def _listed(things: list[Thing]) -> list[dict[str, str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m stacks.leftovers",
+        prog="python -m operations.leftovers",
         description="Print what is left of an environment after it was destroyed.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,4 +1,4 @@
-"""The command line: `python -m stacks.cost`."""
+"""The command line: `python -m operations.cost`."""
 
 import argparse
 import json
@@ -12,21 +12,21 @@ from botocore.exceptions import BotoCoreError
 
 from cli.arguments import Parser, run_command, whole_from
 from data_prep.manifest import Manifest, ManifestError
-from stacks.cost.prices import CURRENCY, PriceList, find_prices
-from stacks.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
-from stacks.region import region_of
+from operations.cost.prices import CURRENCY, PriceList, find_prices
+from operations.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
+from operations.options import add_environment_options
+from operations.region import region_of
 from stacks.settings import SettingsError, load, read_context
-from stacks.settings.arguments import add_environment_options
 
 CACHE = Path("build")
 CENT = Decimal("0.01")
 
 _EXAMPLES = """\
 examples:
-  python -m stacks.cost
-  python -m stacks.cost --env prod --json
-  python -m stacks.cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
-  python -m stacks.cost -c serverless.memory_mb=2048 --requests 50000
+  python -m operations.cost
+  python -m operations.cost --env prod --json
+  python -m operations.cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
+  python -m operations.cost -c serverless.memory_mb=2048 --requests 50000
 
 Prices are asked of the AWS Price List API, with the credentials of the environment (they need
 pricing:GetProducts), and kept for a week in build/prices-REGION.json. Without an answer quantities
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print what an environment bills; 0 when it is done, 2 when the input is bad."""
     options = _parser().parse_args(arguments)
     return run_command(
-        "stacks.cost", lambda: _print(options), bad_input=(SettingsError, BotoCoreError)
+        "operations.cost", lambda: _print(options), bad_input=(SettingsError, BotoCoreError)
     )
 
 
@@ -49,13 +49,13 @@ def _print(options: argparse.Namespace) -> None:
         corpus = Manifest.load(settings.corpus)
     except ManifestError as error:
         corpus = None
-        print(f"stacks.cost: the bucket is left out: {error}", file=sys.stderr)
+        print(f"operations.cost: the bucket is left out: {error}", file=sys.stderr)
     billed = list(items(settings, corpus, requests=options.requests, request_ms=options.request_ms))
     price_list, problem = find_prices(
         [item.product for item in billed], region, CACHE / f"prices-{region}.json"
     )
     if problem:
-        print(f"stacks.cost: AWS tells no prices: {problem}", file=sys.stderr)
+        print(f"operations.cost: AWS tells no prices: {problem}", file=sys.stderr)
     if options.json:
         print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
     else:
@@ -64,7 +64,7 @@ def _print(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
-        prog="python -m stacks.cost",
+        prog="python -m operations.cost",
         description="Print what an environment of cdk.json bills for a month and a training run.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
