@@ -11,9 +11,9 @@ from pathlib import Path
 from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
+from data_prep.formats.known import DESCRIPTION, FORMATS
+from data_prep.formats.reading import Reading
 from data_prep.manifest import Manifest
-from data_prep.readers.formats import DESCRIPTION, FORMATS
-from data_prep.readers.reading import Reading
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
 _EXAMPLES = """\

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from cli.progress import Progress
 from data_prep.corpus import Corpus, CorpusError, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.readers.opening import open_corpus
-from data_prep.readers.reading import Reading
-from data_prep.readers.sorting import with_documents_in_order
+from data_prep.formats.opening import open_corpus
+from data_prep.formats.reading import Reading
+from data_prep.formats.sorting import with_documents_in_order
 
 SHORT = (3, 10, 20)  # words: of documents with fewer a topic model learns little
 FREQUENT = 0.1  # share of all tokens, above which a word hides what the others say

@@ -17,10 +17,10 @@ from data_prep import recordio
 from data_prep.corpus import Corpus, CorpusError, Log, Piece, check_promise
 from data_prep.counts import Counts
 from data_prep.files import start_sync, sync
+from data_prep.formats.lines import PIECE_BYTES
 from data_prep.manifest import Part
 from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers, add_in_order
-from data_prep.readers.lines import PIECE_BYTES
 
 TRAIN, TEST = "train.recordio", "test.recordio"
 

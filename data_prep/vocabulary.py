@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from data_prep.corpus import CorpusError
-from data_prep.readers.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
+from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
 
 MAX_VOCABULARY_BYTES = 1 << 28
 

@@ -11,11 +11,11 @@ from scipy import sparse
 from cli.progress import Progress
 from data_prep.corpus import Corpus, Log, check_promise
 from data_prep.counts import Counts
-from data_prep.readers.opening import open_corpus
-from data_prep.readers.rawtext import count_texts
-from data_prep.readers.reading import Reading
-from data_prep.readers.sorting import with_documents_in_order
-from data_prep.readers.textlines import read_text_file
+from data_prep.formats.opening import open_corpus
+from data_prep.formats.rawtext import count_texts
+from data_prep.formats.reading import Reading
+from data_prep.formats.sorting import with_documents_in_order
+from data_prep.formats.textlines import read_text_file
 from data_prep.vocabulary import read_vocabulary
 
 _BLOCK_DOCUMENTS = 1 << 12

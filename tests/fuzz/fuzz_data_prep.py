@@ -20,8 +20,8 @@ from scipy import sparse
 
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
-from data_prep.readers import lines, npz
-from data_prep.readers.reading import Reading
+from data_prep.formats import lines, npz
+from data_prep.formats.reading import Reading
 from data_prep.recordio import RecordIOError, decode, encode, read_matrix
 from data_prep.vocabulary import read_vocabulary
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from data_prep.readers import opening
-from data_prep.readers.entries import MAX_DOCUMENTS
-from data_prep.readers.lines import MAX_LINE_BYTES
+from data_prep.formats import opening
+from data_prep.formats.entries import MAX_DOCUMENTS
+from data_prep.formats.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
 from topics.model import archive
 

@@ -12,10 +12,10 @@ import pytest
 from data_prep import recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
+from data_prep.formats import lines
+from data_prep.formats.reading import Reading
 from data_prep.left_out import training_numbers
 from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
-from data_prep.readers import lines
-from data_prep.readers.reading import Reading
 from data_prep.recordio import read_matrix
 from data_prep.split import held_out
 

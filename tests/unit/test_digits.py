@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.readers.digits import are_digits, characters_of, parse, parse_short, within
+from data_prep.formats.digits import are_digits, characters_of, parse, parse_short, within
 
 
 @given(st.lists(st.integers(0, 99_999_999), min_size=1), st.sampled_from([b":", b"\n", b"\xff"]))

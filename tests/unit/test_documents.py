@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from data_prep.corpus import CorpusError
-from data_prep.readers.reading import Reading
+from data_prep.formats.reading import Reading
 from data_prep.recordio import encode
 from topics import documents
 from topics.documents import from_texts, with_documents

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
-from data_prep.readers.formats import FORMATS
-from data_prep.readers.reading import Reading
+from data_prep.formats.known import FORMATS
+from data_prep.formats.reading import Reading
 from tests.unit.written_corpora import WAYS, Rows, write_vocabulary
 
 ROWS = [[2, 0, 1, 0, 0], [0, 0, 0, 0, 12], [1, 1, 0, 2, 3]]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from data_prep.corpus import CorpusError
+from data_prep.formats.reading import Reading
 from data_prep.inspection import Overview, inspect
 from data_prep.plot import plot
-from data_prep.readers.reading import Reading
 
 
 @pytest.fixture

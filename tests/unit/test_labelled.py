@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.corpus import Corpus, CorpusError, Log
-from data_prep.readers import lines
-from data_prep.readers.labelled import Labelled
+from data_prep.formats import lines
+from data_prep.formats.labelled import Labelled
 from tests.unit.readers import dense
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
-from data_prep.readers import npz
-from data_prep.readers.npz import Npz
-from data_prep.readers.sorting import with_documents_in_order
+from data_prep.formats import npz
+from data_prep.formats.npz import Npz
+from data_prep.formats.sorting import with_documents_in_order
 from tests.unit.readers import dense
 
 LAYOUTS = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "coo": sparse.coo_matrix}

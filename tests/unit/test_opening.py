@@ -16,11 +16,11 @@ from scipy import sparse
 
 from data_prep.convert import convert
 from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.formats import opening
+from data_prep.formats.known import FORMATS
+from data_prep.formats.opening import STANDARD_INPUT, open_corpus
+from data_prep.formats.reading import Reading
 from data_prep.parts import write_parts
-from data_prep.readers import opening
-from data_prep.readers.formats import FORMATS
-from data_prep.readers.opening import STANDARD_INPUT, open_corpus
-from data_prep.readers.reading import Reading
 from tests.unit.readers import dense
 
 PAIRS = b"1:2,3:1\n2:10\n"

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.pairs import Pairs
+from data_prep.formats.pairs import Pairs
 from tests.unit.readers import dense, read_all
 
 

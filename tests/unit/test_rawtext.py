@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.opening import open_corpus
-from data_prep.readers.reading import Reading
+from data_prep.formats.opening import open_corpus
+from data_prep.formats.reading import Reading
 from tests.unit.readers import dense
 
 WHERE: dict[str, Any] = {"jsonl": {"field": ("body",)}, "csv": {"column": ("body",)}}

@@ -5,7 +5,7 @@ import pytest
 
 from data_prep.convert import convert
 from data_prep.corpus import Log
-from data_prep.readers.pairs import Pairs
+from data_prep.formats.pairs import Pairs
 from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
 from data_prep.vocabulary import read_vocabulary
 from tests.unit.readers import read_all

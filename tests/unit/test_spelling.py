@@ -7,9 +7,9 @@ from unicodedata import category
 import pytest
 
 from data_prep.corpus import Log
-from data_prep.readers.rawtext import count_texts
-from data_prep.readers.reading import Reading
-from data_prep.readers.spelling import word_pattern
+from data_prep.formats.rawtext import count_texts
+from data_prep.formats.reading import Reading
+from data_prep.formats.spelling import word_pattern
 
 NUKTA = "\u0915\u093c\u0932\u092e"  # of Hindi, which NFC spells with two characters
 PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # with a joiner

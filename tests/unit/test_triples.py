@@ -15,10 +15,10 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import io, sparse
 
 from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
-from data_prep.readers import lines
-from data_prep.readers.matrix import Matrix
-from data_prep.readers.sorting import with_documents_in_order
-from data_prep.readers.triples import Triples
+from data_prep.formats import lines
+from data_prep.formats.matrix import Matrix
+from data_prep.formats.sorting import with_documents_in_order
+from data_prep.formats.triples import Triples
 from tests.unit.readers import dense
 
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from cli.arguments import Commands, whole_from
 from cli.progress import Progress
-from data_prep.readers.formats import FORMATS
-from data_prep.readers.reading import Reading
+from data_prep.formats.known import FORMATS
+from data_prep.formats.reading import Reading
 from topics.commands.inputs import InputError
 from topics.commands.outputs import output
 from topics.documents import Documents, from_texts, read_text, with_documents

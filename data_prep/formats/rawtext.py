@@ -12,9 +12,9 @@ import numpy as np
 
 from data_prep.corpus import CorpusError, Log
 from data_prep.counts import Counts
-from data_prep.readers.matrix import Matrix
-from data_prep.readers.reading import Reading
-from data_prep.readers.spelling import same_spelling, word_pattern
+from data_prep.formats.matrix import Matrix
+from data_prep.formats.reading import Reading
+from data_prep.formats.spelling import same_spelling, word_pattern
 from data_prep.vocabulary import read_vocabulary
 
 if TYPE_CHECKING:

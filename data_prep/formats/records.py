@@ -10,10 +10,10 @@ import numpy as np
 
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers import lines
-from data_prep.readers.entries import check_shape, counts_of, whole_counts
-from data_prep.readers.format import Format
-from data_prep.readers.reading import Reading
+from data_prep.formats import lines
+from data_prep.formats.entries import check_shape, counts_of, whole_counts
+from data_prep.formats.format import Format
+from data_prep.formats.reading import Reading
 from data_prep.recordio import MAGIC, RecordIOError, read_blocks, read_frames
 
 _MAGIC = MAGIC.to_bytes(4, "little")

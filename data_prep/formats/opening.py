@@ -14,12 +14,12 @@ from typing import IO, NamedTuple, cast
 
 from cli.progress import Progress
 from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.formats import csvtable, jsonl, known, textlines
+from data_prep.formats.chain import Chain
+from data_prep.formats.format import Format, Head, OpenCounts, ReadTexts
+from data_prep.formats.rawtext import count_texts
+from data_prep.formats.reading import Reading
 from data_prep.manifest import MANIFEST
-from data_prep.readers import csvtable, formats, jsonl, textlines
-from data_prep.readers.chain import Chain
-from data_prep.readers.format import Format, Head, OpenCounts, ReadTexts
-from data_prep.readers.rawtext import count_texts
-from data_prep.readers.reading import Reading
 from data_prep.vocabulary import read_vocabulary
 
 STANDARD_INPUT = Path("-")
@@ -106,7 +106,7 @@ def _choose(
     path: Path, name: str, reading: Reading, stack: ExitStack
 ) -> tuple[Format, Sequence[_File], bool]:
     """Return the format, the files to read, and whether the format is a guess."""
-    chosen = None if reading.format is None else formats.FORMATS[reading.format]
+    chosen = None if reading.format is None else known.FORMATS[reading.format]
     if chosen is None and reading.field:
         chosen = jsonl.FORMAT
     elif chosen is None and reading.column:
@@ -129,13 +129,13 @@ def _choose(
         files = [file for file in files if file.path.stat().st_size] or files[:1]
     if chosen is None:
         head = Head.read(files[0].path)
-        chosen = formats.detect(head, files[0].name)
+        chosen = known.detect(head, files[0].name)
         return chosen, files, chosen.is_guess(head)
     if chosen in (textlines.TEXT, textlines.FOLDER):
         for file in files[:_CHECKED_FILES]:
             if not file.leads_out():  # which is told when it is its turn
                 head = Head.read(file.path)
-                formats.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+                known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
     return chosen, files, False
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from data_prep.corpus import Corpus, Log, OutOfOrderError, Piece, Sortable
 from data_prep.counts import Counts
-from data_prep.readers.entries import counts_of
+from data_prep.formats.entries import counts_of
 
 _BUCKET_ENTRIES = 1 << 20  # in a file, of which a process has one in memory at a time
 _MAX_BUCKETS = 256

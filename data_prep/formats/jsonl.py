@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import decode, quote
-from data_prep.readers.reading import Reading
-from data_prep.readers.textlines import numbered_lines
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import decode, quote
+from data_prep.formats.reading import Reading
+from data_prep.formats.textlines import numbered_lines
 
 
 def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:

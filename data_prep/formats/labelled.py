@@ -15,11 +15,11 @@ from typing import ClassVar, Self
 
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers import lines
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import LineNumbers, decode, quote
-from data_prep.readers.pairs import COUNT, join_documents, parse_block, parse_items
-from data_prep.readers.reading import Reading
+from data_prep.formats import lines
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import LineNumbers, decode, quote
+from data_prep.formats.pairs import COUNT, join_documents, parse_block, parse_items
+from data_prep.formats.reading import Reading
 
 _ITEMS = rb"(?:[ \t]++[0-9]++:" + COUNT + rb")*+"
 _LABEL = rb"[+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?"

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts, CountsError
-from data_prep.readers import lines
-from data_prep.readers.digits import MAX_DIGITS, are_digits, characters_of, parse, within
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import BLANKS, decode, parse_count, parse_number, quote
-from data_prep.readers.reading import Reading
+from data_prep.formats import lines
+from data_prep.formats.digits import MAX_DIGITS, are_digits, characters_of, parse, within
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import BLANKS, decode, parse_count, parse_number, quote
+from data_prep.formats.reading import Reading
 
 COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"

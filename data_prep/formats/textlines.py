@@ -7,9 +7,9 @@ from pathlib import Path
 from unicodedata import category
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode
-from data_prep.readers.reading import Reading
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode
+from data_prep.formats.reading import Reading
 
 _LOOKED_AT = 4096  # characters
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, OutOfOrderError, Piece
 from data_prep.counts import MAX_COUNT, Counts, CountsError
-from data_prep.readers.digits import MAX_DIGITS
+from data_prep.formats.digits import MAX_DIGITS
 
 MAX_DOCUMENTS = 10**MAX_DIGITS - 1
 

@@ -7,10 +7,10 @@ from itertools import chain
 from pathlib import Path
 
 from data_prep.corpus import CorpusError, Log
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import MAX_LINE_BYTES, decode, quote
-from data_prep.readers.reading import Reading
-from data_prep.readers.textlines import numbered_lines
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import MAX_LINE_BYTES, decode, quote
+from data_prep.formats.reading import Reading
+from data_prep.formats.textlines import numbered_lines
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*")

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
 from data_prep.counts import MAX_COUNT, Counts
-from data_prep.readers import lines
-from data_prep.readers.digits import (
+from data_prep.formats import lines
+from data_prep.formats.digits import (
     MAX_DIGITS,
     are_digits,
     characters_of,
@@ -27,11 +27,11 @@ from data_prep.readers.digits import (
     parse_short,
     within,
 )
-from data_prep.readers.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
-from data_prep.readers.format import Format, Head
-from data_prep.readers.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
-from data_prep.readers.matrix import Matrix
-from data_prep.readers.reading import Reading
+from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
+from data_prep.formats.format import Format, Head
+from data_prep.formats.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
+from data_prep.formats.matrix import Matrix
+from data_prep.formats.reading import Reading
 
 MAX_ENTRIES = 10**12
 

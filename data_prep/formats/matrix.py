@@ -8,7 +8,7 @@ import numpy as np
 
 from data_prep.corpus import Entries, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers.entries import counts_of
+from data_prep.formats.entries import counts_of
 
 
 @dataclass(frozen=True)

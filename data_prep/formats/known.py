@@ -1,7 +1,7 @@
 """All formats, and how one is told from another."""
 
 from data_prep.corpus import CorpusError
-from data_prep.readers import (
+from data_prep.formats import (
     csvtable,
     jsonl,
     labelled,
@@ -11,8 +11,8 @@ from data_prep.readers import (
     textlines,
     triples,
 )
-from data_prep.readers.format import Format, Head
-from data_prep.readers.strangers import find_stranger
+from data_prep.formats.format import Format, Head
+from data_prep.formats.strangers import find_stranger
 
 _FORMATS = (  # what looks like several is the first of them
     npz.NPZ,

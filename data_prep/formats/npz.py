@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import CorpusError, Entries, Log, Piece
 from data_prep.counts import Counts
-from data_prep.readers.entries import check_shape, group, whole_counts
-from data_prep.readers.format import Format
-from data_prep.readers.reading import Reading
+from data_prep.formats.entries import check_shape, group, whole_counts
+from data_prep.formats.format import Format
+from data_prep.formats.reading import Reading
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 from data_prep.corpus import Corpus, Log
-from data_prep.readers.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
-from data_prep.readers.reading import Reading
+from data_prep.formats.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
+from data_prep.formats.reading import Reading
 
 _BYTES = 1 << 16
 _LINES = 1000

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from data_prep.readers.format import Head
+from data_prep.formats.format import Head
 
 
 class Stranger(NamedTuple):
