@@ -40,7 +40,7 @@ PIP_INSTALL := pip install --disable-pip-version-check --quiet --require-hashes
 	touch $@
 
 demo: .venv/ready-dev ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=file]
-	@python -m local_aws.demo $${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
+	@python demo.py $${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
 
 # Three processes suit two cores: those with the CDK CLI mostly wait.
 test: .venv/ready-dev ## Run all tests, end to end included

@@ -1,7 +1,8 @@
 """Start, reach and stop an instance of the embedded AWS.
 
-An instance is a server process (`local_aws.server`) and a folder of its own with the certificate,
-the log and `instance.json`. What leaves this module is the environment that clients need.
+An instance is a server process (`local_aws.ministack.server`) and a folder of its own with the
+certificate, the log and `instance.json`. What leaves this module is the environment that clients
+need.
 
 The server and what watches over it hold a lock on `server.pid` for as long as they live. So a lock
 that is held tells a living instance from what a dead one has left, and its number from another's.
@@ -152,7 +153,7 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
         secret = secrets.token_urlsafe(30)
         inherited = [listener.fileno(), lock] + ([] if lifeline is None else [lifeline])
         process = subprocess.Popen(
-            [sys.executable, "-m", "local_aws.server", str(folder), *map(str, inherited)],
+            [sys.executable, "-m", "local_aws.ministack.server", str(folder), *map(str, inherited)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

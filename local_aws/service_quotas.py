@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api import validation
 from local_aws.api.errors import ApiError
-from local_aws.ministack_internals import ResourceType, Response, Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import ResourceType, Response, Scope
 from local_aws.sagemaker import faults
 
 NAME = "servicequotas"
@@ -38,11 +38,11 @@ async def handle_request(
     """Answer a request that IAM has let through."""
     try:
         operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        return ministack_internals.success(_list(operation, json.loads(body or b"{}")))
+        return bridge.success(_list(operation, json.loads(body or b"{}")))
     except json.JSONDecodeError as error:
-        return ministack_internals.failure("SerializationException", str(error), 400)
+        return bridge.failure("SerializationException", str(error), 400)
     except ApiError as error:
-        return ministack_internals.failure(error.code, error.message, error.status, error.extra)
+        return bridge.failure(error.code, error.message, error.status, error.extra)
 
 
 def _list(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api import validation
 from local_aws.autoscaling import operations
-from local_aws.ministack_internals import ResourceType
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import ResourceType
 
 Created = tuple[str, dict[str, str]]
 KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -13,7 +13,7 @@ KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
     typed = validation.typed(operations.SERVICE, operation, request)
-    return operations.call(ministack_internals.current_scope(), operation, typed)
+    return operations.call(bridge.current_scope(), operation, typed)
 
 
 def _key(properties: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from local_aws.api import validation
 from local_aws.api.errors import ApiError, invalid
 from local_aws.autoscaling import targets, tracking
 from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target
-from local_aws.ministack_internals import Scope
+from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import account
 
 SERVICE = "application-autoscaling"

@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api.errors import ApiError
 from local_aws.autoscaling import operations, targets
 from local_aws.autoscaling.cloudformation import RESOURCE_TYPES
-from local_aws.ministack_internals import Response, Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import Response, Scope
 
 __all__ = [
     "MODELS",
@@ -37,17 +37,15 @@ async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
 ) -> Response:
     """Answer a request that IAM has let through."""
-    scope = ministack_internals.current_scope()
+    scope = bridge.current_scope()
     return await asyncio.to_thread(_answer, scope, headers, body)
 
 
 def _answer(scope: Scope, headers: Mapping[str, str], body: bytes) -> Response:
     try:
         operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        return ministack_internals.success(
-            operations.call(scope, operation, json.loads(body or b"{}"))
-        )
+        return bridge.success(operations.call(scope, operation, json.loads(body or b"{}")))
     except json.JSONDecodeError as error:
-        return ministack_internals.failure("SerializationException", str(error), 400)
+        return bridge.failure("SerializationException", str(error), 400)
     except ApiError as error:
-        return ministack_internals.failure(error.code, error.message, error.status, error.extra)
+        return bridge.failure(error.code, error.message, error.status, error.extra)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from local_aws import ministack_internals
-from local_aws.ministack_internals import Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import Scope
 
 if TYPE_CHECKING:
     from local_aws.sagemaker.endpoint import Endpoint
@@ -44,12 +44,12 @@ class Account:
 
     def client(self, service: str, role_arn: str) -> Any:
         """A client of `service` that acts as the role, so that IAM decides what it may do."""
-        credentials = ministack_internals.role_credentials(role_arn, self.scope)
+        credentials = bridge.role_credentials(role_arn, self.scope)
         return self._client(service, credentials)
 
     def service_client(self, service: str) -> Any:
         """A client of `service` for what AWS does in its own name."""
-        return self._client(service, ministack_internals.service_credentials(self.scope))
+        return self._client(service, bridge.service_credentials(self.scope))
 
     def _client(self, service: str, credentials: dict[str, str]) -> Any:
         # One session, for it reads a service's model once; making clients is not for many threads.

@@ -3,9 +3,9 @@
 import secrets
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api import validation
-from local_aws.ministack_internals import ResourceType
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import ResourceType
 from local_aws.sagemaker import account, endpoint_api, faults, hosting
 from local_aws.sagemaker.endpoint import Endpoint
 
@@ -31,19 +31,19 @@ def _request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = properties.get("ModelName") or _generated_name(logical_id)
     answer = hosting.create_model(here, _request("CreateModel", properties | {"ModelName": name}))
     return name, {"ModelName": name, "ModelArn": answer["ModelArn"]}
 
 
 def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     hosting.delete(here, "model", here.models, physical_id)
 
 
 def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = properties.get("EndpointConfigName") or _generated_name(logical_id)
     request = _request("CreateEndpointConfig", properties | {"EndpointConfigName": name})
     answer = hosting.create_endpoint_config(here, request)
@@ -52,13 +52,13 @@ def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str)
 
 
 def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoint_configs)
     hosting.delete(here, "endpoint configuration", here.endpoint_configs, name)
 
 
 def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = properties.get("EndpointName") or _generated_name(logical_id)
     config = _name_of(properties["EndpointConfigName"], here.endpoint_configs)
     members = {m: properties[m] for m in ("DeploymentConfig", "Tags") if m in properties}
@@ -76,7 +76,7 @@ def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: st
 def _update_endpoint(
     physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
 ) -> Created:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
     endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, name)
     config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
@@ -94,7 +94,7 @@ def _update_endpoint(
 
 
 def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
     hosting.found(here, "endpoint", here.endpoints, name).wait()
     endpoint_api.delete(here, {"EndpointName": name})
@@ -110,7 +110,7 @@ def _only_tags(
     physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
 ) -> Created:
     """Everything but tags replaces a model or a configuration, so tags are all that can come."""
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     table: dict[str, dict[str, Any]] = here.models | here.endpoint_configs
     described = table[_name_of(physical_id, table)]
     kind = "Model" if "ModelArn" in described else "EndpointConfig"

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from local_aws import ministack_internals, pace, switches
+from local_aws import pace, switches
+from local_aws.ministack import bridge
 from local_aws.sagemaker import events
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Capture
@@ -141,10 +142,10 @@ class Endpoint:
 
     def _check_alarms(self, names: Sequence[str], role: str) -> None:
         scope = self.account.scope
-        key = ministack_internals.role_credentials(role, scope)["aws_access_key_id"]
+        key = bridge.role_credentials(role, scope)["aws_access_key_id"]
         for name in names:
             alarm = scope.arn(f"alarm:{name}", "cloudwatch")
-            if denied := ministack_internals.denied(key, SEE_ALARM, alarm, scope):
+            if denied := bridge.denied(key, SEE_ALARM, alarm, scope):
                 raise RollbackError(f"The update's alarm {name} could not be read: {denied}")
         described = self.account.service_client("cloudwatch").describe_alarms(
             AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]

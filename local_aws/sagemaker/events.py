@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import ministack_internals
-from local_aws.ministack_internals import Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import Scope
 
 
 def emit(scope: Scope, detail_type: str, described: Mapping[str, Any], arn: str) -> None:
     """Send a change of state of the resource at `arn`, with what Describe answers of it."""
     detail: Any = _in_milliseconds(described)
-    ministack_internals.emit_event(scope, detail_type, detail, arn)
+    bridge.emit_event(scope, detail_type, detail, arn)
 
 
 def _in_milliseconds(value: Any, name: str = "") -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_aws import ministack_internals
 from local_aws.api.errors import invalid
+from local_aws.ministack import bridge
 from local_aws.sagemaker.account import Account
 
 MEMORY_STEP = 1024  # MB, of a serverless variant
@@ -33,7 +33,7 @@ def create_model(account: Account, request: Mapping[str, Any]) -> dict[str, Any]
 def _check_model_data(account: Account, request: Mapping[str, Any]) -> None:
     address = request["PrimaryContainer"]["ModelDataUrl"]
     role = request["ExecutionRoleArn"]
-    if not ministack_internals.trusts_sagemaker(role, account.scope.arn("*"), account.scope):
+    if not bridge.trusts_sagemaker(role, account.scope.arn("*"), account.scope):
         raise invalid(_no_access(address, role))
     bucket, _, key = address.removeprefix("s3://").partition("/")
     try:

@@ -7,7 +7,8 @@ role they stay. The switch `vpc.interfaces` has the source.
 import threading
 from collections.abc import Mapping
 
-from local_aws import ministack_internals, switches
+from local_aws import switches
+from local_aws.ministack import bridge
 from local_aws.sagemaker.account import Account
 
 # What the role describes, by the page "SageMaker roles" of the Developer Guide.
@@ -43,10 +44,7 @@ def attach(account: Account, vpc: Mapping[str, list[str]] | None, role: str) -> 
     for action, arn in needed:
         if denied := _denied(account, role, action, arn):
             raise AttachError(f"ClientError: the instance can't be attached: {denied}")
-    return [
-        ministack_internals.add_interface(account.scope, subnet, groups, DESCRIPTION)
-        for subnet in subnets
-    ]
+    return [bridge.add_interface(account.scope, subnet, groups, DESCRIPTION) for subnet in subnets]
 
 
 def detach(account: Account, role: str, interfaces: list[str]) -> None:
@@ -56,7 +54,7 @@ def detach(account: Account, role: str, interfaces: list[str]) -> None:
         for interface in interfaces:
             arn = account.scope.arn(f"network-interface/{interface}", "ec2")
             if not any(_denied(account, role, action, arn) for action in DELETING):
-                ministack_internals.remove_interface(account.scope, interface)
+                bridge.remove_interface(account.scope, interface)
 
     if interfaces:
         timer = threading.Timer(switches.seconds("vpc.interfaces"), delete)
@@ -65,6 +63,6 @@ def detach(account: Account, role: str, interfaces: list[str]) -> None:
 
 
 def _denied(account: Account, role: str, action: str, resource: str) -> str | None:
-    credentials = ministack_internals.role_credentials(role, account.scope)
+    credentials = bridge.role_credentials(role, account.scope)
     key = credentials["aws_access_key_id"]
-    return ministack_internals.denied(key, action, resource, account.scope)
+    return bridge.denied(key, action, resource, account.scope)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from local_aws.api.errors import ApiError
-from local_aws.ministack_internals import Response
+from local_aws.ministack.bridge import Response
 from local_aws.sagemaker import faults
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Exchange

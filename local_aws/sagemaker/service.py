@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api import validation
 from local_aws.api.errors import ApiError, invalid
 from local_aws.autoscaling import targets
-from local_aws.ministack_internals import INVOCATIONS, Response, Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import INVOCATIONS, Response, Scope
 from local_aws.sagemaker import (
     account,
     endpoint_api,
@@ -72,7 +72,7 @@ async def handle_request(
     query_params: dict[str, Any],
 ) -> Response:
     """Answer a request that IAM has let through."""
-    here = account.of(ministack_internals.current_scope())
+    here = account.of(bridge.current_scope())
     # Operations call other services of this very server, so they must not hold its event loop;
     # and invocations have threads of their own, for slow ones would hold up everything else.
     pool = INVOKING if INVOCATIONS.fullmatch(path) else None
@@ -94,29 +94,27 @@ def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> R
         if operation == "DeleteEndpoint":
             _check_deregistration(here, request, headers)
         _throttle(operation)
-        return ministack_internals.success(OPERATIONS[operation](here, request))
+        return bridge.success(OPERATIONS[operation](here, request))
     except json.JSONDecodeError as error:
-        return ministack_internals.failure("SerializationException", str(error), 400)
+        return bridge.failure("SerializationException", str(error), 400)
     except ApiError as error:
-        return ministack_internals.failure(error.code, error.message, error.status, error.extra)
+        return bridge.failure(error.code, error.message, error.status, error.extra)
 
 
 def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]) -> None:
     """Whoever hands a role to SageMaker must be allowed to pass it."""
     role = request.get("RoleArn") or request.get("ExecutionRoleArn")
-    caller = ministack_internals.access_key(headers)
+    caller = bridge.access_key(headers)
     context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
-    if role and (
-        denied := ministack_internals.denied(caller, "iam:PassRole", role, here.scope, context)
-    ):
+    if role and (denied := bridge.denied(caller, "iam:PassRole", role, here.scope, context)):
         raise ApiError("AccessDeniedException", denied)
 
 
 def _check_deregistration(here: Account, request: Request, headers: Mapping[str, str]) -> None:
     """Whoever deletes an endpoint that is scaled must be allowed to deregister what scales it."""
-    caller = ministack_internals.access_key(headers)
+    caller = bridge.access_key(headers)
     for target in targets.everyone(here.scope):
-        if target.endpoint == request["EndpointName"] and ministack_internals.denied(
+        if target.endpoint == request["EndpointName"] and bridge.denied(
             caller, DEREGISTER, target.arn, here.scope
         ):
             raise invalid(

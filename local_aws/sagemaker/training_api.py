@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import ministack_internals
 from local_aws.api.errors import ApiError, invalid
+from local_aws.ministack import bridge
 from local_aws.sagemaker import channels, faults
 from local_aws.sagemaker.account import ROLE_HELP, Account
 from local_aws.sagemaker.training import TrainingJob
@@ -23,7 +23,7 @@ def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid(" ".join(unsupported))
     if faults.strike("create.quota"):
         raise _quota_exceeded(request["ResourceConfig"]["InstanceType"])
-    trusted = ministack_internals.trusts_sagemaker(role, job.arn, account.scope)
+    trusted = bridge.trusts_sagemaker(role, job.arn, account.scope)
     if faults.strike("create.role-race") or not trusted:
         raise invalid(f"Could not assume role {role}. {ROLE_HELP}")
     with account.lock:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_the_demo_goes_the_whole_way_and_leaves_nothing() -> None:
-    done = run(sys.executable, "-m", "local_aws.demo", environment={})
+    done = run(sys.executable, "demo.py", environment={})
     assert done.returncode == 0, done.stdout
     recovered = re.search(r"(\d+) of 10 planted topics recovered", done.stdout)
     assert recovered is not None, done.stdout
@@ -25,6 +25,6 @@ def test_the_demo_goes_the_whole_way_and_leaves_nothing() -> None:
 
 
 def test_a_corpus_without_its_vocabulary_is_wrong_use() -> None:
-    done = run(sys.executable, "-m", "local_aws.demo", "--corpus", "a", environment={})
+    done = run(sys.executable, "demo.py", "--corpus", "a", environment={})
     assert done.returncode == 2
     assert "--corpus and --vocab go together" in done.stdout

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local_aws import ministack_internals
 from local_aws.api.errors import ApiError
-from local_aws.ministack_internals import Scope
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import container, faults, training
 from local_aws.sagemaker.account import Account
 
@@ -61,7 +61,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def emit(_scope: Scope, _type: str, detail: Any, _resource: str) -> None:
         seen.append(f"{detail['TrainingJobStatus']}/{detail['SecondaryStatus']}")
 
-    monkeypatch.setattr(ministack_internals, "emit_event", emit)
+    monkeypatch.setattr(bridge, "emit_event", emit)
     return seen
 
 
@@ -137,7 +137,7 @@ def test_times_in_events_are_milliseconds(
     account: Account, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     details: list[Any] = []
-    monkeypatch.setattr(ministack_internals, "emit_event", lambda *call: details.append(call[2]))
+    monkeypatch.setattr(bridge, "emit_event", lambda *call: details.append(call[2]))
     job = start(account)
     assert client.started.wait(30)
     job.stop()

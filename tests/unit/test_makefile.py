@@ -64,8 +64,8 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
 @pytest.mark.parametrize(
     ("target", "name", "called"),
     [
-        ("demo", "CORPUS", "[python][-m][local_aws.demo][--corpus][%s]"),
-        ("demo", "VOCAB", "[python][-m][local_aws.demo][--vocab][%s]"),
+        ("demo", "CORPUS", "[python][demo.py][--corpus][%s]"),
+        ("demo", "VOCAB", "[python][demo.py][--vocab][%s]"),
         (
             "prepare",
             "CORPUS",

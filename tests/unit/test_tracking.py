@@ -4,7 +4,7 @@ import pytest
 
 from local_aws.autoscaling.targets import Policy, Target
 from local_aws.autoscaling.tracking import decide
-from local_aws.ministack_internals import Scope
+from local_aws.ministack.bridge import Scope
 
 LONG = 3600.0  # seconds without a change
 

@@ -50,7 +50,7 @@ class Demo:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; the exit code."""
-    parser = Parser(prog="python -m local_aws.demo", description=__doc__)
+    parser = Parser(prog="python demo.py", description=__doc__)
     parser.add_argument("--corpus", metavar="FILE", help="word counts, `id:count,...` a line")
     parser.add_argument("--vocab", metavar="FILE", help="its vocabulary, a word a line")
     chosen = parser.parse_args(arguments)

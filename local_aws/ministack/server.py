@@ -16,8 +16,9 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
 
-from local_aws import door, fault_route, ministack_internals, service_quotas
+from local_aws import door, fault_route, service_quotas
 from local_aws.autoscaling import service as autoscaling
+from local_aws.ministack import bridge
 from local_aws.sagemaker import account
 from local_aws.sagemaker import service as sagemaker
 
@@ -26,7 +27,9 @@ ALARM_SECONDS = 1  # between two looks at the alarms
 
 def main() -> None:
     """Serve until SIGTERM, or until the lifeline's other end closes where there is one."""
-    parser = argparse.ArgumentParser(prog="python -m local_aws.server", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m local_aws.ministack.server", description=__doc__
+    )
     parser.add_argument("folder", type=Path, help="the instance's folder")
     parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
     parser.add_argument("lock", type=int, help="file descriptor that is locked while we live")
@@ -34,8 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     os.set_inheritable(arguments.lock, False)
     _leave_nothing(arguments.folder if arguments.lifeline is not None else None)
-    ministack_internals.install(sagemaker, autoscaling, service_quotas)
-    ministack_internals.tell_tags(sagemaker.NAME, account.tags)
+    bridge.install(sagemaker, autoscaling, service_quotas)
+    bridge.tell_tags(sagemaker.NAME, account.tags)
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 
@@ -99,7 +102,7 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
 async def _watch_alarms() -> None:
     while True:
         await asyncio.sleep(ALARM_SECONDS)
-        ministack_internals.evaluate_alarms(one.scope for one in account.everyone())
+        bridge.evaluate_alarms(one.scope for one in account.everyone())
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from ministack.services.cloudformation import stacks
 
-from local_aws import ministack_internals
+from local_aws.ministack import bridge
 
 
 def touched() -> list[tuple[str, str]]:
     """Every (module of MiniStack, name in it) that the module touches."""
-    tree = ast.parse(Path(ministack_internals.__file__).read_text())
+    tree = ast.parse(Path(bridge.__file__).read_text())
     modules: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):
@@ -45,7 +45,7 @@ def test_wait_conditions_come_last_and_what_depends_on_them_after_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stacks, "_topological_sort", stacks._topological_sort)
-    ministack_internals._wait_last()
+    bridge._wait_last()
     condition = {
         "Type": "AWS::CloudFormation::WaitCondition",
         "Properties": {"Handle": {"Ref": "AHandle"}},
