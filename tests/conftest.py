@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("tests.support")
+
 _REPOSITORY = Path(__file__).parent.parent
 
 settings.register_profile("on a machine with other work", deadline=None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.unit.prepared_corpus import write_corpus
+from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, save
 

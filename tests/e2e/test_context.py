@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from stacks.settings import read_context
-
-from .conftest import run
+from tests.support.cloud import run
 
 pytestmark = pytest.mark.e2e
 

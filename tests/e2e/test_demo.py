@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from .conftest import run
+from tests.support.cloud import run
 
 pytestmark = pytest.mark.e2e
 

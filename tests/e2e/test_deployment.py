@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from data_prep.recordio import read_matrix
-from tests.templates import change, without
+from tests.support.cloud import Cloud, run
+from tests.support.templates import change, without
 from topics.endpoint.payload import FORMS
 from topics.lda.infer import infer
 from topics.model import archive
-
-from .conftest import Cloud, run
 
 pytestmark = pytest.mark.e2e
 

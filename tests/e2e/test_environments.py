@@ -9,8 +9,8 @@ import pytest
 
 from operations.leftovers import left_of
 from stacks.settings import load
+from tests.support.cloud import PROJECT, Cloud
 
-from .conftest import PROJECT, Cloud
 from .test_deployment import predict
 
 pytestmark = pytest.mark.e2e

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.load import constant
-
-from .conftest import ONCE, Cloud, topics_of
+from tests.support.cloud import ONCE, Cloud, topics_of
+from tests.support.load import constant
 
 pytestmark = pytest.mark.e2e
 

@@ -20,8 +20,8 @@ import app as cdk_app
 from local_aws import instance
 from stacks.settings import load
 from stacks.synthesis import context_of
-from tests.e2e.conftest import COMMAND_SECONDS, PROJECT, Cloud, corpus, environment, run
-from tests.templates import Edit, change
+from tests.support.cloud import COMMAND_SECONDS, PROJECT, Cloud, corpus, environment, run
+from tests.support.templates import Edit, change
 
 __all__ = ["COMMAND_SECONDS", "corpus", "environment"]
 

@@ -18,9 +18,9 @@ from local_aws import instance
 from stacks import lda
 from stacks.parts.notices import add_notices
 from stacks.training_job import TrainingJob
-from tests.infra.conftest import flags
-from tests.templates import Edit, change, without
-from tests.waiting import wait_for
+from tests.support.synthesis import flags
+from tests.support.templates import Edit, change, without
+from tests.support.waiting import wait_for
 
 from .conftest import BUCKET, Lab
 

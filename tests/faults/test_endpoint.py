@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.conftest import ONCE, topics_of
-from tests.load import constant
+from tests.support.cloud import ONCE, topics_of
+from tests.support.load import constant
 
 from .conftest import Lab
 

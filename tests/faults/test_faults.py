@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_aws import instance
-from tests.templates import Edit, without
+from tests.support.templates import Edit, without
 
 from .conftest import BUCKET, Lab
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import COMMAND_SECONDS, Lab
 

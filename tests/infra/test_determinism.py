@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .conftest import PROJECT, write_corpus
+from tests.support.synthesis import PROJECT, write_corpus
 
 # A year later, and with no way out. The CDK runs in Node.
 ELSEWHERE = """

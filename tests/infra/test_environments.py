@@ -19,8 +19,9 @@ from stacks.settings.context import read_sources
 from stacks.settings.load import effective
 from stacks.settings.schema import schema
 from stacks.synthesis import context_of
+from tests.support.synthesis import PROJECT, flags
 
-from .conftest import PROJECT, Synthesize, Templates, flags
+from .conftest import Synthesize, Templates
 
 ALL = {
     "notices": "me@example.com",

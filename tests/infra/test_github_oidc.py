@@ -8,9 +8,8 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 
 from stacks.settings import SettingsError
+from tests.support.synthesis import flags
 from toolchain.github_oidc import ISSUER, build
-
-from .conftest import flags
 
 ACCOUNT = "111122223333"
 

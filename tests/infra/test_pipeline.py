@@ -14,9 +14,9 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks.environment import add_environment
 from stacks.settings import SettingsError, load
+from tests.support.synthesis import PROJECT, flags
 from toolchain.pipeline import build
 
-from .conftest import PROJECT, flags
 from .test_snapshots import DIGEST
 
 ACCOUNT, OTHER = "111122223333", "444455556666"

@@ -16,9 +16,9 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from stacks.environment import add_environment
 from stacks.settings import load
+from tests.support.synthesis import PROJECT, flags
 from toolchain import pipeline
 
-from .conftest import PROJECT, flags
 from .test_environments import ALL
 from .test_pipeline import ASKED
 

@@ -10,9 +10,10 @@ from data_prep.formats import opening
 from data_prep.formats.entries import MAX_DOCUMENTS
 from data_prep.formats.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
+from tests.support.synthesis import PROJECT
 from topics.model import archive
 
-from .conftest import PROJECT, Synthesize, Templates
+from .conftest import Synthesize, Templates
 
 MIB, GIB = 1 << 20, 1 << 30
 SENTENCES = " ".join((PROJECT / "SECURITY.md").read_text().split())

@@ -11,8 +11,9 @@ from aws_cdk.assertions import Capture, Match, Template
 from stacks.environment import add_environment
 from stacks.settings import load
 from stacks.training_job.permissions import WILDCARDS
+from tests.support.synthesis import flags, write_corpus
 
-from .conftest import Synthesize, Templates, flags, write_corpus
+from .conftest import Synthesize, Templates
 from .test_environments import ALL
 
 

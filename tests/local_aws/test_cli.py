@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local_aws import instance
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 PROJECT = Path(__file__).parents[2]
 CALLER = "import boto3, json; print(json.dumps(boto3.client('sts').get_caller_identity()))"

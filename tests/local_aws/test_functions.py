@@ -4,7 +4,7 @@ import io
 import zipfile
 from datetime import UTC, datetime, timedelta
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import Cloud, allow
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import IMAGE, Cloud
 from .hosting import broken_model, model, topics_of

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local_aws import instance
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .test_cli import PROJECT, local_aws

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.load import constant
+from tests.support.load import constant
 
 from .conftest import Cloud
 from .hosting import (

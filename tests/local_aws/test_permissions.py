@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws import instance
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import Cloud, allow
 from .test_stacks import zipped

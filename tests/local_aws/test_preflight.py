@@ -15,7 +15,7 @@ from local_aws import instance
 from operations.preflight.__main__ import main, run
 from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import load
-from tests.infra.conftest import write_corpus
+from tests.support.synthesis import write_corpus
 
 from .conftest import IMAGE, Cloud, allow
 

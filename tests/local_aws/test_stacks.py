@@ -5,7 +5,7 @@ import json
 import zipfile
 from typing import Any
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import Cloud, allow
 

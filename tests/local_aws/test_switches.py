@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from local_aws import fault_route
 from local_aws.__main__ import main
 from local_aws.switches import SWITCHES
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import IMAGE, Cloud, allow
 from .hosting import configuration, in_service, model

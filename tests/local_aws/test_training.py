@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, training_data
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .conftest import Cloud, allow, disarm, have_struck
 from .hosting import configuration, deleted, in_service, model, topics_of, updated

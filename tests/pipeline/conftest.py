@@ -1,3 +1,3 @@
-from tests.e2e.conftest import cloud, environment
+from tests.support.cloud import cloud, environment
 
 __all__ = ["cloud", "environment"]

@@ -12,8 +12,8 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 
 from local_aws.instance import ACCOUNT, REGION
-from tests.e2e.conftest import PROJECT, run
-from tests.infra.conftest import write_corpus
+from tests.support.cloud import PROJECT, run
+from tests.support.synthesis import write_corpus
 from toolchain.pipeline import build
 
 BUCKET, PREFIX = "corpora", "team/sample"

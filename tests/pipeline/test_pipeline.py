@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.instance import ACCOUNT, REGION
-from tests.e2e.conftest import Cloud, run
+from tests.support.cloud import Cloud, run
 
 from .steps import BUCKET, COMMIT, PREFIX, Step, by_hand, checkout, execute, write_sample
 

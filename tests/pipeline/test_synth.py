@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.manifest import Manifest
-from tests.e2e.conftest import run
+from tests.support.cloud import run
 
 from .steps import BUCKET, COMMIT, PREFIX, Step, by_hand, checkout, execute, write_sample
 

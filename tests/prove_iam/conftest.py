@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import FULL_ENDPOINT, context, corpus, environment
-from tests.e2e.conftest import PROJECT as FOLDER
+from tests.support.cloud import FULL_ENDPOINT, context, corpus, environment
+from tests.support.cloud import PROJECT as FOLDER
 
 from . import table
 from .stage import PROJECT, Stage

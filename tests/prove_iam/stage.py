@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError
 from local_aws import fault_route, instance
 from stacks.serving.gate.handlers import check
 from stacks.training_job.handlers import jobs, signals, start
-from tests.e2e.conftest import Cloud
-from tests.waiting import wait_for
+from tests.support.cloud import Cloud
+from tests.support.waiting import wait_for
 
 from .permissions import Permission, documents, found_in, made_by
 

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from stacks.serving.gate.handlers import check, during_update
 from stacks.training_job.handlers import finish, interfaces, jobs, start
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 from .stage import (
     NAME,

@@ -1,3 +1,3 @@
-from tests.e2e.conftest import cloud, corpus, environment
+from tests.support.cloud import cloud, corpus, environment
 
 __all__ = ["cloud", "corpus", "environment"]

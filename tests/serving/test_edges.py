@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Cloud, context, run
-from tests.waiting import wait_for
+from tests.support.cloud import Cloud, context, run
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.serving
 

@@ -10,9 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.conftest import FULL_ENDPOINT, ONCE, Cloud, context, run, topics_of
-from tests.load import constant
-from tests.templates import change
+from tests.support.cloud import FULL_ENDPOINT, ONCE, Cloud, context, run, topics_of
+from tests.support.load import constant
+from tests.support.templates import change
 
 
 def parameters(cloud: Cloud, path: str) -> dict[str, str]:

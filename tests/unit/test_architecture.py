@@ -113,3 +113,15 @@ def test_no_room_shadows_a_library() -> None:
     """A package named `constructs` would."""
     ours = {path.name for path in PROJECT.iterdir() if (path / "__init__.py").exists()}
     assert not ours & (set().union(*LIBRARIES.values()) | sys.stdlib_module_names)
+
+
+def test_unit_tests_stand_where_the_source_does() -> None:
+    unit = PROJECT / "tests/unit"
+    for file in files(unit):
+        assert (PROJECT / file.relative_to(unit)).parent.is_dir(), file
+
+
+def test_suites_share_by_tests_support_alone() -> None:
+    for file in files(PROJECT / "tests"):
+        others = {name.split(".")[1] for name in imports(file) if name.startswith("tests.")}
+        assert others <= {"support"}, file

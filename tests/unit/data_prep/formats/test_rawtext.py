@@ -1,0 +1,209 @@
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_prep.corpus import CorpusError, Log
+from data_prep.formats.opening import open_corpus
+from data_prep.formats.reading import Reading
+from tests.support.readers import dense
+
+WHERE: dict[str, Any] = {"jsonl": {"field": ("body",)}, "csv": {"column": ("body",)}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "corpus.txt"
+
+
+def read(
+    path: Path, kind: str = "text", words: list[str] | None = None, **options: Any
+) -> tuple[list[str], list[list[float]]]:
+    reading = Reading(format=kind, **options)
+    with open_corpus(path, words, reading) as (found, corpus):
+        return found, dense(corpus, Log(reading.skip_bad))
+
+
+def test_words_are_counted_a_document_a_line(file: Path) -> None:
+    file.write_bytes("\ufeffThe cat, the Cat\nZürich!\n\na b dog\n\n\n".encode())
+    assert read(file) == (
+        ["cat", "dog", "the", "zürich"],
+        [[2, 0, 2, 0], [0, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]],
+    )
+
+
+def test_a_given_vocabulary_keeps_its_ids(file: Path) -> None:
+    file.write_text("cat dog cat\nbird\n", encoding="utf-8")
+    assert read(file, words=["dog", "US", "cat"]) == (["dog", "US", "cat"], [[1, 0, 2], [0, 0, 0]])
+
+
+def test_english_stop_words_are_left_out(file: Path) -> None:
+    file.write_text("the cat and the dog\n", encoding="utf-8")
+    assert read(file, stop_words="english")[0] == ["cat", "dog"]
+
+
+def test_stop_words_come_from_a_file_as_well(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "stop.txt").write_text("cat\ndon't\n", encoding="utf-8")
+    file.write_text("the cat and the dog\n", encoding="utf-8")
+    assert read(file, stop_words=str(tmp_path / "stop.txt"))[0] == ["and", "dog", "the"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_df": 2}, ["all", "two"]),
+        ({"min_df": 0.6}, ["all", "two"]),
+        ({"max_df": 2}, ["one", "two"]),
+        ({"max_df": 0.5}, ["one"]),
+        ({"max_words": 1}, ["all"]),
+    ],
+)
+def test_the_vocabulary_can_be_narrowed(
+    file: Path, options: dict[str, Any], words: list[str]
+) -> None:
+    file.write_text("all two one\nall two\nall\n", encoding="utf-8")
+    assert read(file, **options)[0] == words
+
+
+def test_the_limit_keeps_the_first_documents(file: Path) -> None:
+    file.write_text("cat\ndog\n", encoding="utf-8")
+    assert read(file, limit=1) == (["cat"], [[1]])
+
+
+def test_a_folder_has_a_document_a_file_in_the_order_of_paths(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.txt").write_text("dog\ndog\n", encoding="utf-8")
+    (tmp_path / "c.txt").write_text("cat", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("", encoding="utf-8")
+    (tmp_path / "notes.md").write_text("bird", encoding="utf-8")
+    assert read(tmp_path, "folder") == (["cat", "dog"], [[0, 0], [0, 2], [1, 0]])
+
+
+def test_json_lines_have_the_text_in_a_field(file: Path) -> None:
+    file.write_text('{"body": "cat", "n": 1}\n\n{"body": "dog\\ndog"}\n', encoding="utf-8")
+    assert read(file, "jsonl", field=("body",)) == (["cat", "dog"], [[1, 0], [0, 2]])
+
+
+def test_csv_has_the_text_in_a_column(file: Path) -> None:
+    file.write_text('id,body\r\n1,"cat,\r\n""cat"""\r\n2,dog\r\n', encoding="utf-8", newline="")
+    assert read(file, "csv", column=("body",)) == (["cat", "dog"], [[2, 0], [0, 1]])
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+def test_csv_may_have_other_delimiters(file: Path, delimiter: str) -> None:
+    file.write_text(f"id{delimiter}body\n1{delimiter}cat, cat\n", encoding="utf-8")
+    assert read(file, "csv", column=("body",)) == (["cat"], [[2]])
+
+
+def test_several_columns_or_fields_are_joined_in_their_order(file: Path) -> None:
+    file.write_text("title,id,body\ncat,1,dog dog\n", encoding="utf-8")
+    assert read(file, "csv", column=("body", "title")) == (["cat", "dog"], [[1, 2]])
+    file.write_text('{"title": "cat", "body": "dog dog"}\n', encoding="utf-8")
+    assert read(file, "jsonl", field=("body", "title")) == (["cat", "dog"], [[1, 2]])
+
+
+def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> None:
+    file.write_bytes(b'{"body": "cat"}\nnonsense\n{"text": "x"}\n{"body": "dog"}\n')
+    assert read(file, "jsonl", field=("body",), skip_bad=2)[1] == [[1, 0], [0, 0], [0, 0], [0, 1]]
+    with pytest.raises(CorpusError, match=":3: "):
+        read(file, "jsonl", field=("body",), skip_bad=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "problem"),
+    [
+        ("text", b"cat\ndog \xff\n", ":2:5: byte 0xff is not UTF-8"),
+        ("text", b"", ": empty vocabulary; perhaps the documents only contain stop words"),
+        ("text", b"a b c\n", ": empty vocabulary"),
+        ("jsonl", b'{"body": "cat"}\n{"body": }\n', ":2:10: not JSON: Expecting value"),
+        ("jsonl", b'{"body": 1}\n', ":1: '{\"body\": 1}' must be an object with a text 'body'"),
+        ("jsonl", b'{"text": "cat"}\n', ':1: \'{"text": "cat"}\' must be an object with'),
+        ("jsonl", b"[]\n", ":1: '[]' must be an object with a text 'body'"),
+        ("jsonl", b"[" * 100_000, ":1: not JSON: "),
+        ("jsonl", b"1" * 5000, ":1: not JSON: "),
+        ("csv", b"id,text\n1,cat\n", ":1: there is no column 'body'; there are 'id, text'"),
+        ("csv", b"id,body\n1,cat\n2\n", ":3: 1 columns, must be 2"),
+        ("csv", b"id,body\n1,red apple, pie\n", ":2: 3 columns, must be 2"),
+        ("csv", b'id,body\n1,"cat\n2,dog\n', ":2: not CSV: unexpected end of data in the row that"),
+        ("csv", b'id,body\n1,"cat" dog\n2,x\n', ":2: not CSV: ',' expected after '\"'"),
+        ("csv", b"body,body\n1,cat\n", ":1: there is more than one column 'body'"),
+        ("csv", b"id,body\n1,\xff\n", ":2:3: byte 0xff is not UTF-8"),
+    ],
+)
+def test_bad_input_is_told_with_its_line(
+    file: Path, kind: str, content: bytes, problem: str
+) -> None:
+    file.write_bytes(content)
+    with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}") as caught:
+        read(file, kind, **WHERE.get(kind, {}))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("kind", "option"), [("jsonl", "--field"), ("csv", "--column")])
+def test_where_the_text_is_must_be_said(file: Path, kind: str, option: str) -> None:
+    file.write_text("x\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match=option):
+        read(file, kind)
+
+
+def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"there is no \.txt file in the folder"):
+        read(tmp_path, "folder")
+
+
+def test_a_text_of_the_folder_that_is_not_utf_8_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"cat\n\xff")
+    with pytest.raises(CorpusError, match=r"a\.txt:2:1: byte 0xff is not UTF-8"):
+        read(tmp_path, "folder")
+
+
+def test_a_vocabulary_that_keeps_no_word_is_refused(file: Path) -> None:
+    file.write_text("cat\ndog\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="no terms remain"):
+        read(file, min_df=2)
+
+
+def test_without_scikit_learn_the_error_says_what_is_needed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("cat\n", encoding="utf-8")
+    monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
+    with pytest.raises(CorpusError, match="raw text needs scikit-learn"):
+        read(file)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    """However it gets out, and whether it is followed by name or through another link."""
+    secret = tmp_path / "secret"
+    secret.write_text("key", encoding="utf-8")
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("cat", encoding="utf-8")
+    for target in (secret, Path("../secret"), tmp_path / "link"):
+        (tmp_path / "link").unlink(missing_ok=True)
+        (tmp_path / "link").symlink_to(secret)
+        (folder / "b.txt").symlink_to(target)
+        with pytest.raises(CorpusError, match=r"b\.txt: the link leads out of the folder"):
+            read(folder, "folder")
+        (folder / "b.txt").unlink()
+
+
+def test_links_out_of_the_folder_can_be_skipped_as_bad_files(tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (tmp_path / "secret").write_text("key", encoding="utf-8")
+    (folder / "a.txt").write_text("cat", encoding="utf-8")
+    (folder / "b.txt").symlink_to(tmp_path / "secret")
+    assert read(folder, "folder", skip_bad=1) == (["cat"], [[1], [0]])
+
+
+def test_a_link_within_the_folder_is_read(tmp_path: Path) -> None:
+    """Also when the folder itself is given by a link."""
+    folder = tmp_path / "texts"
+    (folder / "below").mkdir(parents=True)
+    (folder / "below" / "a.txt").write_text("cat", encoding="utf-8")
+    (folder / "b.txt").symlink_to("below/a.txt")
+    (tmp_path / "link").symlink_to(folder)
+    assert read(tmp_path / "link", "folder") == (["cat"], [[1], [1]])

@@ -1,0 +1,372 @@
+"""The page and the pictures of a model."""
+
+import base64
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from data_prep.__main__ import main as convert_main
+from tests.support.prepared_corpus import write_corpus
+from topics import prepared
+from topics.__main__ import main
+from topics.model.archive import Model, save
+from topics.report import overview as overview_module
+from topics.report.markup import Html, join, page, tag
+from topics.report.numbers import decimal, percent
+from topics.report.overview import Overview, look_at
+
+WORDS = ["ape", "bear", "cat", "</script><script>alert(1)</script>", "$x^2$", "\u732b\u732b"]
+MODEL = Model(
+    np.array([0.6, 0.4]),
+    np.array([[0.5, 0.3, 0.1, 0.1, 0, 0], [0, 0.05, 0.05, 0.2, 0.3, 0.4]]),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "corpus"
+    write_corpus(folder, WORDS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(corpus: Path) -> Path:
+    """A folder with `report.html` and `png/`."""
+    folder = corpus.parent
+    save(MODEL, folder / "model.tar.gz")
+    arguments = ["report", str(folder / "model.tar.gz"), "--corpus", str(corpus)]
+    assert main([*arguments, "--out", f"{folder}/report.html", "--png", f"{folder}/png"]) == 0
+    return folder
+
+
+# --- markup
+
+
+def test_text_is_escaped_wherever_it_is_put_in() -> None:
+    assert tag("p", "a < b & c", title='"><script>') == (
+        '<p title="&quot;&gt;&lt;script&gt;">a &lt; b &amp; c</p>'
+    )
+    assert tag("p", tag("b", "<")) == "<p><b>&lt;</b></p>"
+    assert join("<", Html("<br>")) == "&lt;<br>"
+    assert tag("img", alt="'", class_="a", data_label="x") == (
+        '<img alt="&#x27;" class="a" data-label="x">'
+    )
+
+
+def test_a_page_may_neither_run_nor_fetch_anything() -> None:
+    assert "default-src &#x27;none&#x27;; style-src &#x27;unsafe-inline&#x27;; img-src data:" in (
+        page("a title", "text")
+    )
+
+
+def test_numbers_have_a_minus_sign_that_is_one() -> None:
+    assert decimal(-1.256, 2) == "\N{MINUS SIGN}1.26"
+    assert decimal(0.5, 1) == "0.5"
+    assert decimal(None, 2) == decimal(float("nan"), 2) == "\N{EN DASH}"
+    assert (percent(0.123), percent(0.0123), percent(1)) == ("12 %", "1.2 %", "100 %")
+
+
+# --- what a report says
+
+
+def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corpus: Path) -> None:
+    read = prepared.load(corpus)
+    found = look_at(MODEL, "here", read)
+    assert sum(topic.size for topic in found.topics) == pytest.approx(1)
+    assert found.train == found.sampled == read.train.shape[0]
+    assert found.test == 15
+    sizes = [topic.size for topic in found.topics]
+    assert sizes == sorted(sizes, reverse=True)
+    owns = ({"ape", "bear", "cat"}, set(WORDS[3:]))
+    for topic in found.topics:
+        own = owns[topic.number]
+        assert topic.alpha == MODEL.alpha[topic.number]
+        assert {word.word for word in topic.words[:2]} <= own
+        shares = [document.share for document in topic.documents]
+        assert shares == sorted(shares, reverse=True)
+        for document in topic.documents:
+            row = read.train[[document.number - 1]].toarray()[0]
+            most = {WORDS[id_] for id_ in np.argsort(-row)[:2]}
+            assert most <= own
+            assert set(document.words[:1]) <= own
+    np.testing.assert_allclose(found.similarity.diagonal(), 1)
+    assert found.quality.log_likelihood is not None
+    assert found.frequencies is not None
+    assert found.quality.log_likelihood > found.frequencies
+
+
+def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview_module, "MAX_DOCUMENTS", 5)
+    found = look_at(MODEL, "here", prepared.load(corpus))
+    assert (found.sampled, found.train) == (5, 45)
+    numbers = {document.number for topic in found.topics for document in topic.documents}
+    assert numbers <= {1, 12, 23, 34, 45}
+
+
+@pytest.mark.parametrize("options", [[], ["--seed", "3"], ["--seed", "3", "--min-words", "4"]])
+def test_documents_are_named_by_their_number_in_the_corpus_that_was_converted(
+    options: list[str], tmp_path: Path
+) -> None:
+    """Whatever was left out or held out: the first word of document n occurs n times."""
+    lines = ["", "1:1,2:1", *(f"1:{n},2:9" for n in range(3, 51)), ""]
+    (tmp_path / "corpus.txt").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "vocab.txt").write_text("ape\nbear\n", encoding="utf-8")
+    files = ["--corpus", f"{tmp_path}/corpus.txt", "--vocab", f"{tmp_path}/vocab.txt"]
+    split = ["--out", f"{tmp_path}/corpus", "--test-fraction", "0.5"]
+    assert convert_main(["convert", *files, *split, *options]) == 0
+    read = prepared.load(tmp_path / "corpus")
+    model = Model(np.ones(2), np.array([[1.0, 0], [0, 1]]))
+    most = max(int(row[0]) for row in read.train.toarray())
+    first = next(topic for topic in look_at(model, "", read).topics if topic.number == 0)
+    assert first.documents[0].number == most
+
+
+def test_the_name_of_a_topic_sets_it_apart() -> None:
+    """A word that every topic has says nothing of any, however probable it is."""
+    beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
+    counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
+    words = ["said", "ape", "also", "dog"]
+    found = look_at(
+        Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
+    )
+    assert [topic.telling[0] for topic in found.topics] == ["ape", "dog"]
+    assert [topic.words[0].word for topic in found.topics] == ["said", "said"]
+    assert found.quality.log_likelihood is None
+    assert found.frequencies is None
+
+
+def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
+    matrix = sparse.csr_array(np.array(counts, np.float32))
+    words = [f"word{number}" for number in range(matrix.shape[1])]
+    corpus = prepared.Prepared(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
+    return look_at(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
+
+
+def test_a_topic_of_more_than_a_third_of_all_words_is_warned_of() -> None:
+    found = looked_at(np.eye(4).tolist(), [[40, 0, 0, 0], [0, 30, 0, 0], [0, 0, 25, 0]] * 9)
+    assert [topic.number for topic in found.topics if topic.large] == [0]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "large"), [([50, 50], []), ([80, 20], [0]), ([35, 33, 32], []), ([9], [])]
+)
+def test_few_topics_may_have_more_than_a_third_unless_one_has_far_more_than_its_share(
+    lengths: list[int], large: list[int]
+) -> None:
+    found = looked_at(np.eye(len(lengths), 3).tolist(), (np.eye(3) * [*lengths, 0, 0][:3]).tolist())
+    assert [topic.number for topic in found.topics if topic.large] == large
+
+
+def test_a_topic_that_repeats_a_larger_one_is_warned_of() -> None:
+    beta = [[0, 0, 0.5, 0.5], [0.5, 0.5, 0, 0], [0.4, 0.6, 0, 0]]
+    found = looked_at(beta, [[0, 0, 20, 20], [5, 5, 0, 0], [32, 48, 0, 0]] * 3)
+    repeats = {topic.number: topic.repeats for topic in found.topics}
+    assert repeats == {0: None, 1: 2, 2: None}
+
+
+def test_a_word_that_all_topics_have_does_not_make_them_repeat_each_other() -> None:
+    """Such as a total that was counted as a word."""
+    beta = np.zeros((3, 150))
+    beta[:, 0] = 0.6
+    for topic in range(3):
+        beta[topic, 1 + 49 * topic : 50 + 49 * topic] = 0.4 / 49
+    found = looked_at(beta.tolist(), np.rint(beta * 1000).astype(int).tolist())
+    assert found.common == ["word0"]
+    assert [topic.repeats for topic in found.topics] == [None] * 3
+    assert found.similarity[0, 1] == 0
+    np.testing.assert_allclose(found.similarity.diagonal(), 1)
+    only = np.zeros((2, 150))  # a topic of nothing else
+    only[0, 0] = only[1, 1] = 1
+    assert np.isfinite(looked_at(only.tolist(), [[9] + [1] * 149]).similarity).all()
+
+
+def test_a_topic_whose_words_are_never_together_is_warned_of() -> None:
+    """Ten words that share all their documents, and ten that have one each."""
+    beta = np.kron(np.eye(2), np.full(10, 0.1))
+    apart = np.kron([[0, 1]], 5 * np.eye(10))
+    together = np.kron([[1, 0]], np.ones((10, 10)))
+    found = looked_at(beta.tolist(), np.vstack([together, apart]).tolist())
+    assert {topic.number: topic.incoherent for topic in found.topics} == {0: False, 1: True}
+
+
+# --- the page
+
+
+class Outline(HTMLParser):
+    """Collects what a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    def all(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for each, attributes in self.elements if each == name]
+
+
+@pytest.fixture
+def outline(made: Path) -> Outline:
+    return Outline((made / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_page_is_well_formed_and_holds_all_it_shows(made: Path, outline: Outline) -> None:
+    assert outline.open == []
+    names = {name for name, _ in outline.elements}
+    assert not names & {"script", "link", "iframe", "object", "form", "base", "video", "audio"}
+    text = (made / "report.html").read_text(encoding="utf-8")
+    for picture in outline.all("img"):
+        assert picture["src"] is not None
+        kind, _, content = picture["src"].partition(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert b"<script" not in base64.b64decode(content)
+        text = text.replace(picture["src"], "")
+    assert not re.search(r"https?:|url\(|@import|\bon\w+=", text)
+    ids = [attributes["id"] for _, attributes in outline.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [link["href"] for link in outline.all("a")]
+    assert links
+    assert {link for link in links if link} <= {f"#{id_}" for id_ in ids}
+
+
+def test_words_can_not_become_markup(outline: Outline) -> None:
+    assert "</script><script>alert(1)</script>" in outline.text
+
+
+def test_everything_has_a_text_for_those_who_do_not_see(outline: Outline) -> None:
+    assert [attributes["lang"] for attributes in outline.all("html")] == ["en"]
+    assert len(outline.all("h1")) == len(outline.all("main")) == len(outline.all("title")) == 1
+    assert len(outline.all("img")) == 8
+    assert all(len(picture["alt"] or "") > 20 for picture in outline.all("img"))
+    assert len(outline.all("table")) == len(outline.all("caption")) == 2
+    assert all("scope" in head for head in outline.all("th"))
+    levels = [int(name[1]) for name, _ in outline.elements if re.fullmatch("h[1-6]", name)]
+    assert levels[0] == 1
+    assert all(later <= earlier + 1 for earlier, later in itertools.pairwise(levels))
+
+
+def test_warnings_stand_in_the_table_and_with_the_topic(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"w{number}w" for number in range(100)]
+    write_corpus(tmp_path / "corpus", words, documents=90)
+    beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 3)
+    save(Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]), tmp_path / "model.tar.gz")
+    out = tmp_path / "report.html"
+    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
+    assert main([*command, "--out", str(out)]) == 0
+    found = look_at(
+        Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]),
+        "",
+        prepared.load(tmp_path / "corpus"),
+    )
+    suspect = sum(topic.suspect for topic in found.topics)
+    assert suspect
+    assert capsys.readouterr().out == f"4 topics ({suspect} with a warning) -> {out}\n"
+    text = out.read_text(encoding="utf-8")
+    assert f"{suspect} of 4 topics ha" in text
+    assert text.count("Warning: ") == 2 * suspect
+    assert text.count("repeats topic ") == 2
+    for topic in found.topics:
+        if topic.large:
+            assert f"holds {percent(topic.size)} of all words" in text
+
+
+def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apart(
+    outline: Outline, corpus: Path
+) -> None:
+    found = look_at(MODEL, "here", prepared.load(corpus))
+    links = [link["href"] for link in outline.all("a")]
+    assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
+    assert "Words that set it apart" in outline.text
+    for topic in found.topics:
+        assert ", ".join(topic.telling[:6]) in outline.text
+
+
+def test_the_same_model_gives_the_same_page(made: Path, corpus: Path) -> None:
+    arguments = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
+    assert main([*arguments, "--out", f"{made}/again.html"]) == 0
+    assert (made / "again.html").read_bytes() == (made / "report.html").read_bytes()
+
+
+def test_one_topic_makes_a_page_too(corpus: Path, tmp_path: Path) -> None:
+    save(Model(np.ones(1), np.full((1, 6), 1 / 6)), tmp_path / "model.tar.gz")
+    out = tmp_path / "report.html"
+    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(corpus)]
+    assert main([*command, "--out", str(out), "--png", str(tmp_path)]) == 0
+    text = out.read_text(encoding="utf-8")
+    assert "<h1>1 topic of 45 documents</h1>" in text
+    assert "most alike</caption>" not in text
+
+
+def test_many_topics_and_no_held_out_documents_make_a_page(tmp_path: Path) -> None:
+    words = [f"w{number}w" for number in range(100)]
+    write_corpus(tmp_path / "corpus", words, documents=90, test_fraction=0)
+    beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 40)
+    save(Model(np.full(40, 1 / 40), beta), tmp_path / "model.tar.gz")
+    out = tmp_path / "report.html"
+    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
+    assert main([*command, "--out", str(out), "--png", str(tmp_path / "png")]) == 0
+    text = out.read_text(encoding="utf-8")
+    assert text.count("<article") == 40
+    assert "no documents are held out" in text
+
+
+# --- the pictures
+
+
+def test_the_pictures_are_written_as_png(made: Path) -> None:
+    names = {"alpha", "beta", "sizes", "similarity", "words"}
+    assert {file.stem for file in (made / "png").iterdir()} == names
+    for file in (made / "png").iterdir():
+        assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.tar.gz"], "none.tar.gz: No such file or directory"),
+        (["model.tar.gz", "--corpus", "none"], "none: there is no manifest.json; `python -m data"),
+        (["small.tar.gz", "--corpus", "corpus"], "documents of 6 words, but the model has 2"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    made: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(made)
+    save(Model(np.ones(1), np.full((1, 2), 0.5)), Path("small.tar.gz"))
+    assert main(["report", *arguments, "--out", "never.html"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
+    assert not Path("never.html").exists()
+
+
+def test_a_folder_that_can_not_be_written_to_is_a_failure(
+    made: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
+    assert main([*command, "--out", str(made / "none" / "report.html")]) == 1
+    assert "No such file or directory" in capsys.readouterr().err
