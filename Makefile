@@ -106,7 +106,7 @@ acceptance: .venv/ready-dev ## Go the whole life on your account, and report [EN
 	@set -f; exec python -m acceptance --env "$$ENV" $${LOCAL:+--local} $${YES:+--yes} $$OPTIONS
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
-	python -m operations.preflight --env "$$ENV"
+	python -m operations preflight --env "$$ENV"
 
 diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
 	set -f; cdk diff -c "env=$$ENV" --method template $$CDK_OPTIONS
@@ -125,7 +125,7 @@ deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 
 destroy: .venv/ready ## Remove what deploy made [ENV=dev]
 	cdk destroy --all -c "env=$$ENV"
-	python -m operations.leftovers --env "$$ENV"
+	python -m operations leftovers --env "$$ENV"
 
 prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
 ifneq ($(CORPUS),)

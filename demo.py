@@ -108,7 +108,7 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
         with demo.step("Destroy"):
             demo.run("cdk", "destroy", "--all", "--force", "--app", assembly)
         with demo.step("Check that nothing is left"):
-            demo.run("python", "-m", "operations.leftovers")
+            demo.run("python", "-m", "operations", "leftovers")
 
 
 def _outputs(file: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ from cli.arguments import Parser, run_command
 from data_prep.manifest import Manifest
 from operations.cost.prices import find_prices
 from operations.cost.quantities import items
-from operations.region import region_of
+from operations.environment import region_of
 from stacks.settings import SettingsError, load, read_context
 from topics.endpoint.state import EndpointError
 

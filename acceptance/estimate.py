@@ -1,4 +1,4 @@
-"""What a run of the acceptance bills, by `operations.cost`, and how long it takes."""
+"""What a run of the acceptance bills, by `operations cost`, and how long it takes."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal

@@ -116,7 +116,7 @@ def _formats() -> str:
 
 def preflight(stage: Stage) -> str:
     """Check what would stop a deployment."""
-    done = stage.ours("operations.preflight")
+    done = stage.ask("preflight")
     lines = [line for line in done.output.splitlines() if line.startswith(("fail", "warn"))]
     if done.code:
         raise Unexpected("\n".join(lines) or done.last())
@@ -273,7 +273,7 @@ def destroy(stage: Stage) -> str:
 
 def leftovers(stage: Stage) -> str:
     """Look for what is left."""
-    done = stage.ours("operations.leftovers")
+    done = stage.ask("leftovers")
     if done.code:
         raise Unexpected(done.last())
     return "nothing is left"

@@ -51,7 +51,7 @@ OF_A_JOB = (
 
 
 def probe_name(stage: Stage) -> str:
-    """A probe's name: `operations.leftovers` takes its resources for the serving stack's."""
+    """A probe's name: `operations leftovers` takes its resources for the serving stack's."""
     return f"{stage.settings.name}-serving-probe"
 
 

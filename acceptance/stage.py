@@ -138,9 +138,9 @@ class Stage:
         stacks = json.loads((self.folder / "outputs.json").read_text(encoding="utf-8"))
         return {key: value for outputs in stacks.values() for key, value in outputs.items()}
 
-    def ours(self, module: str, *arguments: str) -> Done:
-        """Run a command of the project on the environment."""
-        return self.run("python", "-m", module, "--env", self.settings.env, *arguments)
+    def ask(self, command: str) -> Done:
+        """Run a command of `operations` on the environment."""
+        return self.run("python", "-m", "operations", command, "--env", self.settings.env)
 
     def jobs(self) -> list[str]:
         """All training jobs of the environment, ended ones too, the newest first."""

@@ -19,7 +19,13 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong use in one line."""
+    """Reports wrong use in one line, takes whole names alone, and keeps an epilog's lines."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what `ArgumentParser` takes, by name."""
+        if "epilog" in options:
+            options["formatter_class"] = argparse.RawDescriptionHelpFormatter
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and `message`."""

@@ -1,4 +1,4 @@
-"""What is left of an environment after `destroy`: `python -m operations.leftovers`.
+"""What is left of an environment after `destroy`: `python -m operations leftovers`.
 
 Things are found by the environment's tags, and by name where a service knows no tags or AWS no way
 to search by them. Ended training jobs stay in AWS's lists for ever, and are not counted.
@@ -7,20 +7,16 @@ to search by them. Ended training jobs stay in AWS's lists for ever, and are not
 import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
-from cli.arguments import Parser, run_command
-from operations.options import add_environment_options
-from operations.region import region_of
-from stacks.settings import Settings, SettingsError, load, read_context
+from cli.arguments import Commands
+from operations.environment import add_environment_options, region_of
+from stacks.settings import Settings, load, read_context
 
 Client = Callable[[str], Any]
 OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
@@ -29,8 +25,8 @@ RUNNING = ("InProgress", "Stopping")
 
 _EXAMPLES = """\
 examples:
-  python -m operations.leftovers
-  cdk destroy --all -c env=prod && python -m operations.leftovers --env prod
+  python -m operations leftovers
+  cdk destroy --all -c env=prod && python -m operations leftovers --env prod
 
 The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use or if AWS could not be
 asked. What the environment keeps on purpose (`retain_data`) is printed and not counted.
@@ -221,17 +217,21 @@ def is_kept(thing: Thing, settings: Settings) -> bool:
     return settings.retain_data and kept
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print what is left; 0 when nothing is, 1 when something is, 2 when nobody knows."""
-    options = _parser().parse_args(arguments)
-    return run_command(
-        "operations.leftovers",
-        lambda: _look(options),
-        bad_input=(SettingsError, BotoCoreError, ClientError, ResponseParserError),
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "leftovers",
+        help="print what a destroyed environment left behind",
+        description="Print what is left of an environment after it was destroyed.",
+        epilog=_EXAMPLES,
     )
+    add_environment_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
+    parser.set_defaults(run=run)
 
 
-def _look(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Print what is left; 0 when nothing is, 1 when something is."""
     settings = load(read_context(options.env, options.context))
     session = boto3.Session(region_name=region_of(settings))
     found = left_of(settings, cache(session.client))
@@ -250,19 +250,3 @@ def _look(options: argparse.Namespace) -> int:
 
 def _listed(things: list[Thing]) -> list[dict[str, str]]:
     return [asdict(thing) for thing in things]
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m operations.leftovers",
-        description="Print what is left of an environment after it was destroyed.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_environment_options(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operations import leftovers
-from operations.preflight.__main__ import main as preflight
+from operations.__main__ import main
 
 PAGE = b"<html>Sign in to the network"
 
@@ -46,10 +45,10 @@ def _portal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def test_leftovers_does_not_take_it_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leftovers.main([]) == 2
-    assert capsys.readouterr().err.startswith("operations.leftovers: Unable to parse response")
+    assert main(["leftovers"]) == 2
+    assert capsys.readouterr().err.startswith("operations leftovers: Unable to parse response")
 
 
 def test_preflight_does_not_take_the_caller_for_known(capsys: pytest.CaptureFixture[str]) -> None:
-    assert preflight([]) == 1
+    assert main(["preflight"]) == 1
     assert "AWS does not know the caller: Unable to parse response" in capsys.readouterr().out

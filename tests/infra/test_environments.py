@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, CfnResource, Environment, TagManager
 
-from operations.settings import main
+from operations.__main__ import main
 from stacks.environment import add_environment
 from stacks.settings import SettingsError, load, read_context
 from stacks.settings.context import read_sources
@@ -355,7 +355,7 @@ class TestCommandLine:
         Path("cdk.json").write_text(json.dumps({"context": given}))
 
     def test_prints_a_line_for_each_setting(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["--env", "prod", "-c", "num_topics=20"]) == 0
+        assert main(["settings", "--env", "prod", "-c", "num_topics=20"]) == 0
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
         assert ["env", "prod", "command", "line"] in lines
         assert ["owner", "Search", "defaults"] in lines
@@ -363,7 +363,7 @@ class TestCommandLine:
         assert ["bucket", "-", "built", "in"] in lines
 
     def test_prints_json_for_scripts(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["--json"]) == 0
+        assert main(["settings", "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         assert {"key": "owner", "value": "Search", "origin": "defaults"} in found
 
@@ -378,7 +378,7 @@ class TestCommandLine:
     def test_bad_input_is_told_in_a_line(
         self, arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert main(arguments) == 2
+        assert main(["settings", *arguments]) == 2
         assert problem in capsys.readouterr().err
 
     @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
@@ -388,8 +388,8 @@ class TestCommandLine:
         Path("cdk.json").unlink()
         if content is not None:
             Path("cdk.json").write_text(content)
-        assert main([]) == 2
-        assert capsys.readouterr().err.startswith("operations.settings: cdk.json: ")
+        assert main(["settings"]) == 2
+        assert capsys.readouterr().err.startswith("operations settings: cdk.json: ")
 
 
 class TestSources:
@@ -443,7 +443,7 @@ class TestSources:
 
 
 def test_the_schema_that_editors_use_is_the_settings() -> None:
-    """`python -m operations.settings --schema > stacks/settings/cdk.schema.json` mends it."""
+    """`python -m operations settings --schema > stacks/settings/cdk.schema.json` mends it."""
     named = json.loads((PROJECT / "cdk.json").read_text())["$schema"]
     assert json.loads((PROJECT / named).read_text()) == schema()
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws import instance
+from operations.__main__ import main
 from operations.leftovers import (
     KINDS,
     LISTS,
@@ -17,7 +18,6 @@ from operations.leftovers import (
     is_kept,
     left_of,
     listed_as,
-    main,
 )
 from stacks.settings import Settings
 
@@ -97,12 +97,12 @@ def test_what_is_kept_on_purpose_does_not_count(
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     options = ["-c", "project=crumb"]
-    assert main(options) == 1
+    assert main(["leftovers", *options]) == 1
     assert capsys.readouterr().out == f"left: tagged arn:aws:s3:::{tagged_bucket}\n"
-    assert main([*options, "-c", "retain_data=true"]) == 0
+    assert main(["leftovers", *options, "-c", "retain_data=true"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told == [f"kept: tagged arn:aws:s3:::{tagged_bucket}", "crumb-dev: nothing is left"]
-    assert main([*options, "-c", "retain_data=true", "--json"]) == 0
+    assert main(["leftovers", *options, "-c", "retain_data=true", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "left": [],
         "kept": [{"kind": "tagged", "name": f"arn:aws:s3:::{tagged_bucket}"}],
@@ -271,5 +271,5 @@ def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -
 
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--env", "nowhere"]) == 2
-    assert capsys.readouterr().err.startswith("operations.leftovers: env is 'nowhere'")
+    assert main(["leftovers", "--env", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("operations leftovers: env is 'nowhere'")

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from local_aws import instance
-from operations.preflight.__main__ import main, run
+from operations.__main__ import main
+from operations.preflight import checks
 from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import load
 from tests.support.synthesis import write_corpus
@@ -62,7 +63,7 @@ def check(cloud: Cloud, corpus: Path) -> Check:
         *, region: str = instance.REGION, client: Callable[[str], Any] | None = None, **given: str
     ) -> list[Finding]:
         context = {"environments": {"dev": {}}, "project": "fly", "corpus": str(corpus), **given}
-        return list(run(Target(load(context), region, cache(client or cloud.client))))
+        return list(checks.check(Target(load(context), region, cache(client or cloud.client))))
 
     return look
 
@@ -101,7 +102,7 @@ def test_environments_of_one_account_are_not_separate(cloud: Cloud) -> None:
     }
     dev, *others = (load({"environments": environments, "env": env}) for env in environments)
     target = Target(dev, instance.REGION, cache(cloud.client), tuple(others))
-    (found,) = [one for one in run(target) if one.check == "separation"]
+    (found,) = [one for one in checks.check(target) if one.check == "separation"]
     assert found.status is Status.WARN
     assert f"account {instance.ACCOUNT} also has prod:" in found.text
 
@@ -415,16 +416,16 @@ def test_the_command_line_prints_json_and_its_exit_code_says_it(
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     options = ["--json", "-c", f"corpus={corpus}", "-c", "project=fly"]
-    assert main(options) == 0
+    assert main(["preflight", *options]) == 0
     found = json.loads(capsys.readouterr().out)
     # The environments of cdk.json are in one account.
     assert [one["check"] for one in found if one["status"] != "pass"] == ["separation"]
-    assert main([*options[1:], "-c", "account=111122223333"]) == 1
+    assert main(["preflight", *options[1:], "-c", "account=111122223333"]) == 1
     told = capsys.readouterr().out
     assert "fail  identity: " in told
     assert "      -> take other credentials" in told
 
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["-c", "num_topics=0"]) == 2
-    assert capsys.readouterr().err.startswith("operations.preflight: num_topics is '0'")
+    assert main(["preflight", "-c", "num_topics=0"]) == 2
+    assert capsys.readouterr().err.startswith("operations preflight: num_topics is '0'")

@@ -63,7 +63,7 @@ def test_in_a_vpc_an_environment_is_destroyed_and_deployed_again(
         done = cloud.cdk("destroy", "--force", *options)
         assert done.returncode == 0, done.stdout
         # As `make destroy` does.
-        leftovers = (sys.executable, "-m", "operations.leftovers", *options)
+        leftovers = (sys.executable, "-m", "operations", "leftovers", *options)
         done = run(*leftovers, environment=cloud.environment)
         assert done.returncode == 0, done.stdout
         assert done.stdout.strip() == "edge-dev: nothing is left"
@@ -79,7 +79,7 @@ def test_a_role_of_ones_own_is_taken_by_the_endpoint_first(
     done = cloud.deploy(*with_role)
     assert done.returncode != 0
     assert "cannot be deleted as it is in use by own-dev-serving" in done.stdout
-    preflight = (sys.executable, "-m", "operations.preflight", *with_role)
+    preflight = (sys.executable, "-m", "operations", "preflight", *with_role)
     done = run(*preflight, environment=cloud.environment)
     assert done.returncode == 1
     assert "fail  changes: role is given" in done.stdout

@@ -9,7 +9,7 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 LIBRARIES = {
     "acceptance": {"boto3", "botocore", "numpy"},
-    "cli": set[str](),
+    "cli": {"boto3"},
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "constructs", "pydantic", "pydantic_core"},

@@ -71,7 +71,7 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
             "CORPUS",
             "[python][-m][data_prep][convert][--corpus][%s][--out][build/corpus]",
         ),
-        ("preflight", "ENV", "[python][-m][operations.preflight][--env][%s]"),
+        ("preflight", "ENV", "[python][-m][operations][preflight][--env][%s]"),
         ("acceptance", "ENV", "[python][-m][acceptance][--env][%s]"),
         ("diff", "ENV", "[cdk][diff][-c][env=%s][--method][template]"),
         ("deploy", "ENV", "[cdk][deploy][--all][-c][env=%s]"),
@@ -156,5 +156,5 @@ def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -
         text=True,
         check=True,
     )
-    assert done.stdout == "[python][-m][operations.preflight][--env][$(shell touch made) x]\n"
+    assert done.stdout == "[python][-m][operations][preflight][--env][$(shell touch made) x]\n"
     assert not (checkout / "made").exists()

@@ -62,7 +62,7 @@ sys.exit(run_command("name", lambda: print("x" * {length}), bad_input=()))
         ["-c", SPEAKING.format(length=1)],  # less than is held back, and more
         ["-c", SPEAKING.format(length=100_000)],
         ["-m", "data_prep", "sample", "--out=out"],
-        ["-m", "operations.settings"],
+        ["-m", "operations", "settings"],
     ],
 )
 def test_a_reader_that_has_seen_enough_is_no_error(command: list[str], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from cli.arguments import run_command
 from cli.printable import PrintableStream, printable
 from data_prep import __main__ as data_prep
 from local_aws import __main__ as local_aws
-from operations import settings as stacks_settings
+from operations import __main__ as operations
 from topics import __main__ as topics
 from topics.model.archive import Model, encode, save
 
@@ -78,9 +78,7 @@ def test_what_a_command_prints_and_fails_with_is_escaped(
     assert_harmless(capsys)
 
 
-@pytest.mark.parametrize(
-    "main", [data_prep.main, local_aws.main, stacks_settings.main, topics.main]
-)
+@pytest.mark.parametrize("main", [data_prep.main, local_aws.main, operations.main, topics.main])
 def test_wrong_use_is_told_without_what_a_terminal_obeys(
     main: Callable[[list[str]], int], capsys: pytest.CaptureFixture[str]
 ) -> None:

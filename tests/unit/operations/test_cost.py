@@ -1,4 +1,4 @@
-"""`python -m operations.cost`, against a stand-in of the Price List API."""
+"""`python -m operations cost`, against a stand-in of the Price List API."""
 
 import datetime
 import json
@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from data_prep.manifest import Manifest
-from operations.cost import __main__ as cost
+from operations.__main__ import main
 from operations.cost import quantities
 from operations.cost.prices import find_prices
 from operations.cost.quantities import Product
@@ -287,7 +287,7 @@ class TestCommand:
         self, api: Api, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         api.entries = [entry("Host:ml.m4.xlarge", ("0", "0.3"))]
-        assert cost.main(["--env", "prod"]) == 0
+        assert main(["cost", "--env", "prod"]) == 0
         out = capsys.readouterr().out
         assert "topic-model-prod in us-east-1" in out
         assert "1,460 hours        438.00 USD" in out
@@ -298,18 +298,18 @@ class TestCommand:
     def test_without_an_answer_quantities_are_printed_alone(
         self, offline: None, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert cost.main([]) == 0
+        assert main(["cost"]) == 0
         printed = capsys.readouterr()
         assert "730 hours    no price" in printed.out
         assert "USD" not in printed.out
-        assert "operations.cost: AWS tells no prices: " in printed.err
+        assert "operations cost: AWS tells no prices: " in printed.err
         assert not (project / "build").exists()
 
     def test_json_says_the_same(
         self, api: Api, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         api.entries = [entry("Host:ml.m4.xlarge", ("0", "0.3"))]
-        assert cost.main(["--json", "-c", "endpoint.instance_count=3"]) == 0
+        assert main(["cost", "--json", "-c", "endpoint.instance_count=3"]) == 0
         report = json.loads(capsys.readouterr().out)
         assert report["currency"] == "USD"
         assert report["prices_of"] is not None
@@ -339,7 +339,7 @@ class TestCommand:
         arguments: list[str],
         problem: str,
     ) -> None:
-        assert cost.main(arguments) == 2
+        assert main(["cost", *arguments]) == 2
         assert problem in capsys.readouterr().err
 
     def test_without_a_region_nothing_is_asked(
@@ -352,12 +352,12 @@ class TestCommand:
         monkeypatch.delenv("AWS_REGION")
         monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
         monkeypatch.setenv("AWS_CONFIG_FILE", str(project / "none"))
-        assert cost.main([]) == 2
+        assert main(["cost"]) == 2
         assert "no Region" in capsys.readouterr().err
 
     def test_without_a_project_it_says_so(
         self, api: Api, project: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (project / "cdk.json").unlink()
-        assert cost.main([]) == 2
+        assert main(["cost"]) == 2
         assert "cdk.json" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.region import region_of
+from operations.environment import region_of
 from stacks.settings import Settings, SettingsError, load
 
 VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE")

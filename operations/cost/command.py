@@ -1,4 +1,4 @@
-"""The command line: `python -m operations.cost`."""
+"""`python -m operations cost`: what an environment bills."""
 
 import argparse
 import json
@@ -8,25 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
-
-from cli.arguments import Parser, run_command, whole_from
+from cli.arguments import Commands, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from operations.cost.prices import CURRENCY, PriceList, find_prices
 from operations.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
-from operations.options import add_environment_options
-from operations.region import region_of
-from stacks.settings import SettingsError, load, read_context
+from operations.environment import add_environment_options, region_of
+from stacks.settings import load, read_context
 
 CACHE = Path("build")
 CENT = Decimal("0.01")
 
 _EXAMPLES = """\
 examples:
-  python -m operations.cost
-  python -m operations.cost --env prod --json
-  python -m operations.cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
-  python -m operations.cost -c serverless.memory_mb=2048 --requests 50000
+  python -m operations cost
+  python -m operations cost --env prod --json
+  python -m operations cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
+  python -m operations cost -c serverless.memory_mb=2048 --requests 50000
 
 Prices are asked of the AWS Price List API, with the credentials of the environment (they need
 pricing:GetProducts), and kept for a week in build/prices-REGION.json. Without an answer quantities
@@ -34,40 +31,13 @@ are printed alone.
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print what an environment bills; 0 when it is done, 2 when the input is bad."""
-    options = _parser().parse_args(arguments)
-    return run_command(
-        "operations.cost", lambda: _print(options), bad_input=(SettingsError, BotoCoreError)
-    )
-
-
-def _print(options: argparse.Namespace) -> None:
-    settings = load(read_context(options.env, options.context))
-    region = region_of(settings)
-    try:
-        corpus = Manifest.load(settings.corpus)
-    except ManifestError as error:
-        corpus = None
-        print(f"operations.cost: the bucket is left out: {error}", file=sys.stderr)
-    billed = list(items(settings, corpus, requests=options.requests, request_ms=options.request_ms))
-    price_list, problem = find_prices(
-        [item.product for item in billed], region, CACHE / f"prices-{region}.json"
-    )
-    if problem:
-        print(f"operations.cost: AWS tells no prices: {problem}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
-    else:
-        print("\n".join(_lines(settings.name, region, billed, price_list)))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="python -m operations.cost",
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "cost",
+        help="print what an environment bills",
         description="Print what an environment of cdk.json bills for a month and a training run.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_environment_options(parser)
     parser.add_argument(
@@ -85,7 +55,28 @@ def _parser() -> argparse.ArgumentParser:
         help="milliseconds that one takes (default: 100)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
-    return parser
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print what an environment bills; without prices if AWS tells none."""
+    settings = load(read_context(options.env, options.context))
+    region = region_of(settings)
+    try:
+        corpus = Manifest.load(settings.corpus)
+    except ManifestError as error:
+        corpus = None
+        print(f"operations cost: the bucket is left out: {error}", file=sys.stderr)
+    billed = list(items(settings, corpus, requests=options.requests, request_ms=options.request_ms))
+    price_list, problem = find_prices(
+        [item.product for item in billed], region, CACHE / f"prices-{region}.json"
+    )
+    if problem:
+        print(f"operations cost: AWS tells no prices: {problem}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
+    else:
+        print("\n".join(_lines(settings.name, region, billed, price_list)))
 
 
 def _cost(item: Item, price_list: PriceList) -> Decimal | None:
@@ -126,7 +117,3 @@ def _report(name: str, region: str, billed: list[Item], price_list: PriceList) -
         ],
         "left_out": LEFT_OUT,
     }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

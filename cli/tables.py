@@ -1,0 +1,20 @@
+"""Tables for terminals."""
+
+from collections.abc import Sequence
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return rows as lines, each column as wide as its widest cell.
+
+    Args:
+        rows: Cells; all rows have the same number. A head is a row like any other.
+        right: The columns, from 0, whose cells stand at the right, as numbers do.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,51 @@
+"""The command line: `python -m operations`."""
+
+import argparse
+import sys
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from cli.arguments import Parser, run_command
+from operations import leftovers, settings
+from operations.cost import command as cost
+from operations.preflight import command as preflight
+from stacks.settings import SettingsError
+
+_COMMANDS = (preflight, cost, settings, leftovers)
+_EXAMPLES = """\
+examples:
+  python -m operations preflight --env prod && cdk deploy --all -c env=prod
+  python -m operations cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
+  python -m operations settings --env prod
+  cdk destroy --all -c env=prod && python -m operations leftovers --env prod
+
+Nothing here changes or spends anything. The environments are those of cdk.json, and credentials
+and Region are the caller's, as the AWS CLI takes them.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; 0 when all is well, 1 when it found a problem, 2 when it could not look."""
+    options = _parser().parse_args(arguments)
+    return run_command(
+        f"operations {options.command}",
+        lambda: options.run(options),
+        bad_input=(SettingsError, BotoCoreError, ClientError, ResponseParserError),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="python -m operations",
+        description="Ask about an environment: before a deployment, while it runs, and after it.",
+        epilog=_EXAMPLES,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for command in _COMMANDS:
+        command.add(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""`python -m operations preflight`: what would stop a deployment."""
+
+import argparse
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
+
+import boto3
+from botocore.config import Config
+
+from cli.arguments import Commands
+from operations.environment import add_environment_options, region_of
+from operations.preflight.findings import Finding, Status, Target
+from stacks.settings import Settings, load, read_context
+
+_EXAMPLES = """\
+examples:
+  python -m operations preflight
+  python -m operations preflight --env prod && cdk deploy --all -c env=prod
+  python -m operations preflight --env prod --json
+
+Each line passes, warns or fails; a line that does not pass says what to do. The exit code is 0
+when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, nothing is spent.
+"""
+
+
+def add(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "preflight",
+        help="check what would stop a deployment",
+        description="Check what would stop a deployment, before it spends anything.",
+        epilog=_EXAMPLES,
+    )
+    add_environment_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the checks find; 0 when none fails, 1 when one does."""
+    from operations.preflight.checks import check  # the CDK takes a second to import
+
+    context = read_context(options.env, options.context)
+    settings = load(context)
+    others = [load(context | {"env": env}) for env in context["environments"]]
+    target = _target(settings, tuple(other for other in others if other.env != settings.env))
+    found = _shown(check(target)) if not options.json else list(check(target))
+    if options.json:
+        print(json.dumps([asdict(finding) for finding in found], indent=2))
+    return int(any(finding.status is Status.FAIL for finding in found))
+
+
+def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
+    region = region_of(settings)
+    session = boto3.Session(region_name=region)
+    config = Config(retries={"mode": "standard", "max_attempts": 3})
+
+    @cache
+    def client(service: str) -> object:
+        return session.client(service, config=config)  # type: ignore[call-overload]
+
+    return Target(settings, region, client, others)
+
+
+def _shown(findings: Iterable[Finding]) -> list[Finding]:
+    """Print each as soon as it is there."""
+    found = []
+    for finding in findings:
+        found.append(finding)
+        print(f"{finding.status}  {finding.check}: {finding.text}", flush=True)
+        if finding.advice:
+            print(f"      -> {finding.advice}", flush=True)
+    return found
