@@ -2,7 +2,7 @@
 
 ENV ?= dev
 PYTHON ?= python3
-PREPARED := build/corpus
+PREPARED := build/prepared
 
 # What a caller gives is text: Make expands nothing in it, and recipes take it from the environment.
 GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON LOCAL YES OPTIONS

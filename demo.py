@@ -84,7 +84,7 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
             demo.run("python", "-m", "data_prep", "sample", "--out", str(source))
             corpus, vocab = str(source / "corpus.txt"), str(source / "vocab.txt")
             planted = source / "planted.npz"
-        prepared = BUILD / "corpus"
+        prepared = BUILD / "prepared"
         files = ["--corpus", corpus, "--vocab", vocab, "--out", str(prepared)]
         demo.run("python", "-m", "data_prep", "convert", *files)
     assembly = str(BUILD / "cdk.out")  # made once: synthesis takes seconds
@@ -97,7 +97,7 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
             demo.run("cdk", "bootstrap", f"aws://{instance.ACCOUNT}/{instance.REGION}")
         with demo.step("Deploy: bucket, role, training job, model, endpoint"):
             outputs_file = BUILD / "outputs.json"
-            demo.run("cdk", "synth", "--quiet", "-c", f"corpus={prepared}", "-o", assembly)
+            demo.run("cdk", "synth", "--quiet", "-c", f"prepared={prepared}", "-o", assembly)
             options = ["--require-approval", "never", "--outputs-file", str(outputs_file)]
             demo.run("cdk", "deploy", "--all", "--app", assembly, *options)
             outputs = _outputs(outputs_file)

@@ -57,14 +57,14 @@ def steps(*, canary: bool) -> list[Step]:
         Step("predict", f"the same mixtures in {_formats()}", 1, predict_in_all_formats),
         Step("watch", "alarms on the endpoint, none of them in ALARM", 8, watch),
         Step(
-            f"num_topics {OTHER_TOPICS}",
+            f"model.num_topics {OTHER_TOPICS}",
             f"one job; the endpoint is updated to {OTHER_TOPICS} topics",
             14 + 10 * canary,
             deploy_other,
             jobs=1,
         ),
         Step(
-            f"num_topics {TOPICS} again",
+            f"model.num_topics {TOPICS} again",
             "no job; the first model and the first outputs",
             8 + 10 * canary,
             deploy_back,
@@ -168,7 +168,7 @@ def watch(stage: Stage) -> str:
 def deploy_other(stage: Stage) -> str:
     """Deploy another number of topics."""
     jobs = stage.jobs()
-    outputs = stage.deployed(num_topics=str(OTHER_TOPICS))
+    outputs = stage.deployed(model__num_topics=str(OTHER_TOPICS))
     if outputs["ModelArtifact"] == stage.kept["first"]["ModelArtifact"]:
         raise Unexpected("the model is the first one")
     return f"{_started(stage, jobs, 1)}; {_answers(stage, outputs, OTHER_TOPICS)}"
@@ -199,7 +199,7 @@ def deploy_tags(stage: Stage) -> str:
 def deploy_broken(stage: Stage) -> str:
     """Deploy data that can't be read."""
     jobs = stage.jobs()
-    done = stage.deploy(corpus=str((stage.folder / "broken").absolute()))
+    done = stage.deploy(prepared=str((stage.folder / "broken").absolute()))
     _started(stage, jobs, 1)
     described = stage.client("sagemaker").describe_training_job(TrainingJobName=stage.jobs()[0])
     reason = _in_one_line(described.get("FailureReason", ""))
@@ -214,7 +214,7 @@ def deploy_in_alarm(stage: Stage) -> str:
     """Deploy a good model, and set an alarm of its update to ALARM."""
     name = stage.settings.name
     with _alarms_of_updates(stage):
-        done = stage.deploy(num_topics=str(OTHER_TOPICS), revision="turned back")
+        done = stage.deploy(model__num_topics=str(OTHER_TOPICS), model__revision="turned back")
     described = stage.client("sagemaker").describe_endpoint(EndpointName=name)
     status = stage.stack_status(f"{name}-serving")
     stage.answers[probes.TURNED_BACK] = (
@@ -320,7 +320,7 @@ def _still_first(stage: Stage) -> str:
 def _predict(stage: Stage, form: str) -> Any:
     """The (documents, K) mixtures of the test documents, by the command that users have."""
     out = f"predictions-{form}.jsonl"
-    asked = ("--endpoint", stage.settings.name, "corpus/test.recordio", "--content-type", form)
+    asked = ("--endpoint", stage.settings.name, "prepared/test.recordio", "--content-type", form)
     done = stage.run("python", "-m", "topics", "predict", *asked, "--out", out)
     if done.code:
         raise Unexpected(done.last())

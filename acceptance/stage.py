@@ -31,7 +31,7 @@ STOP_SECONDS = 10
 TOPICS = 5  # as the sample corpus is drawn from
 # The least that SageMaker's LDA trains on, and is hosted on; minutes, since a broken job bills too.
 SETTINGS: dict[str, Any] = {
-    "num_topics": TOPICS,
+    "model": {"num_topics": TOPICS},
     "training": {"instance_type": "ml.m5.large", "volume_gb": 1, "max_runtime_minutes": 15},
     "endpoint": {"instance_type": "ml.t2.medium"},
 }
@@ -90,9 +90,9 @@ class Stage:
         self.client = client
 
     @property
-    def corpus(self) -> Path:
+    def prepared(self) -> Path:
         """The prepared sample corpus."""
-        return self.settings.corpus
+        return self.settings.prepared
 
     def run(self, *argv: str) -> Done:
         """Run a command in the folder, and print what it prints; the log keeps it.
@@ -178,7 +178,7 @@ def make_stage(folder: Path, of: Settings, region: str, name: str, extra: dict[s
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     told = of.model_dump(mode="json", include=set(OF_THE_ACCOUNT), exclude_none=True)
-    own = {"region": region, "corpus": str((folder / "corpus").absolute())}
+    own = {"region": region, "prepared": str((folder / "prepared").absolute())}
     environment = merge([told, own, SETTINGS, extra])
     project = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
     flags = {key: value for key, value in project.items() if is_of_the_cdk(key)}
@@ -196,13 +196,13 @@ def _prepare(stage: Stage) -> None:
     files = ("--corpus", "sample/corpus.txt", "--vocab", "sample/vocab.txt")
     for arguments in (
         ("sample", "--out", "sample", "--documents", "600", "--topics", str(TOPICS)),
-        ("convert", *files, "--out", "corpus"),
+        ("convert", *files, "--out", "prepared"),
     ):
         done = stage.run("python", "-m", "data_prep", *arguments)
         if done.code:
             raise Unexpected(f"no corpus could be prepared: {done.last()}")
     broken = stage.folder / "broken"
-    shutil.copytree(stage.corpus, broken)
+    shutil.copytree(stage.prepared, broken)
     content = bytearray((broken / "train.recordio").read_bytes())
     content[0] ^= 1
     (broken / "train.recordio").write_bytes(content)

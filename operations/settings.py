@@ -9,17 +9,19 @@ from cli.tables import table
 from operations.environment import add_environment_options
 from stacks.settings.context import read_sources
 from stacks.settings.load import effective
+from stacks.settings.reference import reference
 from stacks.settings.schema import schema
 
 _EXAMPLES = """\
 examples:
   python -m operations settings
   python -m operations settings --env prod --json
-  python -m operations settings --env prod -c num_topics=20
+  python -m operations settings --env prod -c model.num_topics=20
+  python -m operations settings --describe > docs/settings.md
   python -m operations settings --schema > stacks/settings/cdk.schema.json
 
-The last one is the JSON Schema that "$schema" in cdk.json names: editors complete and check
-environments by it.
+The last one is the JSON Schema that "$schema" in cdk.json names: editors complete, check and
+explain settings by it.
 """
 
 
@@ -32,15 +34,22 @@ def add(commands: Commands) -> None:
         epilog=_EXAMPLES,
     )
     add_environment_options(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
-    parser.add_argument("--schema", action="store_true", help="print the schema of cdk.json")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON, not a table")
+    form.add_argument(
+        "--describe", action="store_true", help="print what each setting is and what it may be"
+    )
+    form.add_argument("--schema", action="store_true", help="print the schema of cdk.json")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the settings in effect, or the schema."""
+    """Print the settings in effect, or what all settings are."""
     if options.schema:
         print(json.dumps(schema(), indent=2))
+        return
+    if options.describe:
+        print(reference(), end="")
         return
     found = effective(read_sources(options.env, options.context))
     if options.json:

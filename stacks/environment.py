@@ -52,12 +52,12 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     for earlier, later in pairwise(made):
         later.add_stack_dependency(earlier)
     try:
-        corpus = _intact(settings.corpus)
+        corpus = _intact(settings.prepared)
     except ManifestError as error:
         for refusing in (training, serving):
             Annotations.of(refusing).add_error(
                 f"no prepared corpus to deploy ({error}); make one with `python -m data_prep "
-                f"convert --corpus FILE --vocab FILE --out {settings.corpus}`"
+                f"convert --corpus FILE --vocab FILE --out {settings.prepared}`"
             )
     else:
         job = training.train(corpus)

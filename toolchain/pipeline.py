@@ -23,7 +23,7 @@ from stacks.settings import Settings, SettingsError, load
 from stacks.storage import add_bucket
 from stacks.synthesis import context_of, synthesize
 
-PREPARED = "build/corpus"  # the Makefile's
+PREPARED = "build/prepared"  # the Makefile's
 PACKAGE = Path(__file__).parents[1] / "package.json"
 CDK_ASSETS = "4.7.3"  # the CDK would take the latest, whenever it runs
 ARTIFACTS_KEPT = Duration.days(30)  # an approval is waited for 7 days

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> None:
     settings = load(read_context(options.env, options.context))
     region = region_of(settings)
     try:
-        corpus = Manifest.load(settings.corpus)
+        corpus = Manifest.load(settings.prepared)
     except ManifestError as error:
         corpus = None
         print(f"operations cost: the bucket is left out: {error}", file=sys.stderr)

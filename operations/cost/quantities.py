@@ -100,7 +100,9 @@ def items(
         )
     if corpus is not None:
         parts = [part for part in (corpus.train, corpus.test) if part is not None]
-        model = settings.num_topics * corpus.vocabulary.size * 4  # float32, hardly compressible
+        model = (
+            settings.model.num_topics * corpus.vocabulary.size * 4
+        )  # float32, hardly compressible
         yield Item(
             "the bucket: data and one model",
             (sum(part.bytes for part in parts) + model) / GIGABYTE,

@@ -49,7 +49,7 @@ def _has_instances(settings: Settings) -> bool:
 
 def data(target: Target) -> Iterator[Finding]:
     """The prepared corpus is there and what its manifest says."""
-    folder = target.settings.corpus
+    folder = target.settings.prepared
     try:
         corpus = Manifest.load(folder)
     except ManifestError as error:

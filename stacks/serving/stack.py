@@ -73,9 +73,9 @@ class ServingStack(Stack):
             "Gate",
             endpoint=endpoint,
             configuration=configuration,
-            golden_file=settings.corpus / golden.file,
+            golden_file=settings.prepared / golden.file,
             golden_sha256=golden.sha256,
-            topics=settings.num_topics,
+            topics=settings.model.num_topics,
         )
         if settings.wait_seconds:
             gate.ask_during_updates()

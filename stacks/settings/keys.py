@@ -19,6 +19,7 @@ CDK_KEYS = {
     "aws-cdk:enableDiffNoFail",
     "cli-telemetry",
 }
+RENAMED = {"corpus": "prepared"}
 # Of a mistake, how alike a name must be to be meant.
 ALIKE = 0.75
 
@@ -60,26 +61,40 @@ def explain_unknown(key: str, *, in_object: bool) -> str:
         in_object: It is of an object of `cdk.json`, where groups are objects too.
     """
     if in_object and key in KEYS:
-        group, _, name = key.partition(".")
-        return f"{key!r} is written as a group here: {group!r}: {{{name!r}: ...}}".replace("'", '"')
+        return f'"{key}" is written as a group here: {_written(key, in_object=True)}'
+    if key in RENAMED:
+        return f"{key} is not a setting; it is called {RENAMED[key]} now"
     shown = key if re.fullmatch(r"[\w.-]+", key) else repr(key)
     candidates = KEYS if in_object else [*sorted(RESERVED), *KEYS]
-    near = _nearest(key, candidates)
-    if near:
-        return f"{shown} is not a setting; did you mean {_either(near)}?"
+    if near := _nearest(key, candidates):
+        meant = _either([_written(one, in_object=in_object) for one in near])
+        return f"{shown} is not a setting; did you mean {meant}?"
     group, _, name = key.partition(".")
     known = GROUPS[group].model_fields if name and group in GROUPS else NAMES
     return f"{shown} is not a setting; these are: {', '.join(known)}"
 
 
 def _nearest(key: str, candidates: list[str]) -> list[str]:
-    """Up to three candidates that `key` may be meant for, the nearest first."""
-    by_letters = {_letters(candidate): candidate for candidate in candidates}
+    """Up to three candidates that `key` may be meant for, the nearest first.
+
+    A setting of a group may be meant by its last name alone, if that is no other's whole name.
+    """
+    whole = {_letters(candidate): [candidate] for candidate in candidates}
+    last: dict[str, list[str]] = {}
+    for candidate in candidates:
+        last.setdefault(_letters(candidate.rpartition(".")[2]), []).append(candidate)
+    by_letters = last | whole
     letters = _letters(key)
     if letters in by_letters:
-        return [by_letters[letters]]
+        return by_letters[letters][:3]
     found = difflib.get_close_matches(letters, by_letters, n=3, cutoff=ALIKE)
-    return [by_letters[one] for one in found]
+    return list(dict.fromkeys(one for name in found for one in by_letters[name]))[:3]
+
+
+def _written(key: str, *, in_object: bool) -> str:
+    """A setting as it stands in an object of `cdk.json`, or after `-c`."""
+    group, _, name = key.partition(".")
+    return f'"{group}": {{"{name}": ...}}' if in_object and name else key
 
 
 def _either(names: list[str]) -> str:

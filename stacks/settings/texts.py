@@ -32,7 +32,11 @@ class Text:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+        return {
+            **handler(schema),
+            "pattern": f"^({self.pattern})$",
+            "patternErrorMessage": f"must be {self.words}",  # which Visual Studio Code shows
+        }
 
     def _check(self, value: str) -> str:
         if re.fullmatch(self.pattern, value, re.ASCII) is None:
@@ -80,6 +84,7 @@ Qualifier = Annotated[
 ]
 Commit = Annotated[str, Text(r"[0-9a-f]{7,40}", "7 to 40 hexadecimal digits of a commit")]
 Repository = Annotated[str, Text(r"[\w.-]+/[\w.-]+", "a repository of GitHub, OWNER/NAME")]
+GitHubIds = Annotated[str, Text(r"\d{1,20}/\d{1,20}", "two numbers, OWNER-ID/REPOSITORY-ID")]
 Mail = Annotated[
     str,
     Text(

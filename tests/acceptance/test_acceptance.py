@@ -64,7 +64,7 @@ def test_the_whole_life_is_as_expected_and_leaves_nothing() -> None:
     ("step", "line"),
     [
         ("deploy", r"-training \|.* CREATE_IN_PROGRESS .* AWS::"),
-        ("num_topics 3", r"-training \|.* UPDATE_IN_PROGRESS .* AWS::"),
+        ("model.num_topics 3", r"-training \|.* UPDATE_IN_PROGRESS .* AWS::"),
         ("destroy", r"-serving: destroying"),
     ],
 )

@@ -16,7 +16,7 @@ OF_CDK = ("aws:cdk:", "@aws-cdk/core:failSynthOnValidationErrors")
 FILES: dict[str, Any] = {
     ".cdk.json": {"context": {"owner": "a", "from home": 1, "tags": {"home": 1}}},
     "cdk.context.json": {
-        "environments": {"qa": {"num_topics": 3, "notices": "x"}, "other": {}},
+        "environments": {"qa": {"model": {"num_topics": 3}, "notices": "x"}, "other": {}},
         "owner": {"an": "object"},
         "kept": None,
         "ssm:account=1:region=2": "found",
@@ -38,8 +38,8 @@ FILES: dict[str, Any] = {
     [
         ([], None),
         (["endpoint.enabled =false", "a=b=c", "empty=", "tags=flat", "owner=1", "owner=2"], None),
-        ([], "num_topics=7"),
-        (["owner=1"], "num_topics=7"),
+        ([], "model.num_topics=7"),
+        (["owner=1"], "model.num_topics=7"),
     ],
 )
 def test_it_is_the_same_to_the_last_null(

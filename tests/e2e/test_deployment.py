@@ -77,8 +77,8 @@ def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -
 
 def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     """One job a model: none for the same inputs again, none for a model that was made before."""
-    options = ["-c", f"corpus={corpus}", "-c", "project=life", "-c", "commit=0123abc"]
-    five = cloud.deployed(*options, "-c", "num_topics=5")
+    options = ["-c", f"prepared={corpus}", "-c", "project=life", "-c", "commit=0123abc"]
+    five = cloud.deployed(*options, "-c", "model.num_topics=5")
     assert five["EndpointName"] == "life-dev"
     assert served_model(cloud, "life-dev") == five["ModelArtifact"]
     documents = json.loads((corpus / "manifest.json").read_text())["test"]["documents"]
@@ -95,18 +95,18 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
 
     calls = cloud.calls()
     assert calls.count("CreateTrainingJob") == len(jobs)
-    assert cloud.deployed(*options, "-c", "num_topics=5") == five
+    assert cloud.deployed(*options, "-c", "model.num_topics=5") == five
     made = cloud.calls()[len(calls) :]
     assert [call for call in made if not call.startswith(("Describe", "List"))] == []
 
-    three = cloud.deployed(*options, "-c", "num_topics=3")
+    three = cloud.deployed(*options, "-c", "model.num_topics=3")
     assert len(cloud.job_names()) == len(jobs) + 1
     assert three["ModelArtifact"] != five["ModelArtifact"]
     assert served_model(cloud, "life-dev") == three["ModelArtifact"]
     assert len(predict(cloud, "life-dev", corpus)[0]["topic_mixture"]) == 3
 
     calls = cloud.calls()
-    assert cloud.deployed(*options, "-c", "num_topics=5") == five
+    assert cloud.deployed(*options, "-c", "model.num_topics=5") == five
     assert "CreateTrainingJob" not in cloud.calls()[len(calls) :], "a model was made again"
     assert served_model(cloud, "life-dev") == five["ModelArtifact"]
     assert [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)] == mixtures
@@ -129,7 +129,7 @@ def test_a_failed_training_job_rolls_back_and_says_why(
     manifest = json.loads((bad / "manifest.json").read_text(encoding="utf-8"))
     manifest["train"]["sha256"] = hashlib.sha256(content).hexdigest()
     (bad / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    options = ["-c", f"corpus={bad}", "-c", "project=fails"]
+    options = ["-c", f"prepared={bad}", "-c", "project=fails"]
     done = cloud.deploy(*options)
     assert done.returncode == 1
     reason = "ended as Failed: ClientError: channel 'train', train.recordio: byte 0: magic is "
@@ -162,7 +162,7 @@ def test_without_the_permission_nothing_is_trained_and_the_denial_is_told(
     cloud: Cloud, corpus: Path, action: str, part: str, denial: str
 ) -> None:
     project = action.split(":")[1].lower()[:20]
-    options = ["-c", f"corpus={corpus}", "-c", f"project={project}", "-c", "num_topics=5"]
+    options = ["-c", f"prepared={corpus}", "-c", f"project={project}", "-c", "model.num_topics=5"]
     assembly = cloud.out / "assembly"
     done = run("cdk", "synth", "-q", "-o", str(assembly), *options, environment=cloud.environment)
     assert done.returncode == 0, done.stdout

@@ -25,11 +25,11 @@ def checkout(folder: Path, corpus: Path) -> None:
     edited = json.loads((folder / "cdk.json").read_text())
     edited["context"]["defaults"] = {
         "project": "pair",
-        "corpus": str(corpus),
+        "prepared": str(corpus),
         "owner": "Search",
-        "num_topics": 5,
+        "model": {"num_topics": 5},
     }
-    edited["context"]["environments"] = {"dev": {}, "dev-2": {"num_topics": 3}}
+    edited["context"]["environments"] = {"dev": {}, "dev-2": {"model": {"num_topics": 3}}}
     (folder / "cdk.json").write_text(json.dumps(edited))
 
 

@@ -37,13 +37,17 @@ class Lab(Cloud):
     outcomes: list[tuple[str, str, str]] = field(default_factory=list)
 
     def assembly(self, project: str, edit: Edit | None = None, **settings: str) -> Path:
-        """Synthesize the app; `edit` changes the training stack's resources."""
+        """Synthesize the app; `edit` changes the training stack's resources.
+
+        A dot in a setting's name is written as two underscores.
+        """
         out = self.out / f"{project}-{len(list(self.out.iterdir()))}"
         own = json.loads((PROJECT / "cdk.json").read_text())["context"]
         # A prefix of its own: else a project would find the models of the others.
         chosen = {"project": project, "bucket": BUCKET, "prefix": f"lda/{project}"}
-        defaults = {"corpus": str(self.corpus), "num_topics": "5"}
-        context = own | defaults | chosen | settings
+        defaults = {"prepared": str(self.corpus), "model.num_topics": "5"}
+        given = {key.replace("__", "."): value for key, value in settings.items()}
+        context = own | defaults | chosen | given
         cdk = App(outdir=str(out), context=context)
         cdk_app.build(cdk, load(context_of(cdk)))
         cdk.synth()

@@ -15,7 +15,7 @@ PROJECT = "served"
 def test_a_failed_update_leaves_the_endpoint_answering_from_the_old_model(
     lab: Lab, table: list[tuple[str, str, str]]
 ) -> None:
-    five, three = lab.assembly(PROJECT), lab.assembly(PROJECT, num_topics="3")
+    five, three = lab.assembly(PROJECT), lab.assembly(PROJECT, model__num_topics="3")
     done = lab.deploy("--app", str(five))
     assert done.returncode == 0, done.stdout
     ask = topics_of(lab.client("sagemaker-runtime", ONCE), f"{PROJECT}-dev", lab.corpus)

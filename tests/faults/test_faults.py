@@ -129,8 +129,8 @@ def healthy(lab: Lab) -> Iterator[Lab]:
 def test_a_fault_fails_alone_or_is_overcome(healthy: Lab, fault: Fault, table: Table) -> None:
     before, jobs = healthy.outputs(STACK), healthy.job_names()
     number = str(FAULTS.index(fault))
-    good = healthy.assembly(PROJECT, revision=number)
-    faulty = healthy.assembly(PROJECT, fault.edit, revision=number) if fault.edit else good
+    good = healthy.assembly(PROJECT, model__revision=number)
+    faulty = healthy.assembly(PROJECT, fault.edit, model__revision=number) if fault.edit else good
     with healthy.armed(*fault.armed) if fault.armed else nullcontext():
         done = healthy.training("deploy", faulty)
     assert healthy.running() == []
@@ -172,7 +172,7 @@ def test_going_back_to_earlier_inputs_trains_nothing(healthy: Lab, table: Table)
 @pytest.mark.faults
 def test_data_that_is_gone_from_the_bucket_is_staged_again(healthy: Lab, table: Table) -> None:
     healthy.remove(BUCKET, f"lda/{PROJECT}/data/")
-    done = healthy.training("deploy", healthy.assembly(PROJECT, revision="staged again"))
+    done = healthy.training("deploy", healthy.assembly(PROJECT, model__revision="staged again"))
     assert done.returncode == 0, done.stdout
     table.append(("the training data was deleted from the bucket before", "overcome", ""))
 

@@ -53,7 +53,7 @@ def test_a_failed_stack_that_was_not_rolled_back_can_be_mended(lab: Lab, table: 
     Its wait handle has the failure in it, and only other inputs or a rollback bring a new one.
     """
     project, stack = "kept", "kept-dev-training"
-    five, three = lab.assembly(project), lab.assembly(project, num_topics="3")
+    five, three = lab.assembly(project), lab.assembly(project, model__num_topics="3")
     for fails, status in ((five, "CREATE_FAILED"), (three, "UPDATE_FAILED")):
         with lab.armed("training.fail", "--reason", "bad data"):
             done = lab.training("deploy", fails, "--no-rollback")
@@ -61,7 +61,7 @@ def test_a_failed_stack_that_was_not_rolled_back_can_be_mended(lab: Lab, table: 
         assert "AlgorithmError: bad data" in done.stdout, done.stdout
         assert lab.stack(stack)["StackStatus"] == status
         assert lab.running() == []
-        good = lab.assembly(project, num_topics="4") if fails is five else fails
+        good = lab.assembly(project, model__num_topics="4") if fails is five else fails
         how = "--no-rollback" if fails is five else "--force"
         done = lab.training("deploy", good, how)
         assert done.returncode == 0, done.stdout

@@ -32,7 +32,7 @@ def synthesize(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Synthe
     @cache
     def run(*, region: str | None = "us-east-1", **settings: Any) -> Templates:
         app = App(outdir=str(tmp_path_factory.mktemp("cdk.out")), context=flags())
-        context = {"environments": {"dev": {}, "dev-2": {}}, "corpus": str(corpus), **settings}
+        context = {"environments": {"dev": {}, "dev-2": {}}, "prepared": str(corpus), **settings}
         env = Environment(account="111122223333" if region else None, region=region)
         add_environment(app, load(context), env)
         return {

@@ -26,7 +26,7 @@ def templates(folder: Path, **environment: str) -> dict[str, bytes]:
     for name in ("stacks", "data_prep"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
-    write_corpus(folder / "build/corpus")
+    write_corpus(folder / "build/prepared")
     context = json.loads((folder / "cdk.json").read_text())["context"]
     out = folder / "cdk.out"
     done = subprocess.run(

@@ -17,6 +17,7 @@ from stacks.environment import add_environment
 from stacks.settings import SettingsError, load, read_context
 from stacks.settings.context import read_sources
 from stacks.settings.load import effective
+from stacks.settings.reference import reference
 from stacks.settings.schema import schema
 from stacks.synthesis import context_of
 from tests.support.synthesis import PROJECT, flags
@@ -45,14 +46,14 @@ def context(**environments: Any) -> dict[str, Any]:
 
 def test_an_environment_inherits_the_defaults_and_wins_over_them() -> None:
     defaults = {
-        "num_topics": 5,
+        "model": {"num_topics": 5},
         "owner": "Search",
         "tags": {"team": "a", "Stage": "x"},
         "endpoint": {"instance_type": "ml.m5.large", "capture_percent": 5},
     }
-    own = {"num_topics": 7, "tags": {"team": "b"}, "endpoint": {"capture_percent": 9}}
+    own = {"model": {"num_topics": 7}, "tags": {"team": "b"}, "endpoint": {"capture_percent": 9}}
     settings = load({"defaults": defaults, "environments": {"dev": own}, "endpoint.enabled": "no"})
-    assert settings.num_topics == 7
+    assert settings.model.num_topics == 7
     assert settings.owner == "Search"
     assert settings.tags == {"team": "b", "Stage": "x"}
     assert settings.endpoint.instance_type == "ml.m5.large"
@@ -71,7 +72,7 @@ EACH = [
     {**VPC, "network.security_groups": "sg-00000001"},
     {"encryption_key": "create"},
     {"encryption_key": KEY},
-    {"num_topics": "7"},
+    {"model.num_topics": "7"},
     {"retain_data": "true"},
     {"endpoint.enabled": "false"},
     {"endpoint.capture_percent": "5"},
@@ -158,7 +159,7 @@ def test_an_alarm_that_is_on_by_itself_is_switched_off_by_null() -> None:
     assert load({**context(), "alarms.idle_hours": ""}).alarms.idle_hours is None
 
 
-@pytest.mark.parametrize("key", ["num_topics", "retain_data", "alarms"])
+@pytest.mark.parametrize("key", ["prefix", "retain_data", "alarms"])
 def test_what_must_have_a_value_is_not_switched_off(key: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{key} is null; "):
         load({**context(), key: None})
@@ -182,7 +183,7 @@ def test_a_synthesis_reads_the_nulls_that_cdk_hands_over(
 def test_an_alarm_that_the_environment_switches_off_is_not_in_the_template(
     corpus: Path, tmp_path: Path
 ) -> None:
-    given = {**flags(), **context(dev={"alarms": {"idle_hours": None}}), "corpus": str(corpus)}
+    given = {**flags(), **context(dev={"alarms": {"idle_hours": None}}), "prepared": str(corpus)}
     handed_over = {"CDK_CONTEXT_JSON": json.dumps(given), "CDK_OUTDIR": str(tmp_path)}
     environment = {**os.environ, **handed_over, "CDK_DEFAULT_REGION": "us-east-1"}
     done = subprocess.run(
@@ -212,17 +213,21 @@ def test_an_environment_is_chosen_by_a_name() -> None:
 
 def test_each_effective_setting_says_where_it_comes_from() -> None:
     given: dict[str, Any] = {
-        "defaults": {"owner": "Search", "endpoint": {"capture_percent": 5}, "num_topics": 5},
-        "environments": {"prod": {"num_topics": 7, "endpoint": {"enabled": False}}},
-        "alpha0": 2,
+        "defaults": {
+            "owner": "Search",
+            "endpoint": {"capture_percent": 5},
+            "model": {"num_topics": 5},
+        },
+        "environments": {"prod": {"model": {"num_topics": 7}, "endpoint": {"enabled": False}}},
+        "model.alpha0": 2,
     }
     written = {"env": "prod", "endpoint.capture_percent": "9"}
     sources = {"cdk.json": given, "command line": written}
     found = {one.key: (one.value, one.origin) for one in effective(sources)}
     assert found["env"] == ("prod", "command line")
     assert found["owner"] == ("Search", "defaults")
-    assert found["num_topics"] == (7, "environments.prod")
-    assert found["alpha0"] == (2, "cdk.json")
+    assert found["model.num_topics"] == (7, "environments.prod")
+    assert found["model.alpha0"] == (2, "cdk.json")
     assert found["endpoint.enabled"] == (False, "environments.prod")
     assert found["endpoint.capture_percent"] == (9, "command line")
     assert found["endpoint.instance_type"] == ("ml.m4.xlarge", "built in")
@@ -258,7 +263,7 @@ def resources(scope: App) -> Iterator[CfnResource]:
 def test_everything_taggable_is_tagged(corpus: Path, tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path), context=flags())
     tags = {"owner": "Search", "cost_center": "4711", "tags": {"Team": "Topics"}}
-    settings = load({**context(dev=tags), **ALL, "corpus": str(corpus)})
+    settings = load({**context(dev=tags), **ALL, "prepared": str(corpus)})
     add_environment(app, settings, Environment(account="111122223333", region="us-east-1"))
     expected = {
         "project": "topic-model",
@@ -303,7 +308,7 @@ def test_the_bootstrap_of_the_qualifier_is_used(
 ) -> None:
     app = App(outdir=str(tmp_path), context=flags())
     given = context(dev={"bootstrap_qualifier": "platform1", "termination_protection": True})
-    settings = load({**given, "corpus": str(corpus)})
+    settings = load({**given, "prepared": str(corpus)})
     add_environment(app, settings, Environment(account="111122223333", region="us-east-1"))
     artifact: Any
     for artifact in app.synth().stacks:
@@ -355,11 +360,11 @@ class TestCommandLine:
         Path("cdk.json").write_text(json.dumps({"context": given}))
 
     def test_prints_a_line_for_each_setting(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["settings", "--env", "prod", "-c", "num_topics=20"]) == 0
+        assert main(["settings", "--env", "prod", "-c", "model.num_topics=20"]) == 0
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
         assert ["env", "prod", "command", "line"] in lines
         assert ["owner", "Search", "defaults"] in lines
-        assert ["num_topics", "20", "command", "line"] in lines
+        assert ["model.num_topics", "20", "command", "line"] in lines
         assert ["bucket", "-", "built", "in"] in lines
 
     def test_prints_json_for_scripts(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -371,8 +376,8 @@ class TestCommandLine:
         ("arguments", "problem"),
         [
             (["--env", "test"], "env is 'test'"),
-            (["-c", "num_topics"], "must have the form KEY=VALUE"),
-            (["-c", "num_topics=0"], "num_topics is '0'"),
+            (["-c", "model.num_topics"], "must have the form KEY=VALUE"),
+            (["-c", "model.num_topics=0"], "model.num_topics is '0'"),
         ],
     )
     def test_bad_input_is_told_in_a_line(
@@ -400,14 +405,19 @@ class TestSources:
         (tmp_path / "home").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         monkeypatch.chdir(tmp_path)
-        Path("cdk.json").write_text(json.dumps({"context": context(dev={"num_topics": 5})}))
+        Path("cdk.json").write_text(
+            json.dumps({"context": context(dev={"model": {"num_topics": 5}})})
+        )
 
     def test_the_context_file_is_read_and_cdk_json_wins_over_it(self) -> None:
-        kept = {"environments": {"dev": {"num_topics": 3, "alpha0": 2}, "qa": {}}, "owner": "Me"}
+        kept = {
+            "environments": {"dev": {"model": {"num_topics": 3, "alpha0": 2}}, "qa": {}},
+            "owner": "Me",
+        }
         Path("cdk.context.json").write_text(json.dumps(kept))
         found = {one.key: (one.value, one.origin) for one in effective(read_sources(None, []))}
-        assert found["num_topics"] == (5, "environments.dev")
-        assert found["alpha0"] == (2, "environments.dev")
+        assert found["model.num_topics"] == (5, "environments.dev")
+        assert found["model.alpha0"] == (2, "environments.dev")
         assert found["owner"] == ("Me", "cdk.context.json")
 
     def test_the_users_own_file_is_read_and_all_others_win_over_it(self) -> None:
@@ -425,10 +435,10 @@ class TestSources:
     def test_the_variable_counts_without_an_option_only(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("CDK_CONTEXT", "num_topics=7")
-        assert load(read_context(None, [])).num_topics == 7
-        assert load(read_context("dev", [])).num_topics == 5
-        assert load(read_context(None, ["alpha0=2"])).num_topics == 5
+        monkeypatch.setenv("CDK_CONTEXT", "model.num_topics=7")
+        assert load(read_context(None, [])).model.num_topics == 7
+        assert load(read_context("dev", [])).model.num_topics == 5
+        assert load(read_context(None, ["model.alpha0=2"])).model.num_topics == 5
 
     @pytest.mark.parametrize("content", ["[]", "{", '{"a": NaN}'])
     @pytest.mark.parametrize("name", ["cdk.context.json", "home/.cdk.json"])
@@ -438,14 +448,22 @@ class TestSources:
             read_context(None, [])
 
     def test_a_byte_order_mark_is_no_fault(self) -> None:
-        Path("cdk.context.json").write_text('\ufeff{"num_topics": 7}', encoding="utf-8")
-        assert load(read_context(None, [])).num_topics == 7
+        Path("cdk.context.json").write_text('\ufeff{"model.num_topics": 7}', encoding="utf-8")
+        assert load(read_context(None, [])).model.num_topics == 7
 
 
 def test_the_schema_that_editors_use_is_the_settings() -> None:
     """`python -m operations settings --schema > stacks/settings/cdk.schema.json` mends it."""
     named = json.loads((PROJECT / "cdk.json").read_text())["$schema"]
     assert json.loads((PROJECT / named).read_text()) == schema()
+
+
+def test_every_setting_is_described_where_it_stands_and_docs_settings_says_the_same() -> None:
+    """`python -m operations settings --describe > docs/settings.md` mends it."""
+    for name, group in schema()["$defs"].items():
+        for key, one in group["properties"].items():
+            assert "$ref" in one or one["description"].strip().endswith("."), f"{name}.{key}"
+    assert (PROJECT / "docs/settings.md").read_text(encoding="utf-8") == reference()
 
 
 def test_the_schema_knows_every_setting_and_no_other() -> None:

@@ -35,7 +35,7 @@ class Built:
 
     def __init__(self, folder: Path, corpus: Path, **given: Any) -> None:
         environments: dict[str, Any] = {"dev": {}, "prod": {}}
-        context = {"environments": environments, "corpus": str(corpus), **ASKED, **given}
+        context = {"environments": environments, "prepared": str(corpus), **ASKED, **given}
         self.app = App(outdir=str(folder), context=flags() | context)
         build(self.app)
         stack: Any = self.app.node.find_child(f"{given.get('project', 'topic-model')}-pipeline")
@@ -252,7 +252,7 @@ def test_the_stacks_are_those_that_cdk_deploy_makes(
 ) -> None:
     """So one can take over from the other, and nothing that has state is replaced."""
     app = App(outdir=str(tmp_path), context=flags())
-    settings = load({"environments": {"dev": {}}, "corpus": str(corpus)})
+    settings = load({"environments": {"dev": {}}, "prepared": str(corpus)})
     add_environment(app, settings, Environment(account=ACCOUNT, region="eu-west-1"))
     by_hand = {stack.stack_name: stack.template for stack in app.synth().stacks}
     assembly = built.app.synth().get_nested_assembly(

@@ -218,7 +218,7 @@ def found(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[s
     everything = {"env": "dev", **ALL, "endpoint.capture_percent": "10"}
     all_found: set[tuple[str, str]] = set()
     for given in [*({"env": env} for env in context["environments"]), everything]:
-        all_found |= findings(tmp_path_factory.mktemp("nag"), corpus=str(corpus), **given)
+        all_found |= findings(tmp_path_factory.mktemp("nag"), prepared=str(corpus), **given)
     return all_found
 
 
@@ -238,7 +238,7 @@ def test_every_acceptance_accepts_something(one: Accepted, found: set[tuple[str,
 
 def test_with_a_key_of_ones_own_nothing_is_left_of_encryption(corpus: Path, tmp_path: Path) -> None:
     unencrypted = {one.rule for one in ACCEPTED if "encryption_key" in one.reason}
-    rules = {rule for rule, _ in findings(tmp_path, corpus=str(corpus), encryption_key="create")}
+    rules = {rule for rule, _ in findings(tmp_path, prepared=str(corpus), encryption_key="create")}
     assert not rules & unencrypted
 
 
@@ -250,7 +250,7 @@ def found_of_pipelines(
     elsewhere = {"account": "444455556666", "region": "us-east-1"}
     all_found: set[tuple[str, str]] = set()
     for prod in ({}, elsewhere):
-        given = {"environments": {"dev": {}, "prod": prod}, "corpus": str(corpus), **ASKED}
+        given = {"environments": {"dev": {}, "prod": prod}, "prepared": str(corpus), **ASKED}
         folder = tmp_path_factory.mktemp("nag")
         app = App(context=flags() | given, outdir=str(folder))
         pipeline.build(app)

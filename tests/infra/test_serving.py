@@ -116,8 +116,8 @@ class TestUpdates:
     @pytest.mark.parametrize(
         ("change", "fresh"),
         [
-            ({"num_topics": "7"}, True),
-            ({"revision": "again"}, True),
+            ({"model.num_topics": "7"}, True),
+            ({"model.revision": "again"}, True),
             ({"endpoint.instance_type": "ml.m5.large"}, True),
             ({"endpoint.capture_percent": "5"}, True),
             ({"updates.wait_seconds": "240"}, True),

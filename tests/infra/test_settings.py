@@ -12,7 +12,7 @@ from stacks.settings import Settings, SettingsError, load
 from stacks.settings.contradictions import WITH_DISKS
 from topics.lda.fit import SpectralError, fit
 
-DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "num_topics": 30}}}
+DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "model": {"num_topics": 30}}}}
 
 
 def problem_of(**context: Any) -> str:
@@ -23,8 +23,8 @@ def problem_of(**context: Any) -> str:
 
 def test_the_defaults_are_the_notebooks() -> None:
     settings = load(DEV)
-    assert settings.num_topics == 10
-    assert settings.alpha0 == 1.0
+    assert settings.model.num_topics == 10
+    assert settings.model.alpha0 == 1.0
     assert settings.prefix == "sagemaker/lda-model"
     assert settings.training.instance_type == "ml.c4.2xlarge"
     assert settings.endpoint.instance_type == "ml.m4.xlarge"
@@ -34,13 +34,13 @@ def test_the_defaults_are_the_notebooks() -> None:
 
 
 def test_env_chooses_the_environment() -> None:
-    assert load(DEV | {"env": "prod"}).num_topics == 30
+    assert load(DEV | {"env": "prod"}).model.num_topics == 30
     assert load(DEV | {"env": "prod"}).name == "topic-model-prod"
 
 
 def test_a_single_value_on_the_command_line_wins_over_the_environments() -> None:
-    settings = load(DEV | {"env": "prod", "num_topics": "20"})
-    assert settings.num_topics == 20
+    settings = load(DEV | {"env": "prod", "model.num_topics": "20"})
+    assert settings.model.num_topics == 20
     assert settings.retain_data
 
 
@@ -82,18 +82,22 @@ def test_an_undeclared_environment_is_refused_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
-        ("num-topics", "num_topics"),
-        ("num_topcs", "num_topics"),
-        ("Num_Topics", "num_topics"),
-        ("'num topics'", "num_topics"),
-        ("' num_topics'", "num_topics"),
+        ("num-topics", "model.num_topics"),
+        ("num_topcs", "model.num_topics"),
+        ("Num_Topics", "model.num_topics"),
+        ("'num topics'", "model.num_topics"),
+        ("' num_topics'", "model.num_topics"),
         ("retain-data", "retain_data"),
         ("'endpoint.enabled '", "endpoint.enabled"),
         ("'endpoint:enabled'", "endpoint.enabled"),
         ("'training/spot'", "training.spot"),
         ("endpoint.instance-type", "endpoint.instance_type"),
         ("endpoint.enabled.x", "endpoint.enabled"),
-        ("'@num_topics'", "num_topics"),
+        ("'@num_topics'", "model.num_topics"),
+        ("alpha0", "model.alpha0"),
+        ("revision", "model.revision"),
+        ("tol", "model.tol"),
+        ("spot", "training.spot"),
         ("'aws-cdk:num_topics'", None),
         ("'ssm:account'", "account"),
         ("environemnts", "environments"),
@@ -119,7 +123,7 @@ def test_a_key_that_is_like_none_is_refused_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("own", "problem"),
     [
-        ({"num-topics": 5}, "environments.dev: num-topics is not a setting; did you mean num_top"),
+        ({"num-topics": 5}, "environments.dev: num-topics is not a setting; did you mean \"mod"),
         ({"endpoint": {"enable": 1}}, "environments.dev: endpoint.enable is not a setting; did yo"),
         ({"env": "prod"}, "environments.dev: env is not a setting; "),
         (
@@ -147,14 +151,14 @@ def test_a_wrong_key_beside_the_environments_is_told_before_that_there_are_none(
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("num_topics", "0"),
-        ("num_topics", "ten"),
-        ("num_topics", "151"),
-        ("alpha0", "100000"),
-        ("alpha0", "1e-7"),
-        ("alpha0", "-1"),
-        ("alpha0", "inf"),
-        ("tol", "0"),
+        ("model.num_topics", "0"),
+        ("model.num_topics", "ten"),
+        ("model.num_topics", "151"),
+        ("model.alpha0", "100000"),
+        ("model.alpha0", "1e-7"),
+        ("model.alpha0", "-1"),
+        ("model.alpha0", "inf"),
+        ("model.tol", "0"),
         ("prefix", "/lda/"),
         ("prefix", "*"),
         ("prefix", "team/l*a"),
@@ -237,9 +241,9 @@ def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(key: str, v
         ("notices", "first.last+topics@mail.example.co.uk"),
         ("encryption_key", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd"),
         ("endpoint.instance_type", "ml.m5.24xlarge"),
-        ("num_topics", "150"),
-        ("alpha0", "10000"),
-        ("alpha0", "1e-6"),
+        ("model.num_topics", "150"),
+        ("model.alpha0", "10000"),
+        ("model.alpha0", "1e-6"),
     ],
 )
 def test_what_aws_takes_is_taken(key: str, value: str) -> None:
@@ -249,15 +253,15 @@ def test_what_aws_takes_is_taken(key: str, value: str) -> None:
 def test_the_image_takes_what_settings_allow_of_the_model(tmp_path: Path) -> None:
     """At its limits; what is beyond them is refused above."""
     for name, value in {"num_topics": 150, "alpha0": 1e4, "max_restarts": 1, "tol": 1e-300}.items():
-        settings = load(DEV | {name: value})
+        settings = load(DEV | {f"model.{name}": value})
         given = hyperparameters(
-            num_topics=settings.num_topics,
+            num_topics=settings.model.num_topics,
             feature_dim=9,
             mini_batch_size=9,
-            alpha0=settings.alpha0,
-            max_restarts=settings.max_restarts,
-            max_iterations=settings.max_iterations,
-            tol=settings.tol,
+            alpha0=settings.model.alpha0,
+            max_restarts=settings.model.max_restarts,
+            max_iterations=settings.model.max_iterations,
+            tol=settings.model.tol,
         )
         file = tmp_path / f"{name}.json"
         file.write_text(json.dumps(given))
@@ -269,8 +273,8 @@ def test_the_engine_takes_alpha0_to_the_limits_of_the_settings_and_not_beyond(
     alpha0: float,
 ) -> None:
     beyond = alpha0 / 2 if alpha0 < 1 else alpha0 * 2
-    problem_of(alpha0=str(beyond))
-    load(DEV | {"alpha0": str(alpha0)})
+    problem_of(**{"model.alpha0": str(beyond)})
+    load(DEV | {"model.alpha0": str(alpha0)})
     assert "alpha0 is" in refusal(beyond)
     assert "alpha0 is" not in refusal(alpha0)
 
@@ -285,7 +289,7 @@ def refusal(alpha0: float) -> str:
 
 
 def test_every_wrong_value_has_a_line_of_its_own() -> None:
-    assert len(problem_of(num_topics="0", alpha0="0").splitlines()) == 2
+    assert len(problem_of(**{"model.num_topics": "0", "model.alpha0": "0"}).splitlines()) == 2
 
 
 def test_names_of_environments_stay_short_enough_for_job_names() -> None:

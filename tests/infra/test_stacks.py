@@ -182,7 +182,7 @@ class TestEverything:
         self, tmp_path: Path
     ) -> None:
         app = App(outdir=str(tmp_path / "out"), context=flags())
-        settings = load({"environments": {"dev": {}}, "corpus": str(tmp_path / "nowhere")})
+        settings = load({"environments": {"dev": {}}, "prepared": str(tmp_path / "nowhere")})
         add_environment(app, settings, Environment(region="us-east-1"))
         ids = [stack.node.id for stack in app.node.children if "topic-model" in stack.node.id]
         assert ids == [f"topic-model-dev-{name}" for name in ("storage", "training", "serving")]
@@ -199,7 +199,7 @@ class TestEverything:
         data = (corpus / "train.recordio").read_bytes()
         (corpus / "train.recordio").write_bytes(data[:-1] + b"?")
         app = App(outdir=str(tmp_path / "out"), context=flags())
-        settings = load({"environments": {"dev": {}}, "corpus": str(corpus)})
+        settings = load({"environments": {"dev": {}}, "prepared": str(corpus)})
         add_environment(app, settings, Environment(region="us-east-1"))
         for name in ("training", "serving"):
             metadata = app.node.find_child(f"topic-model-dev-{name}").node.metadata
@@ -241,7 +241,7 @@ class TestTraining:
         self, synthesize: Synthesize, tmp_path: Path
     ) -> None:
         corpus = write_corpus(tmp_path / "corpus", test=False)
-        job = request(synthesize(corpus=str(corpus))["training"])
+        job = request(synthesize(prepared=str(corpus))["training"])
         assert [channel["ChannelName"] for channel in job["InputDataConfig"]] == ["train"]
 
     def test_the_role_trusts_sagemaker_for_this_account_and_region_alone(
@@ -327,7 +327,7 @@ class TestFingerprint:
                 "4b16b483c0ab62b1876f78cf3077eed6220eb997c70226fc27a748011ca98bc7",
             ),
             (
-                {"num_topics": "20", "alpha0": "0.5", "revision": "2"},
+                {"model.num_topics": "20", "model.alpha0": "0.5", "model.revision": "2"},
                 "de0a8dc91e179254007eaa705f7d4fd22853a423515e8affc292099ffd383b69",
             ),
         ],
@@ -341,12 +341,17 @@ class TestFingerprint:
 
     def test_the_same_inputs_have_the_same_one(self, synthesize: Synthesize) -> None:
         """The default is given in words, since the same settings are synthesized once."""
-        again = synthesize(num_topics="10")
+        again = synthesize(**{"model.num_topics": "10"})
         assert fingerprint(synthesize()["training"]) == fingerprint(again["training"])
 
     @pytest.mark.parametrize(
         "change",
-        [{"num_topics": "11"}, {"alpha0": "0.5"}, {"revision": "2"}, {"region": "eu-west-1"}],
+        [
+            {"model.num_topics": "11"},
+            {"model.alpha0": "0.5"},
+            {"model.revision": "2"},
+            {"region": "eu-west-1"},
+        ],
         ids=lambda change: next(iter(change)),
     )
     def test_what_makes_another_model_makes_another_one(
@@ -358,7 +363,7 @@ class TestFingerprint:
     def test_other_data_makes_another_one(self, synthesize: Synthesize, tmp_path: Path) -> None:
         other = write_corpus(tmp_path / "corpus", train=b"other data")
         unchanged = fingerprint(synthesize()["training"])
-        assert fingerprint(synthesize(corpus=str(other))["training"]) != unchanged
+        assert fingerprint(synthesize(prepared=str(other))["training"]) != unchanged
 
     @pytest.mark.parametrize(
         "change",
@@ -377,7 +382,7 @@ class TestFingerprint:
         assert fingerprint(synthesize(**change)["training"]) == unchanged
 
     @pytest.mark.parametrize(
-        "change", [{"num_topics": "11"}, {"training.max_runtime_minutes": "9"}]
+        "change", [{"model.num_topics": "11"}, {"training.max_runtime_minutes": "9"}]
     )
     def test_what_changes_the_wait_makes_a_new_condition_and_handle(
         self, synthesize: Synthesize, change: dict[str, str]
@@ -427,7 +432,7 @@ class TestServing:
         self, synthesize: Synthesize
     ) -> None:
         """A CloudFormation export in use can't change."""
-        before, after = synthesize(), synthesize(num_topics="11")
+        before, after = synthesize(), synthesize(**{"model.num_topics": "11"})
         for stack in before:
             exports = [
                 {k: o for k, o in t[stack].find_outputs("*").items() if "Export" in o}

@@ -62,7 +62,7 @@ def check(cloud: Cloud, corpus: Path) -> Check:
     def look(
         *, region: str = instance.REGION, client: Callable[[str], Any] | None = None, **given: str
     ) -> list[Finding]:
-        context = {"environments": {"dev": {}}, "project": "fly", "corpus": str(corpus), **given}
+        context = {"environments": {"dev": {}}, "project": "fly", "prepared": str(corpus), **given}
         return list(checks.check(Target(load(context), region, cache(client or cloud.client))))
 
     return look
@@ -203,7 +203,7 @@ def test_a_foreign_endpoint_of_that_name_is_found(check: Check, cloud: Cloud, bu
 
 
 def test_data_that_is_missing_is_found(check: Check, tmp_path: Path) -> None:
-    assert problems(check(corpus=str(tmp_path))) == [("data", Status.FAIL)]
+    assert problems(check(prepared=str(tmp_path))) == [("data", Status.FAIL)]
 
 
 @pytest.mark.parametrize("name", ["train.recordio", "test.recordio", "vocab.txt", "golden.json"])
@@ -211,7 +211,7 @@ def test_data_that_is_damaged_is_found(check: Check, tmp_path: Path, name: str) 
     folder = write_corpus(tmp_path)
     damaged = (folder / name).read_bytes()[:-1] + b"?"
     (folder / name).write_bytes(damaged)
-    found = check(corpus=str(folder))
+    found = check(prepared=str(folder))
     assert problems(found) == [("data", Status.FAIL)]
     assert any(finding.text.endswith(f": {name}") for finding in found)
 
@@ -415,7 +415,7 @@ def test_the_command_line_prints_json_and_its_exit_code_says_it(
 ) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
-    options = ["--json", "-c", f"corpus={corpus}", "-c", "project=fly"]
+    options = ["--json", "-c", f"prepared={corpus}", "-c", "project=fly"]
     assert main(["preflight", *options]) == 0
     found = json.loads(capsys.readouterr().out)
     # The environments of cdk.json are in one account.
@@ -427,5 +427,5 @@ def test_the_command_line_prints_json_and_its_exit_code_says_it(
 
 
 def test_wrong_settings_are_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["preflight", "-c", "num_topics=0"]) == 2
-    assert capsys.readouterr().err.startswith("operations preflight: num_topics is '0'")
+    assert main(["preflight", "-c", "model.num_topics=0"]) == 2
+    assert capsys.readouterr().err.startswith("operations preflight: model.num_topics is '0'")

@@ -19,7 +19,7 @@ from toolchain.pipeline import build
 BUCKET, PREFIX = "corpora", "team/sample"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 DEFAULTS = {
-    "num_topics": 5,
+    "model": {"num_topics": 5},
     "repository": "OWNER/NAME",
     "pipeline": {
         "connection": f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/11112222-3333-4444",
@@ -90,7 +90,7 @@ def is_project_of(resource: dict[str, Any], step: str) -> bool:
 def by_hand(project: Path, folder: Path) -> Any:
     """The resources of the pipeline that somebody deploys first, with another corpus at hand."""
     context = json.loads((project / "cdk.json").read_text())["context"]
-    context["corpus"] = str(write_corpus(folder / "corpus"))
+    context["prepared"] = str(write_corpus(folder / "corpus"))
     app = App(context=context, outdir=str(folder / "cdk.out"))
     build(app)
     stack: Any = app.node.find_child("topic-model-pipeline")

@@ -110,7 +110,7 @@ def test_the_steps_make_a_stage_and_ask_its_endpoint_with_their_own_permissions_
 
     smoke = Step({key: one for key, one in template.items() if "prod" not in key}, "Smoke")
     environment = roles.assume("smoke", smoke.statements)
-    environment |= {"CODEBUILD_SRC_DIR_Synth_build_corpus": str(project / "build/corpus")}
+    environment |= {"CODEBUILD_SRC_DIR_Synth_build_prepared": str(project / "build/prepared")}
     done = execute(smoke, checkout(tmp_path / "asking"), environment)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count('"topic_mixture"') == 5

@@ -53,7 +53,7 @@ def test_the_corpus_is_fetched_and_prepared_and_every_stage_synthesized_with_it(
         environment={},
     )
     assert done.returncode == 0, done.stdout
-    assert digests(project / "build/corpus") == digests(apart)  # which the smoke test reads
+    assert digests(project / "build/prepared") == digests(apart)  # which the smoke test reads
     assembly = project / "cdk.out"
     published = assembly.glob("asset.*.recordio")
     assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in published} == digests(apart)

@@ -16,7 +16,7 @@ __all__ = ["corpus", "environment"]
 
 EVERYTHING = {
     "project": PROJECT,
-    "num_topics": "5",
+    "model.num_topics": "5",
     "encryption_key": "create",
     "notices": "me@example.com",
     **FULL_ENDPOINT,
@@ -24,7 +24,7 @@ EVERYTHING = {
 
 
 def options(corpus: Path, **settings: str) -> list[str]:
-    return context(EVERYTHING | {"corpus": str(corpus)} | settings)
+    return context(EVERYTHING | {"prepared": str(corpus)} | settings)
 
 
 @pytest.fixture(scope="session")

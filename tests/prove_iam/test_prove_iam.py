@@ -101,6 +101,6 @@ def test_a_deployment_with_everything_is_updated(
     stage.tidy()
     stage.put("data", "jobs", "models")
     before = stage.outputs()["Fingerprint"]
-    outputs = stage.deployed(*options(corpus, **network, num_topics="4"))
+    outputs = stage.deployed(*options(corpus, **network, **{"model.num_topics": "4"}))
     del stage.configuration  # it is another one now
     assert outputs["Fingerprint"] != before

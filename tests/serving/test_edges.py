@@ -55,7 +55,7 @@ def test_in_a_vpc_an_environment_is_destroyed_and_deployed_again(
     cloud: Cloud, corpus: Path, network: dict[str, str]
 ) -> None:
     """Its last log line, its interfaces and what the tagging API still lists stand in no way."""
-    settings = {"corpus": str(corpus), "project": "edge", "num_topics": "5", **network}
+    settings = {"prepared": str(corpus), "project": "edge", "model.num_topics": "5", **network}
     settings["notices"] = "me@example.com"
     options = context(settings)
     for _ in range(2):
@@ -73,7 +73,7 @@ def test_a_role_of_ones_own_is_taken_by_the_endpoint_first(
     cloud: Cloud, corpus: Path, theirs: str
 ) -> None:
     """CloudFormation deletes no export in use; preflight says so, and what to do works."""
-    options = context({"corpus": str(corpus), "project": "own", "num_topics": "5"})
+    options = context({"prepared": str(corpus), "project": "own", "model.num_topics": "5"})
     with_role = [*options, "-c", f"role={theirs}"]
     cloud.deployed(*options)
     done = cloud.deploy(*with_role)
@@ -95,12 +95,12 @@ def test_a_role_of_ones_own_is_taken_by_the_endpoint_first(
 
 
 def test_permissions_that_are_seconds_old_fail_no_deployment(cloud: Cloud, corpus: Path) -> None:
-    options = context({"corpus": str(corpus), "project": "young", "num_topics": "5"})
+    options = context({"prepared": str(corpus), "project": "young", "model.num_topics": "5"})
     switch = (sys.executable, "-m", "local_aws", "switch", "iam.young")
     assert run(*switch, "8", environment=cloud.environment).returncode == 0
     try:
         cloud.deployed(*options)
-        cloud.deployed(*options, "-c", "num_topics=4")
+        cloud.deployed(*options, "-c", "model.num_topics=4")
     finally:
         assert run(*switch, "0", environment=cloud.environment).returncode == 0
     cloud.destroyed(*options)

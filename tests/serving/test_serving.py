@@ -69,7 +69,7 @@ def denied(call: Any, **request: Any) -> bool:
 def test_an_endpoint_sleeps_and_wakes_and_lets_in_whom_its_policy_names(
     cloud: Cloud, corpus: Path
 ) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=sleeper", "-c", "num_topics=5"]
+    options = ["-c", f"prepared={corpus}", "-c", "project=sleeper", "-c", "model.num_topics=5"]
     outputs = cloud.deployed(*options)
     awake, jobs = hosted(cloud), cloud.job_names()
     assert awake["endpoints"] == ["sleeper-dev"]
@@ -111,12 +111,12 @@ def expecting(topics: int) -> Any:
 
 @pytest.mark.serving
 def test_a_model_that_does_not_pass_its_gate_is_rolled_back(cloud: Cloud, corpus: Path) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=gated"]
-    outputs = cloud.deployed(*options, "-c", "num_topics=5")
+    options = ["-c", f"prepared={corpus}", "-c", "project=gated"]
+    outputs = cloud.deployed(*options, "-c", "model.num_topics=5")
     before = hosted(cloud)
 
     assembly = cloud.out / "assembly"
-    synth = ["cdk", "synth", "-q", "-o", str(assembly), *options, "-c", "num_topics=3"]
+    synth = ["cdk", "synth", "-q", "-o", str(assembly), *options, "-c", "model.num_topics=3"]
     assert run(*synth, environment=cloud.environment).returncode == 0
     change(assembly, "gated-dev-serving", expecting(4))
     done = cloud.deploy("--app", str(assembly))
@@ -128,7 +128,7 @@ def test_a_model_that_does_not_pass_its_gate_is_rolled_back(cloud: Cloud, corpus
     assert topics_of(cloud.client("sagemaker-runtime"), "gated-dev", corpus)() == 5
     assert parameters(cloud, "/gated/dev/")["fingerprint"] == outputs["Fingerprint"]
 
-    three = cloud.deployed(*options, "-c", "num_topics=3")
+    three = cloud.deployed(*options, "-c", "model.num_topics=3")
     assert topics_of(cloud.client("sagemaker-runtime"), "gated-dev", corpus)() == 3
     assert parameters(cloud, "/gated/dev/")["fingerprint"] == three["Fingerprint"]
     cloud.destroyed(*options)
@@ -138,7 +138,7 @@ def test_a_model_that_does_not_pass_its_gate_is_rolled_back(cloud: Cloud, corpus
 def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
     cloud: Cloud, corpus: Path
 ) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=keyed", "-c", "num_topics=5"]
+    options = ["-c", f"prepared={corpus}", "-c", "project=keyed", "-c", "model.num_topics=5"]
     options += ["-c", "encryption_key=create", "-c", "notices=me@example.com"]
     outputs = cloud.deployed(*options)
     s3 = cloud.client("s3")
@@ -158,8 +158,8 @@ def test_a_created_key_encrypts_what_is_stored_and_all_that_work_with_it_may(
 def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     cloud: Cloud, corpus: Path
 ) -> None:
-    options = context({"corpus": str(corpus), "project": "full"} | FULL_ENDPOINT)
-    outputs = cloud.deployed(*options, "-c", "num_topics=5")
+    options = context({"prepared": str(corpus), "project": "full"} | FULL_ENDPOINT)
+    outputs = cloud.deployed(*options, "-c", "model.num_topics=5")
     (target,) = cloud.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker"
     )["ScalableTargets"]
@@ -171,7 +171,7 @@ def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
         cloud.armed("invoke.model-error", "--times", "100000"),
         constant(ask, per_second=50),
     ):
-        done = cloud.deploy(*options, "-c", "num_topics=3")
+        done = cloud.deploy(*options, "-c", "model.num_topics=3")
     assert done.returncode == 1
     assert re.search(r"alarm full-dev-serving-NewServerErrors\S* is in ALARM", done.stdout), (
         done.stdout
@@ -179,14 +179,14 @@ def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
     assert ask() == 5
 
     with cloud.armed("endpoint.no-ping"), cloud.armed("endpoint.silent-rollback"):
-        done = cloud.deploy(*options, "-c", "num_topics=3")
+        done = cloud.deploy(*options, "-c", "model.num_topics=3")
     assert done.returncode == 1
     assert "did not pass its gate: it runs " in done.stdout, done.stdout
     assert "SageMaker has rolled the update back" in done.stdout
     assert ask() == 5
     assert parameters(cloud, "/full/dev/")["fingerprint"] == outputs["Fingerprint"]
 
-    cloud.deployed(*options, "-c", "num_topics=3")
+    cloud.deployed(*options, "-c", "model.num_topics=3")
     assert ask() == 3
     bucket = outputs["BucketName"]
     found = cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix="sagemaker/lda-model/capture/")
@@ -196,7 +196,7 @@ def test_instances_scale_requests_are_kept_and_bad_updates_are_turned_back(
 
 @pytest.mark.serving
 def test_a_serverless_endpoint_passes_its_gate_and_answers(cloud: Cloud, corpus: Path) -> None:
-    options = ["-c", f"corpus={corpus}", "-c", "project=less", "-c", "num_topics=5"]
+    options = ["-c", f"prepared={corpus}", "-c", "project=less", "-c", "model.num_topics=5"]
     options += ["-c", "serverless.memory_mb=2048"]
     cloud.deployed(*options)
     described = cloud.client("sagemaker").describe_endpoint(EndpointName="less-dev")

@@ -41,8 +41,8 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("python", "cdk", "aws"):
         (programs / name).write_text(PROGRAM)
         (programs / name).chmod(0o755)
-    (folder / "build/corpus").mkdir(parents=True)
-    (folder / "build/corpus/manifest.json").touch()
+    (folder / "build/prepared").mkdir(parents=True)
+    (folder / "build/prepared/manifest.json").touch()
     return folder
 
 
@@ -69,7 +69,7 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
         (
             "prepare",
             "CORPUS",
-            "[python][-m][data_prep][convert][--corpus][%s][--out][build/corpus]",
+            "[python][-m][data_prep][convert][--corpus][%s][--out][build/prepared]",
         ),
         ("preflight", "ENV", "[python][-m][operations][preflight][--env][%s]"),
         ("acceptance", "ENV", "[python][-m][acceptance][--env][%s]"),
@@ -80,7 +80,7 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
         (
             "smoke",
             "ENDPOINT",
-            "[python][-m][topics][predict][--endpoint][%s][--limit][5][build/corpus/train.recordio]",
+            "[python][-m][topics][predict][--endpoint][%s][--limit][5][build/prepared/train.recordio]",
         ),
     ],
 )
@@ -94,7 +94,7 @@ def test_a_value_is_one_argument_whatever_is_in_it(
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_vocabulary_is_one_argument_too(checkout: Path, value: str) -> None:
     (called,) = make(checkout, "prepare", CORPUS="a b", VOCAB=value)
-    assert called.endswith(f"[--corpus][a b][--vocab][{value}][--out][build/corpus]")
+    assert called.endswith(f"[--corpus][a b][--vocab][{value}][--out][build/prepared]")
 
 
 @pytest.mark.parametrize("target", ["diff", "deploy", "pipeline"])

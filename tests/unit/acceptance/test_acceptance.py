@@ -27,6 +27,7 @@ from operations.cost.prices import PriceList
 from operations.cost.quantities import Item, Product, items
 from operations.leftovers import Thing
 from stacks.settings import Settings, load
+from stacks.settings.model import ModelSettings
 from tests.support.waiting import wait_for
 
 SETTINGS = Settings(env="acc-1", region="eu-west-1")
@@ -296,7 +297,12 @@ def test_an_environment_of_its_own_takes_the_account_of_another_and_nothing_else
 ) -> None:
     """Not what `cdk.json` says of all environments, either."""
     flag = "@aws-cdk/core:checkSecretUsage"
-    context = {flag: True, "num_topics": 7, "defaults": {"bucket": "theirs"}, "environments": {}}
+    context = {
+        flag: True,
+        "model": {"num_topics": 7},
+        "defaults": {"bucket": "theirs"},
+        "environments": {},
+    }
     (tmp_path / "cdk.json").write_text(json.dumps({"context": context}))
     monkeypatch.setattr(stage_module, "PROJECT", tmp_path)
     monkeypatch.setattr(stage_module, "_prepare", lambda _: None)
@@ -308,7 +314,7 @@ def test_an_environment_of_its_own_takes_the_account_of_another_and_nothing_else
         bucket="theirs",
         retain_data=True,
         termination_protection=True,
-        num_topics=9,
+        model=ModelSettings(num_topics=9),
     )
     extra = {"endpoint": {"instance_count": 2}}
     made = make_stage(tmp_path / "own", of, "eu-west-1", "acc-1", extra).settings
@@ -321,7 +327,7 @@ def test_an_environment_of_its_own_takes_the_account_of_another_and_nothing_else
         "team": "a",
     }
     assert (made.bucket, made.retain_data, made.termination_protection) == (None, False, False)
-    assert (made.num_topics, made.endpoint.instance_count) == (5, 2)
+    assert (made.model.num_topics, made.endpoint.instance_count) == (5, 2)
     assert made.endpoint.instance_type == "ml.t2.medium"
     written = json.loads((tmp_path / "own/cdk.json").read_text())["context"]
     assert written[flag]

@@ -327,8 +327,8 @@ class TestCommand:
         ("arguments", "problem"),
         [
             (["--env", "test"], "env is 'test'"),
-            (["-c", "num_topics"], "-c num_topics: must have the form KEY=VALUE"),
-            (["-c", "num_topics=none"], "num_topics is 'none'"),
+            (["-c", "model.num_topics"], "-c model.num_topics: must have the form KEY=VALUE"),
+            (["-c", "model.num_topics=none"], "model.num_topics is 'none'"),
         ],
     )
     def test_wrong_input_is_told_in_a_line(
