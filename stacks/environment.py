@@ -34,6 +34,7 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     Without a prepared corpus the stacks are there, so that `cdk ls` and `cdk destroy` work, but
     carry an error, so that `cdk deploy` refuses.
     """
+    corpus, problem = _prepared(settings.prepared)
     common = partial(stack_properties, settings, env)
     made: list[Stack] = []
     bucket: s3.IBucket | str
@@ -45,29 +46,26 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
         bucket, key = storage.bucket, storage.key
         made.append(storage)
     training = TrainingStack(
-        scope, settings=settings, bucket=bucket, key=key, **common(f"{settings.name}-training")
+        scope,
+        settings=settings,
+        bucket=bucket,
+        key=key,
+        corpus=corpus,
+        **common(f"{settings.name}-training"),
     )
-    serving = ServingStack(scope, settings=settings, **common(f"{settings.name}-serving"))
+    serving = ServingStack(
+        scope,
+        settings=settings,
+        training=training,
+        golden=corpus.golden if corpus else None,
+        **common(f"{settings.name}-serving"),
+    )
     made += [training, serving]
     for earlier, later in pairwise(made):
         later.add_stack_dependency(earlier)
-    try:
-        corpus = _intact(settings.prepared)
-    except ManifestError as error:
+    if corpus is None:
         for refusing in (training, serving):
-            Annotations.of(refusing).add_error(
-                f"no prepared corpus to deploy ({error}); make one with `python -m data_prep "
-                f"convert --corpus FILE --vocab FILE --out {settings.prepared}`"
-            )
-    else:
-        job = training.train(corpus)
-        serving.serve(
-            job,
-            corpus.golden,
-            bucket=training.bucket,
-            key=training.key,
-            network=training.network,
-        )
+            Annotations.of(refusing).add_error(problem)
     for stack in made:
         if training.key is not None:
             encrypt_logs(stack, training.key)
@@ -75,16 +73,21 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
             Tags.of(stack).add(tag, value)
 
 
-def _intact(folder: Path) -> Manifest:
-    """Load a manifest whose digests are those of its files, so that fingerprints tell the truth.
+def _prepared(folder: Path) -> tuple[Manifest | None, str]:
+    """Load a prepared corpus, if its files are what the manifest says, or else the problem.
 
-    Raises:
-        ManifestError: There is no manifest, or a file is not what it says.
+    Fingerprints are made of the manifest's digests, which must tell the truth.
     """
-    corpus = Manifest.load(folder)
-    if damaged := corpus.damaged(folder):
-        raise ManifestError(f"{folder}: not what {MANIFEST} says: {', '.join(damaged)}")
-    return corpus
+    try:
+        corpus = Manifest.load(folder)
+        if damaged := corpus.damaged(folder):
+            raise ManifestError(f"{folder}: not what {MANIFEST} says: {', '.join(damaged)}")
+    except ManifestError as error:
+        return None, (
+            f"no prepared corpus to deploy ({error}); make one with `python -m data_prep convert "
+            f"--corpus FILE --vocab FILE --out {folder}`"
+        )
+    return corpus, ""
 
 
 def stack_properties(settings: Settings, env: Environment, id: str) -> dict[str, Any]:

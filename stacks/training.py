@@ -21,9 +21,10 @@ METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 
 
 class TrainingStack(Stack):
-    """The role that SageMaker acts as, and after `train` the job that makes the model.
+    """The role that SageMaker acts as, and the job that makes the model.
 
-    `bucket` and `key` are another stack's, or the name and ARN of existing ones.
+    `bucket` and `key` are another stack's, or the name and ARN of existing ones. Without a
+    prepared corpus there is no job.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class TrainingStack(Stack):
         settings: Settings,
         bucket: s3.IBucket | str,
         key: kms.IKey | str | None,
+        corpus: Manifest | None,
         **props: Any,
     ) -> None:
         super().__init__(scope, id, description="Training of the topic model", **props)
@@ -52,6 +54,7 @@ class TrainingStack(Stack):
             else self._build_role()
         )
         CfnOutput(self, "ExecutionRoleArn", value=self.role.role_arn)
+        self.job = None if corpus is None else self._add_job(corpus)
 
     def _build_role(self) -> iam.Role:
         """What SageMaker needs to train here and to host the model, and no more."""
@@ -135,7 +138,7 @@ class TrainingStack(Stack):
             inline_policies={"SageMaker": iam.PolicyDocument(statements=statements)},
         )
 
-    def train(self, corpus: Manifest) -> TrainingJob:
+    def _add_job(self, corpus: Manifest) -> TrainingJob:
         """Add the training job for `corpus`; at deployment it runs if its model is not there."""
         settings = self._settings
         max_runtime = Duration.minutes(settings.training.max_runtime_minutes)

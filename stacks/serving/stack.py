@@ -3,60 +3,53 @@
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from data_prep.manifest import Golden
 from stacks import lda
 from stacks.parts.functions import add_log_group
-from stacks.parts.network import Network
 from stacks.serving import access, alarms, updates
 from stacks.serving.dashboard import add_dashboard
 from stacks.serving.endpoint import add_configuration, add_endpoint, add_model, digest_of
 from stacks.serving.gate import Gate
 from stacks.serving.scaling import add_scaling
 from stacks.settings import Settings
+from stacks.training import TrainingStack
 from stacks.training_job import TrainingJob
 
 
 class ServingStack(Stack):
-    """A real-time endpoint named `<project>-<env>`, on the model of a training job.
+    """A real-time endpoint named `<project>-<env>`, on the model of the training stack.
 
     An environment that is asleep has everything but the endpoint and what watches it, so that
-    waking it up trains nothing.
+    waking it up trains nothing. Without a training job the stack is empty.
     """
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, **props: Any) -> None:
-        super().__init__(scope, id, description="Endpoint of the topic model", **props)
-        self._settings = settings
-
-    def serve(
+    def __init__(
         self,
-        job: TrainingJob,
-        golden: Golden,
+        scope: Construct,
+        id: str,
         *,
-        bucket: s3.IBucket,
-        key: kms.IKey | None = None,
-        network: Network | None = None,
+        settings: Settings,
+        training: TrainingStack,
+        golden: Golden | None,
+        **props: Any,
     ) -> None:
-        """Add what serves the artifact of `job`.
+        """Take the documents that a new endpoint is asked for, `golden`, beside the training."""
+        super().__init__(scope, id, description="Endpoint of the topic model", **props)
+        if training.job is not None and golden is not None:
+            self._serve(settings, training, training.job, golden)
 
-        Args:
-            job: The training job.
-            golden: The documents that a new endpoint is asked for, in the folder of the corpus.
-            bucket: Keeps what is captured.
-            key: Encrypts volumes, captured data and notices.
-            network: Where the container is attached.
-        """
-        settings = self._settings
+    def _serve(
+        self, settings: Settings, training: TrainingStack, job: TrainingJob, golden: Golden
+    ) -> None:
         if not settings.is_serverless:
             lda.check_hosting(settings.endpoint.instance_type)
         # SageMaker would make this group itself, and leave it when the endpoint goes.
         logs = add_log_group(self, "EndpointLogs", name=f"/aws/sagemaker/Endpoints/{settings.name}")
-        model = add_model(self, job, network, isolated=settings.isolated)
-        configuration = add_configuration(self, settings, model, bucket, key)
-        topic = alarms.add_topic(self, settings.notices, key)
+        model = add_model(self, job, training.network, isolated=settings.isolated)
+        configuration = add_configuration(self, settings, model, training.bucket, training.key)
+        topic = alarms.add_topic(self, settings.notices, training.key)
         parameters = access.add_parameters(self, settings, job)
         access.add_invoke_policy(self, settings.name)
         add_dashboard(self, settings, job)

@@ -123,7 +123,7 @@ def test_a_key_that_is_like_none_is_refused_with_those_there_are() -> None:
 @pytest.mark.parametrize(
     ("own", "problem"),
     [
-        ({"num-topics": 5}, "environments.dev: num-topics is not a setting; did you mean \"mod"),
+        ({"num-topics": 5}, 'environments.dev: num-topics is not a setting; did you mean "mod'),
         ({"endpoint": {"enable": 1}}, "environments.dev: endpoint.enable is not a setting; did yo"),
         ({"env": "prod"}, "environments.dev: env is not a setting; "),
         (
