@@ -133,7 +133,7 @@ def _describe_policies(scope: Scope, request: Request) -> dict[str, Any]:
         "ScalingPolicies": [
             {**policy.request, "PolicyARN": policy.arn, "CreationTime": policy.created}
             for target in _selected(scope, request)
-            for policy in target.policies.values()
+            for policy in list(target.policies.values())
             if not names or policy.request["PolicyName"] in names
         ]
     }

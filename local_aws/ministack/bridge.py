@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ MAKE_LOGS = ("logs:CreateLogGroup", *WRITE_LOGS)
 # Where CloudFormation is answered, each with a token that nobody can guess.
 TOKEN_PATHS = ("/_ministack/cfn-response/", wait_conditions.SIGNAL_PATH)
 _LOG_GROUP = re.compile(r"arn:aws:logs:[^:]*:[^:]*:log-group:[^:]+")
+_adding_interface = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def install(*services: Service) -> None:
     _list_what_is_gone()
     _let_policies_be_young()
     _give_functions_secrets()
+    _make_sessions_in_threads()
 
 
 def tell_tags(service: str, tags: Callable[[Scope], Mapping[str, Mapping[str, str]]]) -> None:
@@ -464,7 +467,7 @@ def add_interface(scope: Scope, subnet: str, groups: list[str], description: str
     """Add a network interface; its id."""
     created = {"SubnetId": subnet, "Description": description}
     created |= {f"SecurityGroupId.{number}": group for number, group in enumerate(groups, 1)}
-    with responses.request_scope(scope.account, scope.region):
+    with _adding_interface, responses.request_scope(scope.account, scope.region):
         before = set(ec2._network_interfaces.keys())
         ec2._create_network_interface({name: [value] for name, value in created.items()})
         (added,) = set(ec2._network_interfaces.keys()) - before
@@ -542,37 +545,47 @@ def _lingering(collector: _Collector) -> _Collector:
 
 
 def _let_policies_be_young() -> None:
-    """Let a role have its former policies for as long as the switch `iam.young` says."""
+    """Let a role have its former policies for as long as the switch `iam.young` says.
+
+    No thread sees a change half done: MiniStack replaces a stack's policy by removing it first.
+    """
     gather = iam_evaluator._gather_role_policies
     former: dict[tuple[str, str], tuple[float, list[Any]]] = {}
+    lock = threading.RLock()
 
     def gather_known(role: str, account: str) -> list[Any]:
-        since, policies = former.get((account, role), (0.0, []))
-        young = time.time() - since < switches.seconds("iam.young")
-        return policies if young else list(gather(role, account))
+        with lock:
+            since, policies = former.get((account, role), (0.0, []))
+            young = time.time() - since < switches.seconds("iam.young")
+            return policies if young else list(gather(role, account))
 
     def noting(change: Callable[..., Any], roles: Callable[..., list[str]]) -> Callable[..., Any]:
         def act(*arguments: Any, **more: Any) -> Any:
             account = current_scope().account
-            before = {role: gather_known(role, account) for role in roles(*arguments)}
-            answer = change(*arguments, **more)
-            for role, policies in before.items():
-                former[account, role] = (time.time(), policies)
+            with lock:
+                before = {role: gather_known(role, account) for role in roles(*arguments)}
+                answer = change(*arguments, **more)
+                for role, policies in before.items():
+                    former[account, role] = (time.time(), policies)
             return answer
 
         return act
 
     iam_evaluator._gather_role_policies = gather_known
-    iam._IAM_HANDLERS["PutRolePolicy"] = noting(
-        iam._put_role_policy, lambda request: [str(iam._p(request, "RoleName"))]
-    )
+    for name in ("PutRolePolicy", "DeleteRolePolicy"):
+        change = iam._IAM_HANDLERS[name]
+        iam._IAM_HANDLERS[name] = noting(change, lambda r: [str(iam._p(r, "RoleName"))])
     of_policy = provisioners._RESOURCE_HANDLERS["AWS::IAM::Policy"]
-    of_policy["create"] = noting(of_policy["create"], lambda _, p, *__: list(p.get("Roles", [])))
-    of_policy["update"] = noting(
-        of_policy["update"], lambda _, __, p, *___: list(p.get("Roles", []))
-    )
+    # The last properties are those of the policy as it is to be, or was.
+    for name, place in (("create", 1), ("update", 2), ("delete", 1)):
+        of_policy[name] = noting(of_policy[name], partial(_roles_of, place))
     of_role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]
     of_role["update"] = noting(of_role["update"], lambda role, *_: [role])
+
+
+def _roles_of(place: int, *arguments: Any) -> list[str]:
+    """The roles of an inline policy whose properties are the argument in that place."""
+    return list(arguments[place].get("Roles", []))
 
 
 def _mind_alarms() -> None:
@@ -950,6 +963,17 @@ def _give_functions_secrets() -> None:
         return {name.upper(): value for name, value in session.items()}
 
     lambda_runtime.execution_credentials = lambda_svc.execution_credentials = credentials
+
+
+def _make_sessions_in_threads() -> None:
+    """Let threads make sessions at the same time, each of which looks at all others."""
+
+    def evict() -> None:
+        for key, session in sts._sessions.copy().items():
+            if sts._session_expired(session):
+                sts._sessions.pop(key, None)
+
+    sts._evict_expired_sessions = evict
 
 
 def role_credentials(role_arn: str, scope: Scope) -> dict[str, str]:

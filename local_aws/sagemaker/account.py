@@ -36,11 +36,13 @@ class Account:
     def tag(self, arn: str, tags: list[dict[str, str]]) -> None:
         """Add `tags` (Key, Value) to a resource."""
         if tags:
-            self.tags.setdefault(arn, {}).update({t["Key"]: t["Value"] for t in tags})
+            with self.lock:
+                self.tags.setdefault(arn, {}).update({t["Key"]: t["Value"] for t in tags})
 
-    def tags_of(self, arn: str) -> list[dict[str, str]]:
-        """The tags of a resource as the API lists them."""
-        return [{"Key": key, "Value": value} for key, value in self.tags.get(arn, {}).items()]
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags that a resource has now."""
+        with self.lock:
+            return dict(self.tags.get(arn, {}))
 
     def client(self, service: str, role_arn: str) -> Any:
         """A client of `service` that acts as the role, so that IAM decides what it may do."""

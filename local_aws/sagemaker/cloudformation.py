@@ -103,7 +103,8 @@ def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
 def _name_of(reference: str, table: dict[str, Any]) -> str:
     """A name from what templates refer by: a name, or an ARN that ends with it in lower case."""
     tail = reference.rsplit("/", 1)[-1]
-    return next((name for name in table if name in (reference, tail) or name.lower() == tail), tail)
+    names = list(table)  # at once: another thread may add one
+    return next((name for name in names if name in (reference, tail) or name.lower() == tail), tail)
 
 
 def _only_tags(

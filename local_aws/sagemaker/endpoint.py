@@ -196,7 +196,7 @@ class Endpoint:
         detail = self.describe()
         detail |= {
             "EndpointStatus": detail["EndpointStatus"].upper(),
-            "Tags": self.account.tags.get(self.arn, {}),
+            "Tags": self.account.tags_of(self.arn),
         }
         events.emit(self.account.scope, detail_type, detail, self.arn)
 

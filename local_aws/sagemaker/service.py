@@ -201,12 +201,16 @@ def _listed(
 def _add_tags(here: Account, request: Request) -> dict[str, Any]:
     with here.lock:
         here.tag(_known(here, request["ResourceArn"]), request["Tags"])
-        return {"Tags": here.tags_of(request["ResourceArn"])}
+        return {"Tags": _listed_tags(here, request["ResourceArn"])}
 
 
 def _list_tags(here: Account, request: Request) -> dict[str, Any]:
     with here.lock:
-        return {"Tags": here.tags_of(_known(here, request["ResourceArn"]))}
+        return {"Tags": _listed_tags(here, _known(here, request["ResourceArn"]))}
+
+
+def _listed_tags(here: Account, arn: str) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in here.tags_of(arn).items()]
 
 
 def _delete_tags(here: Account, request: Request) -> dict[str, Any]:

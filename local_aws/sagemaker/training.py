@@ -255,7 +255,7 @@ class TrainingJob:
             if status not in RUNNING:
                 self.times.setdefault("TrainingEndTime", now)
                 self.transitions[-1]["EndTime"] = now
-        detail = self.describe() | {"Tags": self.account.tags.get(self.arn, {})}
+        detail = self.describe() | {"Tags": self.account.tags_of(self.arn)}
         for _ in range(_deliveries(status)):
             events.emit(self.account.scope, EVENT, detail, self.arn)
 

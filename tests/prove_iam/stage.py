@@ -40,6 +40,7 @@ OF_A_JOB = (
     "StoppingCondition",
 )
 OF_A_CONFIGURATION = ("ProductionVariants", "DataCaptureConfig", "KmsKeyId")
+RULES = ("TrainingJobOnEnd", "TrainingJobNotify", "GateOnUpdate")
 MODELS = botocore.session.get_session().get_component("data_loader")
 _numbers = itertools.count(1)
 # How long is waited for what a missing permission keeps from coming.
@@ -157,6 +158,26 @@ class Stage(Cloud):
         assert self.stored
         assert self.first_job
         assert self.configuration
+        self.hear()
+
+    def hear(self, *rules: str) -> None:
+        """Let these rules alone tell of events.
+
+        What nobody asked for comes late, and a later step could take it for its own.
+        """
+        for name in RULES:
+            events = self.at_hand("events")
+            act = events.enable_rule if name in rules else events.disable_rule
+            act(Name=self.resources[name])
+
+    @contextmanager
+    def hearing(self, rule: str) -> Iterator[None]:
+        """Let a rule tell of events for as long as the block runs."""
+        self.hear(rule)
+        try:
+            yield
+        finally:
+            self.hear()
 
     def tidy(self) -> None:
         """Leave what the deployment has left, and nothing of the steps."""
@@ -174,6 +195,7 @@ class Stage(Cloud):
             logs.delete_log_group(logGroupName=group["logGroupName"])
 
         self.remove_interfaces(self.interfaces())
+        self.hear(*RULES)
 
     def interfaces(self) -> set[str]:
         """The network interfaces of all instances."""

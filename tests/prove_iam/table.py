@@ -64,7 +64,9 @@ NAMES = (
     # AWS names the groups of functions after stack, logical id and chance; MiniStack by a path.
     (rf"(?<=log-group:)/aws/cloudformation/{NAME}-\w+/\w+", "LOG-GROUP"),
     (NAME, "NAME"),
-    # A denial says more than it needs.
+    # A denial says more than it needs, and whoever passes it on.
+    (r"'?An error occurred \(\w+\) when calling the \w+ operation: ", ""),
+    (r" \(tried for 0 s\)", ""),
     (r"User: \S+ is (?=not authorized)", ""),
     (r" because no identity-based policy.*", ""),
 )
