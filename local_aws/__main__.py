@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.arguments import Parser, run_command, whole_from
 from local_aws import fault_route, instance
-from local_aws.sagemaker.faults import FAULTS
+from local_aws.faults import FAULTS
 from local_aws.switches import SWITCHES
 
 FOLDER = Path(".local_aws")

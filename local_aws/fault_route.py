@@ -8,8 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from local_aws import client, instance, switches
-from local_aws.sagemaker import faults
+from local_aws import faults, instance, signed_request, switches
 
 FAULTS = "/_local_aws/faults"
 SWITCHES = "/_local_aws/switches"
@@ -73,11 +72,11 @@ def ask(
     """
     environment: Mapping[str, str] = os.environ
     host = urllib.parse.urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname
-    if host != "127.0.0.1" or client.NEEDED - environment.keys():
+    if host != "127.0.0.1" or signed_request.NEEDED - environment.keys():
         environment = instance.find(folder).environment()
     body = b"" if content is None else json.dumps(content).encode()
     try:
-        return json.loads(client.ask(environment, path, method=method, body=body))
+        return json.loads(signed_request.ask(environment, path, method=method, body=body))
     except (OSError, ValueError) as error:
         url = environment["AWS_ENDPOINT_URL"]
         raise instance.InstanceError(f"no embedded AWS answers at {url}: {error}") from None

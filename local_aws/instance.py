@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_aws import certificate, client, private
+from local_aws import certificate, private, signed_request
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -244,7 +244,7 @@ def _wait_until_ready(instance: Instance, process: subprocess.Popen[bytes]) -> N
             tail = "\n".join(instance.log.read_text(errors="replace").splitlines()[-10:])
             raise InstanceError(f"the server stopped while starting:\n{tail}")
         with contextlib.suppress(OSError):
-            client.ask(environment, HEALTH, seconds=5)
+            signed_request.ask(environment, HEALTH, seconds=5)
             return
         time.sleep(0.05)
     raise InstanceError(f"the server did not answer within {START_SECONDS} s; see {instance.log}")

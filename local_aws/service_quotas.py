@@ -7,11 +7,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from local_aws import faults
 from local_aws.api import validation
 from local_aws.api.errors import ApiError
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import ResourceType, Response, Scope
-from local_aws.sagemaker import faults
 
 NAME = "servicequotas"
 TARGET_PREFIX = "ServiceQuotasV20190624."

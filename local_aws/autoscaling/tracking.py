@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import pace
 from local_aws.api.errors import ApiError
-from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target, lock
-from local_aws.sagemaker import account, endpoint_api, metrics
+from local_aws.sagemaker import account, endpoint_api, invocation_metrics
 from local_aws.sagemaker.account import Account
+from local_aws.scalable_targets import DIMENSION, NAMESPACE, Policy, Target, lock
 
 SECONDS = 0.5  # between two looks at the metric
 OUT_MINUTES, IN_MINUTES = 3, 15  # of the metric that a decision looks at
@@ -93,7 +93,7 @@ def _per_minute(cloudwatch: Any, target: Target, minutes: int) -> float:
     seconds = round(pace.here(minutes * 60))
     end = int(time.time()) + 1
     answer = cloudwatch.get_metric_statistics(
-        Namespace=metrics.NAMESPACE,
+        Namespace=invocation_metrics.NAMESPACE,
         MetricName="InvocationsPerInstance",
         Dimensions=[
             {"Name": "EndpointName", "Value": target.endpoint},

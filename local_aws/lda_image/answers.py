@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_prep.recordio import MAGIC
 from data_prep.varints import encode_varint
-from local_aws.lda_image.documents import JSON, RECORDIO
+from local_aws.lda_image.word_counts import JSON, RECORDIO
 
 _KEY = b"topic_mixture"
 

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from local_aws.lda_image import documents
+from local_aws.lda_image import word_counts
 
 _MOST = {"num_topics": 150}
 
@@ -98,16 +98,16 @@ def _content_type(name: str, channel: object) -> str:
     mode = channel.get("TrainingInputMode", "File")
     if mode != "File":
         raise ConfigurationError(f"channel '{name}' has the input mode {mode!r}, must be 'File'")
-    header = channel.get("ContentType", documents.RECORDIO)
+    header = channel.get("ContentType", word_counts.RECORDIO)
     media, *parameters = (part.strip().lower() for part in str(header).split(";"))
-    if media == documents.CSV and "label_size=0" not in parameters:
+    if media == word_counts.CSV and "label_size=0" not in parameters:
         raise ConfigurationError(
             f"channel '{name}' is {header!r}: LDA has no labels, must be 'text/csv;label_size=0'"
         )
-    if media not in (documents.RECORDIO, documents.CSV):
+    if media not in (word_counts.RECORDIO, word_counts.CSV):
         raise ConfigurationError(
             f"channel '{name}' has the content type {header!r}, must be"
-            f" '{documents.RECORDIO}' or '{documents.CSV};label_size=0'"
+            f" '{word_counts.RECORDIO}' or '{word_counts.CSV};label_size=0'"
         )
     return media
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from local_aws.lda_image import documents
+from local_aws.lda_image import word_counts
 from local_aws.lda_image.answers import WRITERS
 from topics.lda.infer import infer
 from topics.model import archive
@@ -92,7 +92,7 @@ def invoke(model: archive.Model, body: bytes, content_type: str, accept: str) ->
         RequestError: With status 415, 406 or 400.
     """
     media = _media(content_type)
-    known = (documents.CSV, documents.JSON, documents.RECORDIO)
+    known = (word_counts.CSV, word_counts.JSON, word_counts.RECORDIO)
     if media not in known:
         raise RequestError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -100,8 +100,8 @@ def invoke(model: archive.Model, body: bytes, content_type: str, accept: str) ->
         )
     answered = _choose(accept)
     try:
-        counts = documents.parse(body, media, model.beta.shape[1])
-    except documents.DocumentsError as error:
+        counts = word_counts.parse(body, media, model.beta.shape[1])
+    except word_counts.DocumentsError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from None
     return Answer(WRITERS[answered](infer(model, counts)), answered)
 
@@ -111,7 +111,7 @@ def _choose(accept: str) -> str:
         if choice in WRITERS:
             return choice
         if choice in ("*/*", "application/*"):
-            return documents.JSON
+            return word_counts.JSON
     raise RequestError(
         HTTPStatus.NOT_ACCEPTABLE, f"can't answer {accept!r}; accept {' or '.join(WRITERS)}"
     )
@@ -138,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer /ping."""
         if self.path == self.ping:
-            self._answer(HTTPStatus.OK, Answer(b"", documents.JSON))
+            self._answer(HTTPStatus.OK, Answer(b"", word_counts.JSON))
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"no {self.path!r} here, only /ping")
 
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = invoke(
                 self.topics,
                 body,
-                self.headers.get("Content-Type", documents.CSV),
+                self.headers.get("Content-Type", word_counts.CSV),
                 self.headers.get("Accept", "*/*"),
             )
         except RequestError as error:
@@ -188,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             size -= len(piece)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        self._answer(status, Answer(json.dumps({"error": message}).encode(), documents.JSON))
+        self._answer(status, Answer(json.dumps({"error": message}).encode(), word_counts.JSON))
 
     def _answer(self, status: HTTPStatus, answer: Answer) -> None:
         self.send_response(status)

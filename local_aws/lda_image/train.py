@@ -10,7 +10,7 @@ from pathlib import Path
 from scipy import sparse
 
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
-from local_aws.lda_image.documents import DocumentsError, read
+from local_aws.lda_image.word_counts import DocumentsError, read
 from topics.lda.blocks import Corpus
 from topics.lda.fit import FewTopicsWarning, SpectralError, fit
 from topics.model import archive

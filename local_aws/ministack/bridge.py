@@ -43,7 +43,8 @@ from ministack.services import (
 from ministack.services.cloudformation import engine, provisioners, stacks, wait_conditions
 from ministack.services.cloudformation import handlers as requests
 
-from local_aws import alarms, embedded_metrics, switches
+from local_aws import switches
+from local_aws.ministack import alarm_states, embedded_metrics
 
 Response = tuple[int, dict[str, str], bytes]
 
@@ -596,7 +597,10 @@ def _mind_alarms() -> None:
     """
 
     def evaluate(alarm: dict[str, Any]) -> None:
-        if not alarm.get("MetricName") or alarm["ComparisonOperator"] not in alarms.COMPARISONS:
+        if (
+            not alarm.get("MetricName")
+            or alarm["ComparisonOperator"] not in alarm_states.COMPARISONS
+        ):
             return
         dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions", [])}
         key = (alarm["Namespace"], alarm["MetricName"], cloudwatch._dims_key(dimensions))
@@ -604,9 +608,9 @@ def _mind_alarms() -> None:
         statistic = alarm.get("ExtendedStatistic") or alarm["Statistic"]
         values = [
             _statistic([p for p in points if start < p["Timestamp"] <= end], statistic)
-            for start, end in alarms.periods(alarm, time.time())
+            for start, end in alarm_states.periods(alarm, time.time())
         ]
-        old, new = alarm["StateValue"], alarms.state(alarm, values)
+        old, new = alarm["StateValue"], alarm_states.state(alarm, values)
         if new == old:
             return
         reason = (

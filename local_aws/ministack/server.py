@@ -17,10 +17,10 @@ from hypercorn.config import Config
 from ministack.app import app
 
 from local_aws import door, fault_route, service_quotas
-from local_aws.autoscaling import service as autoscaling
+from local_aws.autoscaling import autoscaling_service as autoscaling
 from local_aws.ministack import bridge
 from local_aws.sagemaker import account
-from local_aws.sagemaker import service as sagemaker
+from local_aws.sagemaker import sagemaker_service as sagemaker
 
 ALARM_SECONDS = 1  # between two looks at the alarms
 

@@ -12,8 +12,8 @@ from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Scope
 
 if TYPE_CHECKING:
-    from local_aws.sagemaker.endpoint import Endpoint
-    from local_aws.sagemaker.training import TrainingJob
+    from local_aws.sagemaker.endpoint_life import Endpoint
+    from local_aws.sagemaker.training_life import TrainingJob
 
 ROLE_HELP = (
     "Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume "

@@ -4,13 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import switches
+from local_aws import scalable_targets, switches
 from local_aws.api.errors import invalid
-from local_aws.autoscaling import targets
 from local_aws.sagemaker import deployment
 from local_aws.sagemaker.account import Account
-from local_aws.sagemaker.endpoint import IN_PROGRESS, Endpoint
-from local_aws.sagemaker.hosting import found
+from local_aws.sagemaker.endpoint_life import IN_PROGRESS, Endpoint
+from local_aws.sagemaker.hosting_api import found
 
 
 def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +76,9 @@ def delete(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
         del account.endpoints[endpoint.name]
         account.tags.pop(endpoint.arn, None)
         for name in endpoint.fleets:
-            targets.forget(account.scope, targets.resource_id(endpoint.name, name))
+            scalable_targets.forget(
+                account.scope, scalable_targets.resource_id(endpoint.name, name)
+            )
     endpoint.end()
     return {}
 
@@ -106,7 +107,7 @@ def _check_types(account: Account, endpoint: Endpoint, variants: list[dict[str, 
         name
         for name, fleet in endpoint.fleets.items()
         if types.get(name) != fleet.variant.get("InstanceType")
-        and targets.find(account.scope, targets.resource_id(endpoint.name, name))
+        and scalable_targets.find(account.scope, scalable_targets.resource_id(endpoint.name, name))
     ]
     if scaled:
         raise invalid(

@@ -15,7 +15,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker import container, faults, interfaces, logs
+from local_aws import faults
+from local_aws.sagemaker import container, logs, network_interfaces
 from local_aws.sagemaker.account import Account
 from topics.model import archive
 
@@ -70,8 +71,8 @@ class Instance:
         self.role: str = model["ExecutionRoleArn"]
         _fetch_model(account, model, root)
         try:
-            self._interfaces = interfaces.attach(account, model.get("VpcConfig"), self.role)
-        except interfaces.AttachError as error:
+            self._interfaces = network_interfaces.attach(account, model.get("VpcConfig"), self.role)
+        except network_interfaces.AttachError as error:
             raise StartError(str(error)) from None
         self.log = logs.Stream(
             account.client("logs", self.role),
@@ -132,7 +133,7 @@ class Instance:
             self._container.stop(seconds=5)
         self._folder.cleanup()
         if self._interfaces:
-            interfaces.detach(self._account, self.role, self._interfaces)
+            network_interfaces.detach(self._account, self.role, self._interfaces)
 
 
 class Fleet:

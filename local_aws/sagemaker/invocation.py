@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from local_aws import faults
 from local_aws.api.errors import ApiError
 from local_aws.ministack.bridge import Response
-from local_aws.sagemaker import faults
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Exchange
-from local_aws.sagemaker.endpoint import Endpoint
+from local_aws.sagemaker.endpoint_life import Endpoint
 from local_aws.sagemaker.fleet import Instance, NoAnswerError
-from local_aws.sagemaker.metrics import Invocation
+from local_aws.sagemaker.invocation_metrics import Invocation
 from local_aws.sagemaker.traffic import BusyError, NobodyError
 
 BODY_BYTES = 6 * 1024 * 1024

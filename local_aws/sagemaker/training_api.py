@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local_aws import faults
 from local_aws.api.errors import ApiError, invalid
 from local_aws.ministack import bridge
-from local_aws.sagemaker import channels, faults
+from local_aws.sagemaker import channels
 from local_aws.sagemaker.account import ROLE_HELP, Account
-from local_aws.sagemaker.training import TrainingJob
+from local_aws.sagemaker.training_life import TrainingJob
 
 
 def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_aws import embedded_metrics
+from local_aws.ministack import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
 from topics.commands.inputs import InputError, open_documents
 from topics.endpoint import client

@@ -19,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local_aws import client, fault_route, instance
+from local_aws import fault_route, instance, signed_request
 
 from . import stranger
 from .conftest import SESSION, Cloud, allow
@@ -115,7 +115,7 @@ def test_nobody_without_the_secret_gets_anything_from_any_port(
     found = asked(folder, busy, user)
     refusals = {*range(400, 500), HTTPStatus.NOT_IMPLEMENTED}
     assert [answer for answer in found["answers"] if answer[3] not in refusals] == []
-    assert json.loads(client.ask(cloud.environment, fault_route.FAULTS)) == []
+    assert json.loads(signed_request.ask(cloud.environment, fault_route.FAULTS)) == []
     if user == NOBODY:
         assert found["readable"] == []
 
@@ -164,10 +164,10 @@ def test_an_address_that_was_signed_works_until_it_expires_and_as_it_was_signed(
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"name": "training.typo"}', '{"who": 1}'])
 def test_a_fault_that_is_none_is_refused_by_the_server(body: str, cloud: Cloud) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        client.ask(cloud.environment, fault_route.FAULTS, method="POST", body=body.encode())
+        signed_request.ask(cloud.environment, fault_route.FAULTS, method="POST", body=body.encode())
     refused.value.close()
     assert refused.value.code == 400
-    assert json.loads(client.ask(cloud.environment, fault_route.FAULTS)) == []
+    assert json.loads(signed_request.ask(cloud.environment, fault_route.FAULTS)) == []
 
 
 def test_a_body_that_is_not_the_one_that_was_signed_is_refused(cloud: Cloud) -> None:

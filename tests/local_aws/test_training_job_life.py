@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from local_aws import faults
 from local_aws.api.errors import ApiError
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Scope
-from local_aws.sagemaker import container, faults, training
+from local_aws.sagemaker import container, training_life
 from local_aws.sagemaker.account import Account
 
 from .sleeping_image import LEAVES_MODEL
@@ -69,11 +70,11 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def account() -> Iterator[Account]:
     account = Account(Scope("000000000000", "us-east-1"))
     yield account
-    training.clean_up(account)
+    training_life.clean_up(account)
 
 
-def start(account: Account, **changes: Any) -> training.TrainingJob:
-    job = training.TrainingJob(account, request("job", "role", "bucket", **changes))
+def start(account: Account, **changes: Any) -> training_life.TrainingJob:
+    job = training_life.TrainingJob(account, request("job", "role", "bucket", **changes))
     account.training_jobs[job.name] = job
     job.start()
     return job

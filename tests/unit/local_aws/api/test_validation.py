@@ -6,8 +6,8 @@ import pytest
 
 from local_aws.api import validation
 from local_aws.api.errors import ApiError
-from local_aws.autoscaling import operations
-from local_aws.sagemaker import service
+from local_aws.autoscaling import scaling_api
+from local_aws.sagemaker import sagemaker_service
 
 
 def test_strings_of_a_template_become_the_types_of_the_api() -> None:
@@ -34,8 +34,8 @@ def test_what_is_no_number_is_left_for_the_check_to_name() -> None:
 @pytest.mark.parametrize(
     ("service", "operation"),
     [
-        *(("application-autoscaling", operation) for operation in operations.OPERATIONS),
-        *(("sagemaker", operation) for operation in service.OPERATIONS),
+        *(("application-autoscaling", operation) for operation in scaling_api.OPERATIONS),
+        *(("sagemaker", operation) for operation in sagemaker_service.OPERATIONS),
     ],
 )
 def test_every_pattern_of_a_request_can_be_read(service: str, operation: str) -> None:

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from local_aws.autoscaling.targets import Policy, Target
 from local_aws.autoscaling.tracking import decide
 from local_aws.ministack.bridge import Scope
+from local_aws.scalable_targets import Policy, Target
 
 LONG = 3600.0  # seconds without a change
 

@@ -23,7 +23,7 @@ from scipy import sparse
 
 from data_prep.recordio import encode
 from data_prep.varints import encode_varint
-from local_aws.lda_image import documents, serve
+from local_aws.lda_image import serve, word_counts
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio
 from local_aws.lda_image.configuration import Hyperparameters
@@ -174,10 +174,10 @@ def test_all_files_of_a_channel_are_read_in_both_formats(tmp_path: Path) -> None
 def test_files_of_csv_are_read_in_pieces_of_whole_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "_READ_BYTES", 100)
+    monkeypatch.setattr(word_counts, "_READ_BYTES", 100)
     counts, _ = draw(50)
     content = csv(counts).replace(b".0", b"") + b"\n" * 300
-    parts = list(documents.read(io.BytesIO(content), "text/csv", 40))
+    parts = list(word_counts.read(io.BytesIO(content), "text/csv", 40))
     assert len(parts) == 25
     assert np.array_equal(sparse.vstack(parts).toarray(), counts.toarray())
 
@@ -379,7 +379,7 @@ def test_whole_numbers_in_json_are_read_however_they_are_spaced(
     counts.data[:3] = (10, 107, 16777216)
     instances = json.loads(json_body(counts.astype(np.int64), form))
     body = json.dumps(instances, separators=separators).encode()
-    found = documents.parse(body, documents.JSON, 40)
+    found = word_counts.parse(body, word_counts.JSON, 40)
     np.testing.assert_array_equal(found.toarray(), counts.toarray())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local_aws.sagemaker.capture import Exchange, line
-from local_aws.sagemaker.metrics import Invocation, measures
+from local_aws.sagemaker.invocation_metrics import Invocation, measures
 
 NOON = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 

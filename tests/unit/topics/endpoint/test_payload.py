@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from data_prep.recordio import read_matrix
-from local_aws.lda_image import documents
+from local_aws.lda_image import word_counts
 from topics.endpoint import payload
 from topics.endpoint.payload import FORMS, PayloadError, write_requests
 
@@ -57,7 +57,7 @@ def test_recordio_holds_a_record_for_each_document() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_says_the_same_to_the_image(form: str) -> None:
     (request,) = write_requests([DOCUMENTS[:1], DOCUMENTS[1:]], form)
-    read = documents.parse(request.body, FORMS[form].media, 3)
+    read = word_counts.parse(request.body, FORMS[form].media, 3)
     np.testing.assert_array_equal(read.toarray(), DOCUMENTS.toarray())
 
 
@@ -66,7 +66,7 @@ def test_documents_without_words_are_left_out_and_remembered(form: str) -> None:
     blocks = [counts([0, 0], [1, 2]), counts([0, 0]), counts([3, 0])]
     (request,) = write_requests(blocks, form)
     assert request.asked == [False, True, False, True]
-    read = documents.parse(request.body, FORMS[form].media, 2)
+    read = word_counts.parse(request.body, FORMS[form].media, 2)
     np.testing.assert_array_equal(read.toarray(), [[1, 2], [3, 0]])
 
 

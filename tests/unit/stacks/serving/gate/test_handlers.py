@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws import embedded_metrics
+from local_aws.ministack import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
 from stacks.serving.gate.handlers.golden import GateError
 

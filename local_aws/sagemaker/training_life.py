@@ -16,8 +16,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws import faults
 from local_aws.api.errors import invalid
-from local_aws.sagemaker import channels, container, events, faults, interfaces, logs
+from local_aws.sagemaker import channels, container, events, logs, network_interfaces
 from local_aws.sagemaker.account import Account, encrypted_with
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
@@ -130,13 +131,13 @@ class TrainingJob:
         """Do the work on an instance that is attached to the job's VPC, if it has one."""
         role = self.request["RoleArn"]
         try:
-            attached = interfaces.attach(self.account, self.request.get("VpcConfig"), role)
-        except interfaces.AttachError as error:
+            attached = network_interfaces.attach(self.account, self.request.get("VpcConfig"), role)
+        except network_interfaces.AttachError as error:
             raise JobError(str(error)) from None
         try:
             return self._train(root)
         finally:
-            interfaces.detach(self.account, role, attached)
+            network_interfaces.detach(self.account, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Do the work; the final status, secondary status and message."""

@@ -3,11 +3,12 @@
 import secrets
 from typing import Any
 
+from local_aws import faults
 from local_aws.api import validation
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import ResourceType
-from local_aws.sagemaker import account, endpoint_api, faults, hosting
-from local_aws.sagemaker.endpoint import Endpoint
+from local_aws.sagemaker import account, endpoint_api, hosting_api
+from local_aws.sagemaker.endpoint_life import Endpoint
 
 Created = tuple[str, dict[str, str]]
 # Members of UpdateEndpoint that a template carries, besides the configuration's name.
@@ -33,20 +34,22 @@ def _request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
 def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     here = account.of(bridge.current_scope())
     name = properties.get("ModelName") or _generated_name(logical_id)
-    answer = hosting.create_model(here, _request("CreateModel", properties | {"ModelName": name}))
+    answer = hosting_api.create_model(
+        here, _request("CreateModel", properties | {"ModelName": name})
+    )
     return name, {"ModelName": name, "ModelArn": answer["ModelArn"]}
 
 
 def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
-    hosting.delete(here, "model", here.models, physical_id)
+    hosting_api.delete(here, "model", here.models, physical_id)
 
 
 def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     here = account.of(bridge.current_scope())
     name = properties.get("EndpointConfigName") or _generated_name(logical_id)
     request = _request("CreateEndpointConfig", properties | {"EndpointConfigName": name})
-    answer = hosting.create_endpoint_config(here, request)
+    answer = hosting_api.create_endpoint_config(here, request)
     arn = answer["EndpointConfigArn"]
     return arn, {"EndpointConfigName": name, "EndpointConfigArn": arn}
 
@@ -54,7 +57,7 @@ def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str)
 def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoint_configs)
-    hosting.delete(here, "endpoint configuration", here.endpoint_configs, name)
+    hosting_api.delete(here, "endpoint configuration", here.endpoint_configs, name)
 
 
 def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
@@ -78,7 +81,7 @@ def _update_endpoint(
 ) -> Created:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
-    endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, name)
+    endpoint: Endpoint = hosting_api.found(here, "endpoint", here.endpoints, name)
     config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
     if config != endpoint.config:
         members = {member: new[member] for member in UPDATE if member in new}
@@ -96,7 +99,7 @@ def _update_endpoint(
 def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
-    hosting.found(here, "endpoint", here.endpoints, name).wait()
+    hosting_api.found(here, "endpoint", here.endpoints, name).wait()
     endpoint_api.delete(here, {"EndpointName": name})
 
 

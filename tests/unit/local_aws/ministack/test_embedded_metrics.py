@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from local_aws.embedded_metrics import Metric, found_in
+from local_aws.ministack.embedded_metrics import Metric, found_in
 
 
 def line(dimensions: list[list[str]], **content: Any) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from local_aws.api import validation
-from local_aws.autoscaling import operations
+from local_aws.autoscaling import scaling_api
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import ResourceType
 
@@ -12,8 +12,8 @@ KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 
 def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
-    typed = validation.typed(operations.SERVICE, operation, request)
-    return operations.call(bridge.current_scope(), operation, typed)
+    typed = validation.typed(scaling_api.SERVICE, operation, request)
+    return scaling_api.call(bridge.current_scope(), operation, typed)
 
 
 def _key(properties: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local_aws import alarms
+from local_aws.ministack import alarm_states
 
 BREACH, FINE, GONE = 9.0, 0.0, None
 
@@ -35,7 +35,7 @@ def test_three_of_three(
     values: list[float | None], missing: str, ignore: str, breaching: str, not_breaching: str
 ) -> None:
     treatments = ("missing", "ignore", "breaching", "notBreaching")
-    states = [alarms.state(alarm(3, treat=treat), values) for treat in treatments]
+    states = [alarm_states.state(alarm(3, treat=treat), values) for treat in treatments]
     assert states == [missing, ignore, breaching, not_breaching]
 
 
@@ -49,7 +49,7 @@ def test_three_of_three(
     ],
 )
 def test_two_of_three(values: list[float | None], state: str) -> None:
-    assert alarms.state(alarm(3, 2), values) == state
+    assert alarm_states.state(alarm(3, 2), values) == state
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,12 @@ def test_two_of_three(values: list[float | None], state: str) -> None:
 )
 def test_the_threshold_itself_belongs_to_or_equal_alone(operator: str, states: list[str]) -> None:
     definition = alarm(1) | {"ComparisonOperator": operator}
-    assert [alarms.state(definition, [value]) for value in (4.0, 5.0, 6.0)] == states
+    assert [alarm_states.state(definition, [value]) for value in (4.0, 5.0, 6.0)] == states
 
 
 def test_periods_end_now_and_do_not_overlap() -> None:
-    assert alarms.periods(alarm(3), 1000.0) == [(940.0, 1000.0), (880.0, 940.0), (820.0, 880.0)]
+    assert alarm_states.periods(alarm(3), 1000.0) == [
+        (940.0, 1000.0),
+        (880.0, 940.0),
+        (820.0, 880.0),
+    ]

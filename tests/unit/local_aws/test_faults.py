@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_aws.sagemaker import faults
+from local_aws import faults
 
 
 @pytest.fixture(autouse=True)

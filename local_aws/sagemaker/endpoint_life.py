@@ -17,7 +17,7 @@ from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Capture
 from local_aws.sagemaker.deployment import Plan
 from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
-from local_aws.sagemaker.metrics import Metrics
+from local_aws.sagemaker.invocation_metrics import Metrics
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")

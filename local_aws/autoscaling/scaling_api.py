@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from local_aws import scalable_targets
 from local_aws.api import validation
 from local_aws.api.errors import ApiError, invalid
-from local_aws.autoscaling import targets, tracking
-from local_aws.autoscaling.targets import DIMENSION, NAMESPACE, Policy, Target
+from local_aws.autoscaling import tracking
 from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import account
+from local_aws.scalable_targets import DIMENSION, NAMESPACE, Policy, Target
 
 SERVICE = "application-autoscaling"
 METRIC = "SageMakerVariantInvocationsPerInstance"
@@ -35,7 +36,7 @@ def call(scope: Scope, operation: str, request: Request) -> dict[str, Any]:
 
 def _register(scope: Scope, request: Request) -> dict[str, Any]:
     _check_variant(scope, request["ResourceId"])
-    target = targets.find(scope, request["ResourceId"])
+    target = scalable_targets.find(scope, request["ResourceId"])
     bounds = {
         "MinCapacity": target and target.minimum,
         "MaxCapacity": target and target.maximum,
@@ -50,8 +51,8 @@ def _register(scope: Scope, request: Request) -> dict[str, Any]:
     suspended = request.get("SuspendedState", target.suspended if target else {})
     if target is None:
         target = Target(scope, request["ResourceId"], minimum, maximum, suspended)
-        targets.add(target)
-    with targets.lock:
+        scalable_targets.add(target)
+    with scalable_targets.lock:
         target.minimum, target.maximum, target.suspended = minimum, maximum, suspended
     return {"ScalableTargetARN": target.arn}
 
@@ -91,7 +92,7 @@ def _describe_targets(scope: Scope, request: Request) -> dict[str, Any]:
                 },
                 "ScalableTargetARN": target.arn,
             }
-            for target in targets.everyone(scope)
+            for target in scalable_targets.everyone(scope)
             if not wanted or target.resource_id in wanted
         ]
     }
@@ -99,7 +100,7 @@ def _describe_targets(scope: Scope, request: Request) -> dict[str, Any]:
 
 def _deregister(scope: Scope, request: Request) -> dict[str, Any]:
     _found(scope, request)
-    targets.forget(scope, request["ResourceId"])
+    scalable_targets.forget(scope, request["ResourceId"])
     return {}
 
 
@@ -114,7 +115,7 @@ def _put_policy(scope: Scope, request: Request) -> dict[str, Any]:
     if config["TargetValue"] <= 0:
         raise invalid(f"TargetValue of {config['TargetValue']} must be greater than 0.")
     name = request["PolicyName"]
-    with targets.lock:
+    with scalable_targets.lock:
         if old := target.policies.get(name):
             old.stopped.set()
             arn = old.arn
@@ -141,7 +142,7 @@ def _describe_policies(scope: Scope, request: Request) -> dict[str, Any]:
 
 def _delete_policy(scope: Scope, request: Request) -> dict[str, Any]:
     target = _found(scope, request)
-    with targets.lock:
+    with scalable_targets.lock:
         policy = target.policies.pop(request["PolicyName"], None)
     if policy is None:
         raise _missing(f"No scaling policy found for policy name: {request['PolicyName']}")
@@ -150,7 +151,7 @@ def _delete_policy(scope: Scope, request: Request) -> dict[str, Any]:
 
 
 def _describe_activities(scope: Scope, request: Request) -> dict[str, Any]:
-    with targets.lock:
+    with scalable_targets.lock:
         return {
             "ScalingActivities": [
                 dict(activity)
@@ -162,11 +163,11 @@ def _describe_activities(scope: Scope, request: Request) -> dict[str, Any]:
 
 def _selected(scope: Scope, request: Request) -> list[Target]:
     wanted = request.get("ResourceId")
-    return [t for t in targets.everyone(scope) if wanted in (None, t.resource_id)]
+    return [t for t in scalable_targets.everyone(scope) if wanted in (None, t.resource_id)]
 
 
 def _found(scope: Scope, request: Request) -> Target:
-    target = targets.find(scope, request["ResourceId"])
+    target = scalable_targets.find(scope, request["ResourceId"])
     if target is None:
         raise _missing(
             f"No scalable target found for service namespace: {NAMESPACE}, resource ID: "

@@ -7,23 +7,22 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from local_aws import faults, scalable_targets
 from local_aws.api import validation
 from local_aws.api.errors import ApiError, invalid
-from local_aws.autoscaling import targets
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import INVOCATIONS, Response, Scope
 from local_aws.sagemaker import (
     account,
     endpoint_api,
-    faults,
-    hosting,
+    hosting_api,
     invocation,
-    training,
     training_api,
+    training_life,
 )
 from local_aws.sagemaker.account import Account
-from local_aws.sagemaker.cloudformation import RESOURCE_TYPES
-from local_aws.sagemaker.endpoint import Endpoint
+from local_aws.sagemaker.endpoint_life import Endpoint
+from local_aws.sagemaker.hosting_resources import RESOURCE_TYPES
 
 __all__ = [
     "MODELS",
@@ -113,7 +112,7 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
 def _check_deregistration(here: Account, request: Request, headers: Mapping[str, str]) -> None:
     """Whoever deletes an endpoint that is scaled must be allowed to deregister what scales it."""
     caller = bridge.access_key(headers)
-    for target in targets.everyone(here.scope):
+    for target in scalable_targets.everyone(here.scope):
         if target.endpoint == request["EndpointName"] and bridge.denied(
             caller, DEREGISTER, target.arn, here.scope
         ):
@@ -144,27 +143,29 @@ def _describe_job(here: Account, request: Request) -> dict[str, Any]:
 
 
 def _describe_endpoint(here: Account, request: Request) -> dict[str, Any]:
-    endpoint: Endpoint = hosting.found(here, "endpoint", here.endpoints, request["EndpointName"])
+    endpoint: Endpoint = hosting_api.found(
+        here, "endpoint", here.endpoints, request["EndpointName"]
+    )
     return endpoint.describe()
 
 
 def _describe_model(here: Account, request: Request) -> dict[str, Any]:
-    return dict(hosting.found(here, "model", here.models, request["ModelName"]))
+    return dict(hosting_api.found(here, "model", here.models, request["ModelName"]))
 
 
 def _describe_config(here: Account, request: Request) -> dict[str, Any]:
     name = request["EndpointConfigName"]
-    return dict(hosting.found(here, "endpoint configuration", here.endpoint_configs, name))
+    return dict(hosting_api.found(here, "endpoint configuration", here.endpoint_configs, name))
 
 
 def _delete_model(here: Account, request: Request) -> dict[str, Any]:
-    hosting.delete(here, "model", here.models, request["ModelName"])
+    hosting_api.delete(here, "model", here.models, request["ModelName"])
     return {}
 
 
 def _delete_config(here: Account, request: Request) -> dict[str, Any]:
     name = request["EndpointConfigName"]
-    hosting.delete(here, "endpoint configuration", here.endpoint_configs, name)
+    hosting_api.delete(here, "endpoint configuration", here.endpoint_configs, name)
     return {}
 
 
@@ -236,11 +237,11 @@ OPERATIONS: dict[str, Callable[[Account, Request], dict[str, Any]]] = {
     "DescribeTrainingJob": _describe_job,
     "StopTrainingJob": _stop_job,
     "ListTrainingJobs": training_api.list_jobs,
-    "CreateModel": hosting.create_model,
+    "CreateModel": hosting_api.create_model,
     "DescribeModel": _describe_model,
     "DeleteModel": _delete_model,
     "ListModels": _list_models,
-    "CreateEndpointConfig": hosting.create_endpoint_config,
+    "CreateEndpointConfig": hosting_api.create_endpoint_config,
     "DescribeEndpointConfig": _describe_config,
     "DeleteEndpointConfig": _delete_config,
     "ListEndpointConfigs": _list_configs,
@@ -259,5 +260,5 @@ OPERATIONS: dict[str, Callable[[Account, Request], dict[str, Any]]] = {
 def shut_down() -> None:
     """End every container that runs."""
     for one in account.everyone():
-        training.clean_up(one)
+        training_life.clean_up(one)
         endpoint_api.clean_up(one)

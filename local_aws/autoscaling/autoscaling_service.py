@@ -5,9 +5,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from local_aws import scalable_targets
 from local_aws.api.errors import ApiError
-from local_aws.autoscaling import operations, targets
-from local_aws.autoscaling.cloudformation import RESOURCE_TYPES
+from local_aws.autoscaling import scaling_api
+from local_aws.autoscaling.scaling_resources import RESOURCE_TYPES
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Response, Scope
 
@@ -20,7 +21,7 @@ __all__ = [
     "resource_of",
 ]
 
-NAME = operations.SERVICE
+NAME = scaling_api.SERVICE
 TARGET_PREFIX = "AnyScaleFrontendService."
 MODELS = [NAME]
 
@@ -29,7 +30,7 @@ def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str
     """The ARN that IAM checks: of the scalable target, registered or to be."""
     if operation.startswith("Describe"):
         return "*"
-    target = targets.find(scope, str(request.get("ResourceId")))
+    target = scalable_targets.find(scope, str(request.get("ResourceId")))
     return target.arn if target else scope.arn("scalable-target/new", NAME)
 
 
@@ -44,7 +45,7 @@ async def handle_request(
 def _answer(scope: Scope, headers: Mapping[str, str], body: bytes) -> Response:
     try:
         operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        return bridge.success(operations.call(scope, operation, json.loads(body or b"{}")))
+        return bridge.success(scaling_api.call(scope, operation, json.loads(body or b"{}")))
     except json.JSONDecodeError as error:
         return bridge.failure("SerializationException", str(error), 400)
     except ApiError as error:
