@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from local_aws.fault_route import App
-from local_aws.ministack import bridge
+from local_aws.ministack import signatures
+from local_aws.ministack.bridge import Response
 
 MAX_UNSIGNED_BYTES = 100 << 20  # of a body that only the body's own digest can vouch for
 
@@ -35,18 +36,20 @@ def _carries_token(scope: Any) -> bool:
     """Whether it answers CloudFormation at an address that holds a random token, as on AWS."""
     path: str = scope["path"]
     return (
-        scope["type"] == "http" and scope["method"] == "PUT" and path.startswith(bridge.TOKEN_PATHS)
+        scope["type"] == "http"
+        and scope["method"] == "PUT"
+        and path.startswith(signatures.TOKEN_PATHS)
     )
 
 
 async def _check(app: App, scope: Any, receive: Any, send: Any) -> None:
     try:
         # What says its own digest, or that it has none, is not read before it has been checked.
-        body = None if bridge.signs_without_body(scope) else await _read(receive)
+        body = None if signatures.signs_without_body(scope) else await _read(receive)
     except _TooLargeError:
         await _answer(send, (413, {}, b"the body is too large"))
         return
-    if refusal := bridge.refusal(scope, body or b""):
+    if refusal := signatures.refusal(scope, body or b""):
         await _answer(send, refusal)
         return
     await app(scope, receive if body is None else _again(body, receive), send)
@@ -74,7 +77,7 @@ def _again(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
     return receive_again
 
 
-async def _answer(send: Any, response: bridge.Response) -> None:
+async def _answer(send: Any, response: Response) -> None:
     status, headers, body = response
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})

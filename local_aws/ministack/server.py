@@ -19,6 +19,7 @@ from ministack.app import app
 from local_aws import door, fault_route, service_quotas
 from local_aws.autoscaling import autoscaling_service as autoscaling
 from local_aws.ministack import bridge
+from local_aws.ministack.install import install
 from local_aws.sagemaker import account
 from local_aws.sagemaker import sagemaker_service as sagemaker
 
@@ -37,8 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.set_inheritable(arguments.lock, False)
     _leave_nothing(arguments.folder if arguments.lifeline is not None else None)
-    bridge.install(sagemaker, autoscaling, service_quotas)
-    bridge.tell_tags(sagemaker.NAME, account.tags)
+    install([sagemaker, autoscaling, service_quotas], {sagemaker.NAME: account.tags})
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 

@@ -6,32 +6,44 @@ from pathlib import Path
 import pytest
 from ministack.services.cloudformation import stacks
 
-from local_aws.ministack import bridge
+from local_aws import ministack
+from local_aws.ministack import install
+from local_aws.ministack.patches import wait_conditions_last
+
+ROOM = Path(ministack.__file__).parent
 
 
 def touched() -> list[tuple[str, str]]:
-    """Every (module of MiniStack, name in it) that the module touches."""
-    tree = ast.parse(Path(bridge.__file__).read_text())
+    """Every (module of MiniStack, name in it) that the room touches."""
+    return sorted({pair for file in ROOM.rglob("*.py") for pair in touched_by(file)})
+
+
+def touched_by(file: Path) -> set[tuple[str, str]]:
+    tree = ast.parse(file.read_text())
     modules: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ministack"):
             modules |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
         elif isinstance(node, ast.Import):
             modules |= {a.asname: a.name for a in node.names if a.asname}
-    return sorted(
-        {
-            (modules[node.value.id], node.attr)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id in modules
-        }
-    )
+    return {
+        (modules[node.value.id], node.attr)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in modules
+    }
 
 
 def test_the_internals_are_found_by_this_test() -> None:
     assert ("ministack.services.iam", "_roles") in touched()
-    assert len(touched()) > 20
+    assert ("ministack.services.iam", "_oidc_providers") in touched()
+    assert len(touched()) > 80
+
+
+def test_every_patch_is_applied() -> None:
+    patches = {file.stem for file in (ROOM / "patches").glob("*.py")} - {"__init__"}
+    assert {patch.__name__.rpartition(".")[2] for patch in install.PATCHES} == patches
 
 
 @pytest.mark.parametrize(("module", "name"), touched())
@@ -45,7 +57,7 @@ def test_wait_conditions_come_last_and_what_depends_on_them_after_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stacks, "_topological_sort", stacks._topological_sort)
-    bridge._wait_last()
+    wait_conditions_last.apply()
     condition = {
         "Type": "AWS::CloudFormation::WaitCondition",
         "Properties": {"Handle": {"Ref": "AHandle"}},

@@ -11,13 +11,15 @@ from ministack.core import iam_evaluator, responses
 from ministack.services import ec2, iam, sts
 from ministack.services.cloudformation import provisioners
 
-from local_aws import ministack_internals
-from local_aws.autoscaling import operations, targets
-from local_aws.autoscaling.targets import Policy, Target
-from local_aws.ministack_internals import Scope
-from local_aws.sagemaker import cloudformation, events
+from local_aws import scalable_targets
+from local_aws.autoscaling import scaling_api
+from local_aws.ministack import bridge
+from local_aws.ministack.bridge import Scope
+from local_aws.ministack.patches import session_threads, young_policies
+from local_aws.sagemaker import events, hosting_resources
 from local_aws.sagemaker.account import Account
-from local_aws.sagemaker.endpoint import Endpoint
+from local_aws.sagemaker.endpoint_life import Endpoint
+from local_aws.scalable_targets import Policy, Target
 
 SCOPE = Scope("111122223333", "us-east-1")
 ROLE = f"arn:aws:iam::{SCOPE.account}:role/Reader"
@@ -33,7 +35,7 @@ def scope() -> Iterator[None]:
 def test_credentials_are_made_while_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sts, "_sessions", {})
     monkeypatch.setattr(sts, "_evict_expired_sessions", sts._evict_expired_sessions)
-    ministack_internals._make_sessions_in_threads()
+    session_threads.apply()
     numbers = count()
 
     class Session(dict[str, Any]):
@@ -42,7 +44,7 @@ def test_credentials_are_made_while_others_are(monkeypatch: pytest.MonkeyPatch) 
             return super().get(*arguments)
 
     sts._sessions |= {"one": Session(), "gone": {"Expiration": 1.0}}
-    made = ministack_internals.role_credentials(ROLE, SCOPE)
+    made = bridge.role_credentials(ROLE, SCOPE)
     assert made["aws_access_key_id"] in sts._sessions
     assert "one" in sts._sessions
     assert "gone" not in sts._sessions
@@ -71,7 +73,7 @@ def test_no_thread_sees_a_role_without_the_policy_that_is_just_replaced(
     monkeypatch.setitem(provisioners._RESOURCE_HANDLERS, "AWS::IAM::Role", of_role)
     monkeypatch.setattr(iam, "_IAM_HANDLERS", dict(iam._IAM_HANDLERS))
     monkeypatch.setattr(iam_evaluator, "_gather_role_policies", iam_evaluator._gather_role_policies)
-    ministack_internals._let_policies_be_young()
+    young_policies.apply()
     handlers["update"]("physical", {}, {"Roles": ["Reader"]}, "stack")
     looking.join()
     assert len(seen[0]) == 1
@@ -92,7 +94,7 @@ def test_instances_that_start_together_have_interfaces_of_their_own(
     added: list[str] = []
 
     def add() -> None:
-        added.append(ministack_internals.add_interface(SCOPE, "subnet-1", ["sg-1"], "ours"))
+        added.append(bridge.add_interface(SCOPE, "subnet-1", ["sg-1"], "ours"))
 
     threads = [threading.Thread(target=add) for _ in range(3)]
     for thread in threads:
@@ -122,7 +124,7 @@ def test_a_configuration_is_found_while_another_is_made() -> None:
             return super().lower()
 
     table |= {Name("First"): {}, Name("Second"): {}}
-    assert cloudformation._name_of("arn:aws:.../second", table) == "Second"
+    assert hosting_resources._name_of("arn:aws:.../second", table) == "Second"
 
 
 def test_policies_are_listed_while_another_is_put() -> None:
@@ -135,9 +137,9 @@ def test_policies_are_listed_while_another_is_put() -> None:
 
     target.policies |= {name: Policy(name, Request(PolicyName=name)) for name in ("one", "two")}
     wanted = {"PolicyNames": ["one", "two"]}
-    targets.add(target)
+    scalable_targets.add(target)
     try:
-        listed = operations._describe_policies(SCOPE, wanted)["ScalingPolicies"]
+        listed = scaling_api._describe_policies(SCOPE, wanted)["ScalingPolicies"]
     finally:
-        targets.forget(SCOPE, target.resource_id)
+        scalable_targets.forget(SCOPE, target.resource_id)
     assert [policy["PolicyARN"] for policy in listed] == ["one", "two"]

@@ -106,7 +106,8 @@ def test_the_manifest_needs_the_standard_library_alone() -> None:
 
 def test_one_room_touches_ministacks_internals() -> None:
     touching = {file for file in files(PROJECT / "local_aws") if "ministack" in roots(file)}
-    assert {file.parent.relative_to(PROJECT) for file in touching} == {Path("local_aws/ministack")}
+    assert touching
+    assert touching <= set(files(PROJECT / "local_aws/ministack"))
 
 
 def test_no_room_shadows_a_library() -> None:

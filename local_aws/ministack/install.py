@@ -1,0 +1,148 @@
+"""Add services to MiniStack and apply every patch; the server does this before it starts."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import ministack.app as gateway
+from ministack.core import iam_actions, router
+from ministack.services import tagging
+from ministack.services.cloudformation import provisioners, stacks
+
+from local_aws.ministack.bridge import INVOCATIONS, ResourceType, Scope, Service, current_scope
+from local_aws.ministack.patches import (
+    alarm_evaluation,
+    bucket_rules,
+    changed_alarms,
+    deletion_after_creation,
+    exports_in_use,
+    failure_destinations,
+    function_credentials,
+    function_logs,
+    groups_in_use,
+    interface_filters,
+    lingering_tags,
+    log_group_variable,
+    log_stream_arns,
+    object_keys,
+    oidc_providers,
+    retried_events,
+    session_threads,
+    target_policies,
+    topic_keys,
+    wait_conditions_last,
+    young_policies,
+)
+
+PATCHES = (
+    log_stream_arns,
+    wait_conditions_last,
+    deletion_after_creation,
+    bucket_rules,
+    topic_keys,
+    retried_events,
+    alarm_evaluation,
+    changed_alarms,
+    function_logs,
+    failure_destinations,
+    target_policies,
+    object_keys,
+    log_group_variable,
+    exports_in_use,
+    interface_filters,
+    groups_in_use,
+    oidc_providers,
+    lingering_tags,
+    young_policies,
+    function_credentials,
+    session_threads,
+)
+
+Tags = Mapping[str, Mapping[str, str]]  # by ARN
+
+
+def install(services: list[Service], tags: Mapping[str, Callable[[Scope], Tags]]) -> None:
+    """Add `services` to MiniStack and change MiniStack; call before the server starts.
+
+    Args:
+        services: What MiniStack lacks.
+        tags: By a service's name, the function that returns the tags of its resources. The
+            Resource Groups Tagging API lists them.
+    """
+    for service in services:
+        _register(service)
+        _provision(service.RESOURCE_TYPES)
+    _name_resources({service.NAME: service for service in services})
+    for name, tags_of in tags.items():
+        tagging._COLLECTORS[name] = _collector(tags_of)
+    for patch in PATCHES:
+        patch.apply()
+
+
+def _register(service: Service) -> None:
+    """Let requests of a service reach it, and IAM know its actions."""
+    name = service.NAME
+    gateway.SERVICE_REGISTRY[name] = {"module": name}
+    gateway.SERVICE_HANDLERS[name] = gateway._lazy_handler(name)
+    gateway._loaded_modules[name] = service
+    router.SERVICE_PATTERNS[name] = {
+        "target_prefixes": [service.TARGET_PREFIX],
+        "credential_scope": name,
+    }
+    iam_actions.SERVICE_TO_IAM_NAMESPACE[name] = name
+    iam_actions._BOTOCORE_SERVICE_MAP[name] = service.MODELS
+
+
+def _provision(types: Mapping[str, ResourceType]) -> None:
+    """Add CloudFormation types; their handlers block, so they run on worker threads."""
+    for name, handlers in types.items():
+        provisioners._RESOURCE_HANDLERS[name] = {
+            "create": handlers.create,
+            "update": handlers.update,
+            "delete": handlers.delete,
+        }
+        provisioners._REPLACING_PROPERTIES[name] = handlers.replaced_by
+        if handlers.tagged:
+            provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
+    original = stacks._runs_on_worker_thread
+    stacks._runs_on_worker_thread = lambda name: name in types or original(name)
+
+
+def _collector(
+    tags_of: Callable[[Scope], Tags],
+) -> Callable[[], Iterator[tuple[str, list[dict[str, str]]]]]:
+    def collect() -> Iterator[tuple[str, list[dict[str, str]]]]:
+        for arn, pairs in tags_of(current_scope()).items():
+            yield arn, [{"Key": key, "Value": value} for key, value in pairs.items()]
+
+    return collect
+
+
+def _name_resources(services: Mapping[str, Service]) -> None:
+    """Let IAM check the ARNs that AWS checks, where MiniStack would check `*`."""
+    original = iam_actions.extract_resource_arn
+
+    def extract(
+        service: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        region: str,
+        account: str,
+    ) -> str:
+        if service not in services:
+            return str(original(service, method, path, headers, body, query, region, account))
+        scope = Scope(account, region)
+        if match := INVOCATIONS.fullmatch(path):
+            return scope.arn(f"endpoint/{match['endpoint'].lower()}")
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError:
+            return "*"
+        named = services[service]
+        operation = headers.get("x-amz-target", "").removeprefix(named.TARGET_PREFIX)
+        return named.resource_of(operation, request if isinstance(request, dict) else {}, scope)
+
+    iam_actions.extract_resource_arn = extract

@@ -1,0 +1,1 @@
+"""What is changed in MiniStack: one module a patch, with its reason. `install` lists them all."""
