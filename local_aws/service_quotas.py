@@ -9,7 +9,7 @@ from typing import Any
 
 from local_aws import faults
 from local_aws.api import validation
-from local_aws.api.errors import ApiError
+from local_aws.api.errors import ApiError, unknown_operation
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import ResourceType, Response, Scope
 
@@ -36,19 +36,14 @@ async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
 ) -> Response:
     """Answer a request that IAM has let through."""
-    try:
-        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        return bridge.success(_list(operation, json.loads(body or b"{}")))
-    except json.JSONDecodeError as error:
-        return bridge.failure("SerializationException", str(error), 400)
-    except ApiError as error:
-        return bridge.failure(error.code, error.message, error.status, error.extra)
+    operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+    return bridge.answer(lambda: bridge.success(_list(operation, json.loads(body or b"{}"))))
 
 
 def _list(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """The account's quotas, or AWS's defaults, page by page."""
     if operation not in {"ListServiceQuotas", "ListAWSDefaultServiceQuotas"}:
-        raise ApiError("UnknownOperationException", f"{operation} is not offered here.")
+        raise unknown_operation(operation)
     validation.check(MODELS[0], operation, request)
     if request["ServiceCode"] != "sagemaker":
         raise ApiError("NoSuchResourceException", f"{request['ServiceCode']} is not offered here.")

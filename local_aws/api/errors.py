@@ -24,6 +24,11 @@ class ApiError(Exception):
         self.extra = dict(extra or {})
 
 
+def unknown_operation(name: str) -> ApiError:
+    """The answer to an operation that the embedded AWS does not have."""
+    return ApiError("UnknownOperationException", f"{name} is not offered here.")
+
+
 def invalid(message: str) -> ApiError:
     """The answer to most wrong requests, of SageMaker's to names that do not exist included."""
     return ApiError("ValidationException", message)

@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from local_aws import scalable_targets
-from local_aws.api.errors import ApiError
 from local_aws.autoscaling import scaling_api
 from local_aws.autoscaling.scaling_resources import RESOURCE_TYPES
 from local_aws.ministack import bridge
@@ -39,14 +39,9 @@ async def handle_request(
 ) -> Response:
     """Answer a request that IAM has let through."""
     scope = bridge.current_scope()
-    return await asyncio.to_thread(_answer, scope, headers, body)
+    return await asyncio.to_thread(bridge.answer, partial(_answer, scope, headers, body))
 
 
 def _answer(scope: Scope, headers: Mapping[str, str], body: bytes) -> Response:
-    try:
-        operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-        return bridge.success(scaling_api.call(scope, operation, json.loads(body or b"{}")))
-    except json.JSONDecodeError as error:
-        return bridge.failure("SerializationException", str(error), 400)
-    except ApiError as error:
-        return bridge.failure(error.code, error.message, error.status, error.extra)
+    operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
+    return bridge.success(scaling_api.call(scope, operation, json.loads(body or b"{}")))

@@ -5,7 +5,7 @@ from typing import Any
 
 from local_aws import scalable_targets
 from local_aws.api import validation
-from local_aws.api.errors import ApiError, invalid
+from local_aws.api.errors import ApiError, invalid, unknown_operation
 from local_aws.autoscaling import tracking
 from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import account
@@ -25,7 +25,7 @@ def call(scope: Scope, operation: str, request: Request) -> dict[str, Any]:
         ApiError: It is refused.
     """
     if operation not in OPERATIONS:
-        raise ApiError("UnknownOperationException", f"{operation} is not offered here.")
+        raise unknown_operation(operation)
     validation.check(SERVICE, operation, request)
     if request["ServiceNamespace"] != NAMESPACE:
         raise invalid(f"Service namespace {request['ServiceNamespace']} is not offered here.")

@@ -17,6 +17,7 @@ from local_aws import pace
 from local_aws.api.errors import ApiError
 from local_aws.sagemaker import account, endpoint_api, invocation_metrics
 from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.clients import service_client
 from local_aws.scalable_targets import DIMENSION, NAMESPACE, Policy, Target, lock
 
 SECONDS = 0.5  # between two looks at the metric
@@ -34,7 +35,7 @@ def follow(target: Target, policy: Policy) -> None:
 
 def _follow(target: Target, policy: Policy) -> None:
     here = account.of(target.scope)
-    cloudwatch = here.service_client("cloudwatch")
+    cloudwatch = service_client("cloudwatch", target.scope)
     changed = time.monotonic()
     while not policy.stopped.wait(SECONDS):
         endpoint = here.endpoints.get(target.endpoint)

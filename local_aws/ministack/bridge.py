@@ -17,9 +17,12 @@ from typing import Any, Protocol
 from ministack.core import iam_actions, iam_evaluator, responses, router
 from ministack.services import cloudwatch, ec2, eventbridge, iam, sts
 
+from local_aws.api.errors import ApiError
+
 Response = tuple[int, dict[str, str], bytes]
 
 INVOCATIONS = re.compile(r"/endpoints/(?P<endpoint>[^/]+)/invocations")
+JSON = "application/x-amz-json-1.1"
 SESSION_SECONDS = 3600
 _adding_interface = threading.Lock()
 
@@ -240,19 +243,25 @@ def evaluate_alarms(scopes: Iterable[Scope]) -> None:
             cloudwatch._evaluate_all_alarms()
 
 
+def answer(call: Callable[[], Response]) -> Response:
+    """Return what `call` returns, or the answer that says what error it raised."""
+    try:
+        return call()
+    except json.JSONDecodeError as error:
+        return _failure(ApiError("SerializationException", str(error)))
+    except ApiError as error:
+        return _failure(error)
+
+
 def success(body: Mapping[str, Any]) -> Response:
     """A JSON 1.1 answer."""
-    response: Response = responses.json_response(
-        dict(body), content_type="application/x-amz-json-1.1"
-    )
+    response: Response = responses.json_response(dict(body), content_type=JSON)
     return response
 
 
-def failure(
-    code: str, message: str, status: int, extra: Mapping[str, Any] | None = None
-) -> Response:
-    """A JSON error that every SDK can read."""
+def _failure(error: ApiError) -> Response:
+    """Return a JSON error that every SDK can read."""
     response: Response = responses.error_response_json(
-        code, message, status, dict(extra or {}), content_type="application/x-amz-json-1.1"
+        error.code, error.message, error.status, error.extra, content_type=JSON
     )
     return response

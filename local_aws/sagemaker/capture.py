@@ -15,8 +15,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker.account import Account, encrypted_with
+from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker.batch import Batch
+from local_aws.sagemaker.clients import encrypted_with, role_client
 from local_aws.sagemaker.fleet import Instance
 
 
@@ -40,9 +41,9 @@ class Capture:
     the instance's log: invocations never fail of it.
     """
 
-    def __init__(self, account: Account, endpoint: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, scope: Scope, endpoint: str, config: Mapping[str, Any]) -> None:
         self.config = dict(config)
-        self._account = account
+        self._scope = scope
         self._endpoint = endpoint
         self._batch = Batch[Exchange](self._deliver)
         self.flush = self._batch.flush
@@ -81,7 +82,7 @@ class Capture:
         key = "/".join(part for part in (prefix.strip("/"), folder, name) if part)
         encryption = encrypted_with(self.config.get("KmsKeyId"))
         body = "".join(json.dumps(line(self.config, exchange)) + "\n" for exchange in exchanges)
-        s3 = self._account.client("s3", instance.role)
+        s3 = role_client("s3", instance.role, self._scope)
         s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), **encryption)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from local_aws import scalable_targets, switches
 from local_aws.api.errors import invalid
 from local_aws.sagemaker import deployment
-from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.account import Account, Operations, Request
 from local_aws.sagemaker.endpoint_life import IN_PROGRESS, Endpoint
-from local_aws.sagemaker.hosting_api import found
+from local_aws.sagemaker.lookup import found, listed
 
 
-def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def create(account: Account, request: Request) -> dict[str, Any]:
     """CreateEndpoint: returns at once with the endpoint in Creating."""
     endpoint = Endpoint(account, request["EndpointName"], request["EndpointConfigName"])
     with account.lock:
@@ -26,7 +26,7 @@ def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"EndpointArn": endpoint.arn}
 
 
-def update(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def update(account: Account, request: Request) -> dict[str, Any]:
     """UpdateEndpoint: the old configuration serves until the new one is in service."""
     with account.lock:
         endpoint = _changeable(account, request["EndpointName"])
@@ -47,7 +47,7 @@ def update(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     return {"EndpointArn": endpoint.arn}
 
 
-def update_weights(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def update_weights(account: Account, request: Request) -> dict[str, Any]:
     """UpdateEndpointWeightsAndCapacities: instances come and go, or traffic moves."""
     with account.lock:
         endpoint = _changeable(account, request["EndpointName"])
@@ -66,10 +66,10 @@ def update_weights(account: Account, request: Mapping[str, Any]) -> dict[str, An
     return {"EndpointArn": endpoint.arn}
 
 
-def delete(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def delete(account: Account, request: Request) -> dict[str, Any]:
     """DeleteEndpoint: refused while a change is under way; takes its scalable targets along."""
     with account.lock:
-        endpoint: Endpoint = found(account, "endpoint", account.endpoints, request["EndpointName"])
+        endpoint = find(account, request["EndpointName"])
         creating = endpoint.status == "Creating" and not switches.seconds("endpoint.creating")
         if endpoint.status in IN_PROGRESS and not creating:
             raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
@@ -83,8 +83,14 @@ def delete(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def _changeable(account: Account, name: str) -> Endpoint:
+def find(account: Account, name: str) -> Endpoint:
+    """Return the endpoint of that name; see `lookup.found`."""
     endpoint: Endpoint = found(account, "endpoint", account.endpoints, name)
+    return endpoint
+
+
+def _changeable(account: Account, name: str) -> Endpoint:
+    endpoint = find(account, name)
     if endpoint.status in IN_PROGRESS:
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
     if endpoint.status == "Failed":
@@ -155,7 +161,22 @@ def _plan(
     return deployment.plan(policy, min(variant["InitialInstanceCount"] for variant in variants))
 
 
-def clean_up(account: Account) -> None:
-    """End all containers; for the end of the server."""
-    for endpoint in list(account.endpoints.values()):
-        endpoint.kill()
+def _describe(account: Account, request: Request) -> dict[str, Any]:
+    return find(account, request["EndpointName"]).describe()
+
+
+def _list(account: Account, request: Request) -> dict[str, Any]:
+    with account.lock:
+        described = {name: endpoint.describe() for name, endpoint in account.endpoints.items()}
+    members = ("EndpointName", "EndpointArn", "EndpointStatus", "CreationTime", "LastModifiedTime")
+    return {"Endpoints": listed(account, request, described, members)}
+
+
+OPERATIONS: Operations = {
+    "CreateEndpoint": create,
+    "DescribeEndpoint": _describe,
+    "UpdateEndpoint": update,
+    "UpdateEndpointWeightsAndCapacities": update_weights,
+    "DeleteEndpoint": delete,
+    "ListEndpoints": _list,
+}

@@ -13,11 +13,12 @@ from typing import Any
 from local_aws import pace, switches
 from local_aws.ministack import bridge
 from local_aws.sagemaker import events
-from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Capture
+from local_aws.sagemaker.clients import service_client
 from local_aws.sagemaker.deployment import Plan
 from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
 from local_aws.sagemaker.invocation_metrics import Metrics
+from local_aws.sagemaker.records import Records
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
@@ -40,10 +41,10 @@ class Endpoint:
         deployment: The last DeploymentConfig; empty when there was none.
     """
 
-    def __init__(self, account: Account, name: str, config: str) -> None:
-        self.account = account
+    def __init__(self, records: Records, name: str, config: str) -> None:
+        self.records = records
         self.name = name
-        self.arn = account.scope.arn(f"endpoint/{name.lower()}")
+        self.arn = records.scope.arn(f"endpoint/{name.lower()}")
         self.config = config
         self.status = "Creating"
         self.failure = ""
@@ -51,9 +52,9 @@ class Endpoint:
         self.fleets: dict[str, Fleet] = {}
         self.traffic = Traffic()
         self.capture: Capture | None = None
-        self.metrics = Metrics(account, name)
+        self.metrics = Metrics(records.scope, name)
         self.deployment: dict[str, Any] = {}
-        self._changed = threading.Condition(account.lock)
+        self._changed = threading.Condition(records.lock)
         self._pending: dict[str, Any] | None = None
 
     def deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
@@ -71,7 +72,7 @@ class Endpoint:
         self._start_change(self._rescale)
 
     def _start_change(self, change: Callable[..., None], *arguments: Any) -> None:
-        with self.account.lock:
+        with self.records.lock:
             self.failure = ""
             if self.status != "Creating":
                 self.status = "Updating"
@@ -90,13 +91,13 @@ class Endpoint:
         config = described["EndpointConfigName"]
         old, new = self.fleets, {}
         for variant in described["ProductionVariants"]:
-            new[variant["VariantName"]] = Fleet(self.account, self.name, config, variant)
+            new[variant["VariantName"]] = Fleet(self.records, self.name, config, variant)
         try:
             self._roll_out(old, new, plan)
         except Exception:
             self._roll_back(old, new)
             raise
-        with self.account.lock:
+        with self.records.lock:
             self.fleets, self.config = new, config
             previous, self.capture = self.capture, self._capture(described)
         time.sleep(pace.here(plan.termination))
@@ -106,7 +107,7 @@ class Endpoint:
 
     def _capture(self, described: Mapping[str, Any]) -> Capture | None:
         config = described.get("DataCaptureConfig")
-        return None if config is None else Capture(self.account, self.name, config)
+        return None if config is None else Capture(self.records.scope, self.name, config)
 
     def _roll_out(self, old: dict[str, Fleet], new: dict[str, Fleet], plan: Plan) -> None:
         for share in plan.shares if old else (1.0,):
@@ -141,13 +142,13 @@ class Endpoint:
             self._check_alarms(plan.alarms, role)
 
     def _check_alarms(self, names: Sequence[str], role: str) -> None:
-        scope = self.account.scope
+        scope = self.records.scope
         key = bridge.role_credentials(role, scope)["aws_access_key_id"]
         for name in names:
             alarm = scope.arn(f"alarm:{name}", "cloudwatch")
             if denied := bridge.denied(key, SEE_ALARM, alarm, scope):
                 raise RollbackError(f"The update's alarm {name} could not be read: {denied}")
-        described = self.account.service_client("cloudwatch").describe_alarms(
+        described = service_client("cloudwatch", scope).describe_alarms(
             AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         states = {
@@ -196,14 +197,14 @@ class Endpoint:
         detail = self.describe()
         detail |= {
             "EndpointStatus": detail["EndpointStatus"].upper(),
-            "Tags": self.account.tags_of(self.arn),
+            "Tags": self.records.tags_of(self.arn),
         }
-        events.emit(self.account.scope, detail_type, detail, self.arn)
+        events.emit(self.records.scope, detail_type, detail, self.arn)
 
     def _at_step(self, new: Mapping[str, Fleet], status: str, message: str) -> None:
         """Say where the update is: in DescribeEndpoint, and by an event."""
         step = {"Status": status, "StatusMessage": message, "StartTime": time.time()}
-        with self.account.lock:
+        with self.records.lock:
             variants = [_summary(fleet) | {"VariantStatus": [step]} for fleet in new.values()]
             if self._pending is not None:
                 self._pending = self._pending | {"ProductionVariants": variants}
@@ -216,7 +217,7 @@ class Endpoint:
 
     def describe(self) -> dict[str, Any]:
         """The endpoint as DescribeEndpoint answers."""
-        with self.account.lock:
+        with self.records.lock:
             answer: dict[str, Any] = {
                 "EndpointName": self.name,
                 "EndpointArn": self.arn,

@@ -16,8 +16,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
+from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import container, logs, network_interfaces
-from local_aws.sagemaker.account import Account
+from local_aws.sagemaker.clients import role_client
+from local_aws.sagemaker.records import Records
 from topics.model import archive
 
 PING_SECONDS = 0.1  # between two pings of a container that starts
@@ -26,7 +28,7 @@ INVOCATION_SECONDS = 60
 LISTENING = "listening on "
 
 
-class StartError(Exception):
+class InstanceStartError(Exception):
     """An instance did not come into service; the message is the endpoint's FailureReason."""
 
 
@@ -46,36 +48,38 @@ class Instance:
     """
 
     def __init__(
-        self, account: Account, endpoint: str, config: str, variant: Mapping[str, Any]
+        self, records: Records, endpoint: str, config: str, variant: Mapping[str, Any]
     ) -> None:
         self.variant: str = variant["VariantName"]
         self.config = config
         self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
         self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
         self._container: container.Container | None = None
-        self._account = account
+        self._scope = records.scope
         self._interfaces: list[str] = []
         try:
-            self._start(account, endpoint, variant)
+            self._start(records, endpoint, variant)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, account: Account, endpoint: str, variant: Mapping[str, Any]) -> None:
-        with account.lock:
-            model = account.models.get(variant["ModelName"])
+    def _start(self, records: Records, endpoint: str, variant: Mapping[str, Any]) -> None:
+        with records.lock:
+            model = records.models.get(variant["ModelName"])
         if model is None:
-            raise StartError(f"Could not find model {variant['ModelName']!r}.")
+            raise InstanceStartError(f"Could not find model {variant['ModelName']!r}.")
         root = Path(self._folder.name)
         container.write_configuration(root, {})
         self.role: str = model["ExecutionRoleArn"]
-        _fetch_model(account, model, root)
+        _fetch_model(self._scope, model, root)
         try:
-            self._interfaces = network_interfaces.attach(account, model.get("VpcConfig"), self.role)
+            self._interfaces = network_interfaces.attach(
+                self._scope, model.get("VpcConfig"), self.role
+            )
         except network_interfaces.AttachError as error:
-            raise StartError(str(error)) from None
+            raise InstanceStartError(str(error)) from None
         self.log = logs.Stream(
-            account.client("logs", self.role),
+            role_client("logs", self.role, self._scope),
             f"/aws/sagemaker/Endpoints/{endpoint}",
             f"{self.variant}/i-{time.time_ns():x}",
         )
@@ -89,13 +93,13 @@ class Instance:
         deadline = time.monotonic() + seconds
         line = self._container.first_line(seconds)
         if line is None or not line.startswith(LISTENING) or faults.strike("endpoint.no-ping"):
-            raise StartError(_no_ping(self.variant, self._container))
+            raise InstanceStartError(_no_ping(self.variant, self._container))
         self._address = line.removeprefix(LISTENING)
         if slow := faults.strike("endpoint.slow-start"):
             slow.over.wait(min(slow.seconds, seconds))
         while time.monotonic() > deadline or not self._ping():
             if time.monotonic() > deadline or not self._container.running():
-                raise StartError(_no_ping(self.variant, self._container))
+                raise InstanceStartError(_no_ping(self.variant, self._container))
             time.sleep(PING_SECONDS)
 
     def _ping(self) -> bool:
@@ -133,7 +137,7 @@ class Instance:
             self._container.stop(seconds=5)
         self._folder.cleanup()
         if self._interfaces:
-            network_interfaces.detach(self._account, self.role, self._interfaces)
+            network_interfaces.detach(self._scope, self.role, self._interfaces)
 
 
 class Fleet:
@@ -149,14 +153,14 @@ class Fleet:
     """
 
     def __init__(
-        self, account: Account, endpoint: str, config: str, variant: Mapping[str, Any]
+        self, records: Records, endpoint: str, config: str, variant: Mapping[str, Any]
     ) -> None:
         self.variant = dict(variant)
         self.name: str = variant["VariantName"]
         self.weight: float = variant.get("InitialVariantWeight", 1.0)
         self.desired: int = variant.get("InitialInstanceCount", 1)
         self.instances: list[Instance] = []
-        self._account = account
+        self._records = records
         self._endpoint = endpoint
         self._config = config
 
@@ -169,14 +173,14 @@ class Fleet:
         """Start instances until there are `count`, all at the same time.
 
         Raises:
-            StartError: One did not come into service; the others that were new are ended.
+            InstanceStartError: One did not come into service; the others that were new are ended.
         """
         missing = count - len(self.instances)
         if missing <= 0:
             return
         with ThreadPoolExecutor(missing) as starting:
             futures = [
-                starting.submit(Instance, self._account, self._endpoint, self._config, self.variant)
+                starting.submit(Instance, self._records, self._endpoint, self._config, self.variant)
                 for _ in range(missing)
             ]
         errors = [error for future in futures if (error := future.exception()) is not None]
@@ -201,16 +205,16 @@ def stop(instances: Iterable[Instance]) -> None:
         thread.join()
 
 
-def _fetch_model(account: Account, model: Mapping[str, Any], root: Path) -> None:
+def _fetch_model(scope: Scope, model: Mapping[str, Any], root: Path) -> None:
     address = model["PrimaryContainer"]["ModelDataUrl"]
     bucket, _, key = address.removeprefix("s3://").partition("/")
     packed = root / "model.tar.gz"
     try:
-        account.client("s3", model["ExecutionRoleArn"]).download_file(bucket, key, str(packed))
+        role_client("s3", model["ExecutionRoleArn"], scope).download_file(bucket, key, str(packed))
         model_file = archive.read_member(packed)
         (root / "model" / archive.MEMBER).write_bytes(model_file)
     except (ClientError, BotoCoreError, archive.ArtifactError) as error:
-        raise StartError(f"Failed to download model data from {address}: {error}") from None
+        raise InstanceStartError(f"Failed to download model data from {address}: {error}") from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             packed.unlink()

@@ -8,36 +8,40 @@ from botocore.exceptions import ClientError
 
 from local_aws.api.errors import invalid
 from local_aws.ministack import bridge
-from local_aws.sagemaker.account import Account
+from local_aws.ministack.bridge import Scope
+from local_aws.sagemaker.account import Account, Operations, Request
+from local_aws.sagemaker.clients import role_client
+from local_aws.sagemaker.lookup import arn, found, listed
 
+CONFIGURATION = "endpoint configuration"
 MEMORY_STEP = 1024  # MB, of a serverless variant
 
 
-def create_model(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def create_model(account: Account, request: Request) -> dict[str, Any]:
     """CreateModel: the role must be able to read the artifact, which must exist."""
     name = request["ModelName"]
-    arn = account.scope.arn(f"model/{name.lower()}")
-    _check_model_data(account, request)
+    model_arn = arn(account, "model", name)
+    _check_model_data(account.scope, request)
     with account.lock:
         if name in account.models:
-            raise invalid(f'Cannot create already existing model "{arn}".')
+            raise invalid(f'Cannot create already existing model "{model_arn}".')
         account.models[name] = {
             **{key: value for key, value in request.items() if key != "Tags"},
-            "ModelArn": arn,
+            "ModelArn": model_arn,
             "CreationTime": time.time(),
         }
-        account.tag(arn, request.get("Tags", []))
-    return {"ModelArn": arn}
+        account.tag(model_arn, request.get("Tags", []))
+    return {"ModelArn": model_arn}
 
 
-def _check_model_data(account: Account, request: Mapping[str, Any]) -> None:
+def _check_model_data(scope: Scope, request: Request) -> None:
     address = request["PrimaryContainer"]["ModelDataUrl"]
     role = request["ExecutionRoleArn"]
-    if not bridge.trusts_sagemaker(role, account.scope.arn("*"), account.scope):
+    if not bridge.trusts_sagemaker(role, scope.arn("*"), scope):
         raise invalid(_no_access(address, role))
     bucket, _, key = address.removeprefix("s3://").partition("/")
     try:
-        account.client("s3", role).head_object(Bucket=bucket, Key=key)
+        role_client("s3", role, scope).head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
             raise invalid(f"Could not find model data at {address}.") from None
@@ -53,23 +57,23 @@ def _no_access(address: str, role: str) -> str:
     )
 
 
-def create_endpoint_config(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def create_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
     """CreateEndpointConfig: its models must exist, its members go together."""
     name = request["EndpointConfigName"]
-    arn = account.scope.arn(f"endpoint-config/{name.lower()}")
+    config_arn = arn(account, CONFIGURATION, name)
     with account.lock:
         for variant in request["ProductionVariants"]:
             model = found(account, "model", account.models, variant.get("ModelName", ""))
             _check_variant(variant, model, request)
         if name in account.endpoint_configs:
-            raise invalid(f'Cannot create already existing endpoint configuration "{arn}".')
+            raise invalid(f'Cannot create already existing endpoint configuration "{config_arn}".')
         account.endpoint_configs[name] = {
             **{key: value for key, value in request.items() if key != "Tags"},
-            "EndpointConfigArn": arn,
+            "EndpointConfigArn": config_arn,
             "CreationTime": time.time(),
         }
-        account.tag(arn, request.get("Tags", []))
-    return {"EndpointConfigArn": arn}
+        account.tag(config_arn, request.get("Tags", []))
+    return {"EndpointConfigArn": config_arn}
 
 
 def _check_variant(
@@ -97,22 +101,53 @@ def _check_variant(
         raise invalid("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
 
 
-def delete(account: Account, kind: str, table: dict[str, dict[str, Any]], name: str) -> None:
-    """Delete a model or endpoint configuration."""
+def _describe_model(account: Account, request: Request) -> dict[str, Any]:
+    return dict(found(account, "model", account.models, request["ModelName"]))
+
+
+def _describe_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
+    name = request["EndpointConfigName"]
+    return dict(found(account, CONFIGURATION, account.endpoint_configs, name))
+
+
+def delete_model(account: Account, request: Request) -> dict[str, Any]:
+    """DeleteModel."""
+    return _delete(account, "model", account.models, request["ModelName"])
+
+
+def delete_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
+    """DeleteEndpointConfig."""
+    name = request["EndpointConfigName"]
+    return _delete(account, CONFIGURATION, account.endpoint_configs, name)
+
+
+def _delete(
+    account: Account, kind: str, table: dict[str, dict[str, Any]], name: str
+) -> dict[str, Any]:
     with account.lock:
         found(account, kind, table, name)
         del table[name]
-        account.tags.pop(_arn(account, kind, name), None)
+        account.tags.pop(arn(account, kind, name), None)
+    return {}
 
 
-def found(account: Account, kind: str, table: Mapping[str, Any], name: str) -> Any:
-    """`table[name]`, or the API's error that there is none."""
-    with account.lock:
-        if name not in table:
-            raise invalid(f'Could not find {kind} "{_arn(account, kind, name)}".')
-        return table[name]
+def _list_models(account: Account, request: Request) -> dict[str, Any]:
+    members = ("ModelName", "ModelArn", "CreationTime")
+    return {"Models": listed(account, request, account.models, members)}
 
 
-def _arn(account: Account, kind: str, name: str) -> str:
-    resource = {"endpoint configuration": "endpoint-config"}.get(kind, kind)
-    return account.scope.arn(f"{resource}/{name.lower()}")
+def _list_endpoint_configs(account: Account, request: Request) -> dict[str, Any]:
+    members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
+    return {"EndpointConfigs": listed(account, request, account.endpoint_configs, members)}
+
+
+OPERATIONS: Operations = {
+    "CreateModel": create_model,
+    "DescribeModel": _describe_model,
+    "DeleteModel": delete_model,
+    "ListModels": _list_models,
+    "CreateEndpointConfig": create_endpoint_config,
+    "DescribeEndpointConfig": _describe_endpoint_config,
+    "DeleteEndpointConfig": delete_endpoint_config,
+    "ListEndpointConfigs": _list_endpoint_configs,
+}

@@ -8,7 +8,6 @@ from local_aws.api import validation
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import ResourceType
 from local_aws.sagemaker import account, endpoint_api, hosting_api
-from local_aws.sagemaker.endpoint_life import Endpoint
 
 Created = tuple[str, dict[str, str]]
 # Members of UpdateEndpoint that a template carries, besides the configuration's name.
@@ -42,7 +41,7 @@ def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) 
 
 def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
-    hosting_api.delete(here, "model", here.models, physical_id)
+    hosting_api.delete_model(here, {"ModelName": physical_id})
 
 
 def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
@@ -57,7 +56,7 @@ def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str)
 def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoint_configs)
-    hosting_api.delete(here, "endpoint configuration", here.endpoint_configs, name)
+    hosting_api.delete_endpoint_config(here, {"EndpointConfigName": name})
 
 
 def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
@@ -81,7 +80,7 @@ def _update_endpoint(
 ) -> Created:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
-    endpoint: Endpoint = hosting_api.found(here, "endpoint", here.endpoints, name)
+    endpoint = endpoint_api.find(here, name)
     config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
     if config != endpoint.config:
         members = {member: new[member] for member in UPDATE if member in new}
@@ -99,7 +98,7 @@ def _update_endpoint(
 def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
-    hosting_api.found(here, "endpoint", here.endpoints, name).wait()
+    endpoint_api.find(here, name).wait()
     endpoint_api.delete(here, {"EndpointName": name})
 
 

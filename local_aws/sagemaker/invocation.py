@@ -107,16 +107,16 @@ def _model_error(endpoint: Endpoint, status: int, answer: bytes) -> ApiError:
     text = answer.decode(errors="replace")[:1024]
     side = "client" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
     group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-    region, account = endpoint.account.scope.region, endpoint.account.scope.account
+    scope = endpoint.records.scope
     return ApiError(
         "ModelError",
         f'Received {side} error ({status}) from primary with message "{text}". See '
-        f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}"
-        f"#logEventViewer:group={group} in account {account} for more information.",
+        f"https://{scope.region}.console.aws.amazon.com/cloudwatch/home?region={scope.region}"
+        f"#logEventViewer:group={group} in account {scope.account} for more information.",
         424,
         {
             "OriginalStatusCode": status,
             "OriginalMessage": text,
-            "LogStreamArn": endpoint.account.scope.arn(f"log-group:{group}", "logs"),
+            "LogStreamArn": scope.arn(f"log-group:{group}", "logs"),
         },
     )

@@ -13,8 +13,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker.account import Account
+from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker.batch import Batch
+from local_aws.sagemaker.clients import service_client
 
 NAMESPACE = "AWS/SageMaker"
 VALUES = 150  # of one datum, at most
@@ -45,8 +46,8 @@ class Invocation:
 class Metrics:
     """The metrics of one endpoint."""
 
-    def __init__(self, account: Account, endpoint: str) -> None:
-        self._account = account
+    def __init__(self, scope: Scope, endpoint: str) -> None:
+        self._scope = scope
         self._endpoint = endpoint
         self._batch = Batch[Invocation](self._deliver)
         self.record = self._batch.add
@@ -71,7 +72,7 @@ class Metrics:
             for (dimensions, name, unit), values in counted.items()
             for part in _parts(list(values.items()), VALUES)
         ]
-        client = self._account.service_client("cloudwatch")
+        client = service_client("cloudwatch", self._scope)
         try:
             for part in _parts(data, DATA):
                 client.put_metric_data(Namespace=NAMESPACE, MetricData=part)

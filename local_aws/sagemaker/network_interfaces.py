@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from local_aws import switches
 from local_aws.ministack import bridge
-from local_aws.sagemaker.account import Account
+from local_aws.ministack.bridge import Scope
 
 # What the role describes, by the page "SageMaker roles" of the Developer Guide.
 DESCRIBED = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
@@ -21,7 +21,7 @@ class AttachError(Exception):
     """The role may not attach an instance; the message says what it may not do."""
 
 
-def attach(account: Account, vpc: Mapping[str, list[str]] | None, role: str) -> list[str]:
+def attach(scope: Scope, vpc: Mapping[str, list[str]] | None, role: str) -> list[str]:
     """Attach an instance, as the role, by an interface in each subnet of a VpcConfig; their ids.
 
     Raises:
@@ -30,10 +30,10 @@ def attach(account: Account, vpc: Mapping[str, list[str]] | None, role: str) -> 
     if vpc is None or not switches.seconds("vpc.interfaces"):
         return []
     subnets, groups = vpc["Subnets"], vpc["SecurityGroupIds"]
-    interface = account.scope.arn("network-interface/*", "ec2")
+    interface = scope.arn("network-interface/*", "ec2")
     create = [
-        *(account.scope.arn(f"subnet/{subnet}", "ec2") for subnet in subnets),
-        *(account.scope.arn(f"security-group/{group}", "ec2") for group in groups),
+        *(scope.arn(f"subnet/{subnet}", "ec2") for subnet in subnets),
+        *(scope.arn(f"security-group/{group}", "ec2") for group in groups),
         interface,
     ]
     needed = [
@@ -42,27 +42,21 @@ def attach(account: Account, vpc: Mapping[str, list[str]] | None, role: str) -> 
         ("ec2:CreateNetworkInterfacePermission", interface),
     ]
     for action, arn in needed:
-        if denied := _denied(account, role, action, arn):
+        if denied := bridge.role_denied(role, action, arn, scope):
             raise AttachError(f"ClientError: the instance can't be attached: {denied}")
-    return [bridge.add_interface(account.scope, subnet, groups, DESCRIPTION) for subnet in subnets]
+    return [bridge.add_interface(scope, subnet, groups, DESCRIPTION) for subnet in subnets]
 
 
-def detach(account: Account, role: str, interfaces: list[str]) -> None:
+def detach(scope: Scope, role: str, interfaces: list[str]) -> None:
     """Let the interfaces of an instance that has ended go in some time, if the role may do it."""
 
     def delete() -> None:
         for interface in interfaces:
-            arn = account.scope.arn(f"network-interface/{interface}", "ec2")
-            if not any(_denied(account, role, action, arn) for action in DELETING):
-                bridge.remove_interface(account.scope, interface)
+            arn = scope.arn(f"network-interface/{interface}", "ec2")
+            if not any(bridge.role_denied(role, action, arn, scope) for action in DELETING):
+                bridge.remove_interface(scope, interface)
 
     if interfaces:
         timer = threading.Timer(switches.seconds("vpc.interfaces"), delete)
         timer.daemon = True
         timer.start()
-
-
-def _denied(account: Account, role: str, action: str, resource: str) -> str | None:
-    credentials = bridge.role_credentials(role, account.scope)
-    key = credentials["aws_access_key_id"]
-    return bridge.denied(key, action, resource, account.scope)

@@ -1,17 +1,21 @@
 """Requests about training jobs: create, find and list them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from local_aws import faults
 from local_aws.api.errors import ApiError, invalid
 from local_aws.ministack import bridge
 from local_aws.sagemaker import channels
-from local_aws.sagemaker.account import ROLE_HELP, Account
+from local_aws.sagemaker.account import Account, Operations, Request
 from local_aws.sagemaker.training_life import TrainingJob
 
+ROLE_HELP = (
+    "Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume "
+    "the role."
+)
 
-def create(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+
+def _create(account: Account, request: Request) -> dict[str, Any]:
     """CreateTrainingJob: the role must trust SageMaker; data is looked for when the job runs."""
     job = TrainingJob(account, request)
     role = request["RoleArn"]
@@ -50,8 +54,16 @@ def _quota_exceeded(instance_type: str) -> ApiError:
     )
 
 
-def find(account: Account, name: str) -> TrainingJob:
-    """The job of that name."""
+def _describe(account: Account, request: Request) -> dict[str, Any]:
+    return _find(account, request["TrainingJobName"]).describe()
+
+
+def _stop(account: Account, request: Request) -> dict[str, Any]:
+    _find(account, request["TrainingJobName"]).stop()
+    return {}
+
+
+def _find(account: Account, name: str) -> TrainingJob:
     with account.lock:
         job = account.training_jobs.get(name)
     if job is None:
@@ -59,7 +71,7 @@ def find(account: Account, name: str) -> TrainingJob:
     return job
 
 
-def list_jobs(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
+def _list(account: Account, request: Request) -> dict[str, Any]:
     """ListTrainingJobs, newest first unless asked otherwise."""
     with account.lock:
         jobs = [job.summary() for job in account.training_jobs.values()]
@@ -79,3 +91,11 @@ def list_jobs(account: Account, request: Mapping[str, Any]) -> dict[str, Any]:
     if start + size < len(matching):
         answer["NextToken"] = str(start + size)
     return answer
+
+
+OPERATIONS: Operations = {
+    "CreateTrainingJob": _create,
+    "DescribeTrainingJob": _describe,
+    "StopTrainingJob": _stop,
+    "ListTrainingJobs": _list,
+}

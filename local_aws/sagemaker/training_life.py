@@ -19,7 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws import faults
 from local_aws.api.errors import invalid
 from local_aws.sagemaker import channels, container, events, logs, network_interfaces
-from local_aws.sagemaker.account import Account, encrypted_with
+from local_aws.sagemaker.clients import encrypted_with, role_client
+from local_aws.sagemaker.records import Records
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EVENT = "SageMaker Training Job State Change"
@@ -36,11 +37,11 @@ class JobError(Exception):
 class TrainingJob:
     """One training job, from its request to its end."""
 
-    def __init__(self, account: Account, request: Mapping[str, Any]) -> None:
-        self.account = account
+    def __init__(self, records: Records, request: Mapping[str, Any]) -> None:
+        self.records = records
         self.request = dict(request)
         self.name: str = request["TrainingJobName"]
-        self.arn = account.scope.arn(f"training-job/{self.name.lower()}")
+        self.arn = records.scope.arn(f"training-job/{self.name.lower()}")
         self.status = "InProgress"
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
@@ -67,7 +68,7 @@ class TrainingJob:
 
     def stop(self) -> None:
         """Ask the job to stop, as StopTrainingJob does; its end comes later."""
-        with self.account.lock:
+        with self.records.lock:
             if self.status != "InProgress":
                 raise invalid(
                     f"The request was rejected because the training job is in status {self.status}."
@@ -82,7 +83,7 @@ class TrainingJob:
 
     def describe(self) -> dict[str, Any]:
         """The job as DescribeTrainingJob answers."""
-        with self.account.lock:
+        with self.records.lock:
             answer = {key: value for key, value in self.request.items() if key != "Tags"}
             answer |= {
                 "TrainingJobArn": self.arn,
@@ -104,7 +105,7 @@ class TrainingJob:
 
     def summary(self) -> dict[str, Any]:
         """The job as ListTrainingJobs answers."""
-        with self.account.lock:
+        with self.records.lock:
             return {
                 "TrainingJobName": self.name,
                 "TrainingJobArn": self.arn,
@@ -131,13 +132,15 @@ class TrainingJob:
         """Do the work on an instance that is attached to the job's VPC, if it has one."""
         role = self.request["RoleArn"]
         try:
-            attached = network_interfaces.attach(self.account, self.request.get("VpcConfig"), role)
+            attached = network_interfaces.attach(
+                self.records.scope, self.request.get("VpcConfig"), role
+            )
         except network_interfaces.AttachError as error:
             raise JobError(str(error)) from None
         try:
             return self._train(root)
         finally:
-            network_interfaces.detach(self.account, role, attached)
+            network_interfaces.detach(self.records.scope, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Do the work; the final status, secondary status and message."""
@@ -177,7 +180,7 @@ class TrainingJob:
         return end
 
     def _download(self, folder: Path) -> None:
-        s3 = self.account.client("s3", self.request["RoleArn"])
+        s3 = self._client("s3")
         for channel in self.request.get("InputDataConfig", []):
             try:
                 channels.download(s3, channel, folder / channel["ChannelName"])
@@ -188,7 +191,7 @@ class TrainingJob:
 
     def _run_container(self, image: str, root: Path) -> tuple[str, str, str]:
         stream = logs.Stream(
-            self.account.client("logs", self.request["RoleArn"]),
+            self._client("logs"),
             LOG_GROUP,
             f"{self.name}/algo-1-{int(time.time())}",
         )
@@ -225,13 +228,16 @@ class TrainingJob:
         ]
         return "Completed", "Completed", "Training job completed"
 
+    def _client(self, service: str) -> Any:
+        return role_client(service, self.request["RoleArn"], self.records.scope)
+
     def _upload(self, root: Path) -> None:
         archive = root / "model.tar.gz"
         with tarfile.open(archive, "w:gz") as tar:
             for path in sorted((root / "model").iterdir()):
                 tar.add(path, arcname=path.name)
         bucket, key = channels.split_address(self.artifact)
-        s3 = self.account.client("s3", self.request["RoleArn"])
+        s3 = self._client("s3")
         encryption = encrypted_with(self.request["OutputDataConfig"].get("KmsKeyId"))
         try:
             with archive.open("rb") as body:
@@ -243,7 +249,7 @@ class TrainingJob:
 
     def _change(self, status: str, secondary: str, message: str) -> None:
         now = time.time()
-        with self.account.lock:
+        with self.records.lock:
             if self._stop.is_set() and status == "InProgress":
                 status = "Stopping"
             if self.transitions:
@@ -256,9 +262,9 @@ class TrainingJob:
             if status not in RUNNING:
                 self.times.setdefault("TrainingEndTime", now)
                 self.transitions[-1]["EndTime"] = now
-        detail = self.describe() | {"Tags": self.account.tags_of(self.arn)}
+        detail = self.describe() | {"Tags": self.records.tags_of(self.arn)}
         for _ in range(_deliveries(status)):
-            events.emit(self.account.scope, EVENT, detail, self.arn)
+            events.emit(self.records.scope, EVENT, detail, self.arn)
 
 
 def _deliveries(status: str) -> int:
@@ -288,9 +294,3 @@ def _quality_metrics(lines: Iterable[str]) -> list[tuple[str, float]]:
             name, _, value = line.split(METRIC, 1)[1].partition("<loss>=")
             found.append((":".join(name.split()), float(value)))
     return found
-
-
-def clean_up(account: Account) -> None:
-    """Kill what runs; for the end of the server."""
-    for job in list(account.training_jobs.values()):
-        job.kill()

@@ -48,7 +48,7 @@ class Client:
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     client = Client()
-    monkeypatch.setattr(Account, "client", lambda *_: client)
+    monkeypatch.setattr(training_life, "role_client", lambda *_: client)
     monkeypatch.setitem(container.IMAGES, ("lda", "1"), "tests.local_aws.sleeping_image")
     monkeypatch.setattr(container, "FLUSH_SECONDS", 0)
     return client
@@ -70,7 +70,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def account() -> Iterator[Account]:
     account = Account(Scope("000000000000", "us-east-1"))
     yield account
-    training_life.clean_up(account)
+    account.kill_all()
 
 
 def start(account: Account, **changes: Any) -> training_life.TrainingJob:

@@ -2,6 +2,8 @@
 
 import ast
 import sys
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,8 @@ MAY_IMPORT = {
     "operations": {"cli", "data_prep", "stacks"},
     "local_aws": {"cli", "data_prep", "topics"},
 }
+# Names that say what part a module has in its folder: several modules may have them.
+ROLES = {"__init__", "__main__", "command", "construct", "handlers", "stack"}
 # Code of Lambda functions: what the runtime has, and nothing of the app.
 HANDLERS = [
     PROJECT / "stacks/training_job/handlers",
@@ -108,6 +112,55 @@ def test_one_room_touches_ministacks_internals() -> None:
     touching = {file for file in files(PROJECT / "local_aws") if "ministack" in roots(file)}
     assert touching
     assert touching <= set(files(PROJECT / "local_aws/ministack"))
+
+
+def modules() -> dict[str, Path]:
+    """The project's modules by name, without tests."""
+    found = [PROJECT / "app.py", PROJECT / "demo.py", *files(PROJECT / "benchmarks")]
+    for room in MAY_IMPORT:
+        found += files(PROJECT / room)
+    names = [".".join(file.relative_to(PROJECT).with_suffix("").parts) for file in found]
+    return {name.removesuffix(".__init__"): file for name, file in zip(names, found, strict=True)}
+
+
+def imported(name: str, known: dict[str, Path]) -> set[str]:
+    """The modules of `known` that one imports, for type checkers and relatively too."""
+    file = known[name]
+    package = name.split(".") if file.stem == "__init__" else name.split(".")[:-1]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
+            members = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {member if member in known else base for member in members}
+    return found & known.keys()
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    known = modules()
+    graph = {name: imported(name, known) for name in known}
+    assert "local_aws.sagemaker.fleet" in graph["local_aws.sagemaker.endpoint_life"]
+    assert "stacks.training_job.handlers.jobs" in graph["stacks.training_job.handlers.start"]
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_sagemaker_does_not_know_what_scales_it() -> None:
+    """Auto Scaling calls SageMaker; the list of scalable targets stands beside both."""
+    for file in files(PROJECT / "local_aws/sagemaker"):
+        assert not {name for name in imports(file) if name.startswith("local_aws.autoscaling")}
+
+
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT.keys() - {"topics"}))
+def test_a_modules_name_finds_one_module_in_its_room(room: str) -> None:
+    """All but those of `topics`, whose commands are named as what they run."""
+    names = Counter(file.stem for file in files(PROJECT / room))
+    assert {name for name, times in names.items() if times > 1} <= ROLES
 
 
 def test_no_room_shadows_a_library() -> None:

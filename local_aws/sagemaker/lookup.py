@@ -1,0 +1,38 @@
+"""Find and list an account's models, endpoint configurations and endpoints by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from local_aws.api.errors import invalid
+from local_aws.sagemaker.records import Records
+
+
+def found(account: Records, kind: str, table: Mapping[str, Any], name: str) -> Any:
+    """Return `table[name]`.
+
+    Raises:
+        ApiError: There is no such resource; it is SageMaker's error.
+    """
+    with account.lock:
+        if name not in table:
+            raise invalid(f'Could not find {kind} "{arn(account, kind, name)}".')
+        return table[name]
+
+
+def arn(account: Records, kind: str, name: str) -> str:
+    """Return the ARN of a resource of a `kind`, as SageMaker's errors name kinds."""
+    resource = {"endpoint configuration": "endpoint-config"}.get(kind, kind)
+    return account.scope.arn(f"{resource}/{name.lower()}")
+
+
+def listed(
+    account: Records,
+    request: Mapping[str, Any],
+    table: Mapping[str, Mapping[str, Any]],
+    members: tuple[str, ...],
+) -> list[dict[str, Any]]:
+    """Return `members` of each resource whose name contains the request's NameContains."""
+    wanted = request.get("NameContains", "")
+    with account.lock:
+        matching = [described for name, described in table.items() if wanted in name]
+    return [{member: described[member] for member in members} for described in matching]
