@@ -32,12 +32,10 @@ def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str
     return "*"
 
 
-async def handle_request(
-    method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
-) -> Response:
+def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer a request that IAM has let through."""
     operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-    return bridge.answer(lambda: bridge.success(_list(operation, json.loads(body or b"{}"))))
+    return bridge.success(_list(operation, json.loads(body or b"{}")))
 
 
 def _list(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,29 +1,18 @@
-"""The Application Auto Scaling API: one request in, one answer out. MiniStack calls it."""
+"""The Application Auto Scaling API: one request in, one answer out. `answer` is the way in."""
 
-import asyncio
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from local_aws import scalable_targets
-from local_aws.autoscaling import scaling_api
-from local_aws.autoscaling.scaling_resources import RESOURCE_TYPES
+from local_aws.autoscaling import scaling_api, scaling_resources
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Response, Scope
-
-__all__ = [
-    "MODELS",
-    "NAME",
-    "RESOURCE_TYPES",
-    "TARGET_PREFIX",
-    "handle_request",
-    "resource_of",
-]
 
 NAME = scaling_api.SERVICE
 TARGET_PREFIX = "AnyScaleFrontendService."
 MODELS = [NAME]
+RESOURCE_TYPES = scaling_resources.RESOURCE_TYPES
 
 
 def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str:
@@ -34,14 +23,7 @@ def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str
     return target.arn if target else scope.arn("scalable-target/new", NAME)
 
 
-async def handle_request(
-    method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, Any]
-) -> Response:
+def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer a request that IAM has let through."""
-    scope = bridge.current_scope()
-    return await asyncio.to_thread(bridge.answer, partial(_answer, scope, headers, body))
-
-
-def _answer(scope: Scope, headers: Mapping[str, str], body: bytes) -> Response:
     operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
     return bridge.success(scaling_api.call(scope, operation, json.loads(body or b"{}")))

@@ -73,10 +73,10 @@ class Service(Protocol):
     def resource_of(self, operation: str, request: Mapping[str, Any], scope: Scope, /) -> str:
         """The ARN that IAM checks for an operation, or `*`."""
 
-    async def handle_request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any], /
+    def answer(
+        self, scope: Scope, path: str, headers: Mapping[str, str], body: bytes, /
     ) -> Response:
-        """Answer a request that IAM has let through."""
+        """Answer a request that IAM has let through. May block, and may raise `ApiError`."""
 
 
 def current_scope() -> Scope:
@@ -243,23 +243,13 @@ def evaluate_alarms(scopes: Iterable[Scope]) -> None:
             cloudwatch._evaluate_all_alarms()
 
 
-def answer(call: Callable[[], Response]) -> Response:
-    """Return what `call` returns, or the answer that says what error it raised."""
-    try:
-        return call()
-    except json.JSONDecodeError as error:
-        return _failure(ApiError("SerializationException", str(error)))
-    except ApiError as error:
-        return _failure(error)
-
-
 def success(body: Mapping[str, Any]) -> Response:
     """A JSON 1.1 answer."""
     response: Response = responses.json_response(dict(body), content_type=JSON)
     return response
 
 
-def _failure(error: ApiError) -> Response:
+def failure(error: ApiError) -> Response:
     """Return a JSON error that every SDK can read."""
     response: Response = responses.error_response_json(
         error.code, error.message, error.status, error.extra, content_type=JSON

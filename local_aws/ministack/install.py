@@ -1,7 +1,10 @@
 """Add services to MiniStack and apply every patch; the server does this before it starts."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import ministack.app as gateway
@@ -9,7 +12,16 @@ from ministack.core import iam_actions, router
 from ministack.services import tagging
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_aws.ministack.bridge import INVOCATIONS, ResourceType, Scope, Service, current_scope
+from local_aws.api.errors import ApiError
+from local_aws.ministack.bridge import (
+    INVOCATIONS,
+    ResourceType,
+    Response,
+    Scope,
+    Service,
+    current_scope,
+    failure,
+)
 from local_aws.ministack.patches import (
     alarm_evaluation,
     bucket_rules,
@@ -60,6 +72,8 @@ PATCHES = (
 
 Tags = Mapping[str, Mapping[str, str]]  # by ARN
 
+INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
+
 
 def install(services: list[Service], tags: Mapping[str, Callable[[Scope], Tags]]) -> None:
     """Add `services` to MiniStack and change MiniStack; call before the server starts.
@@ -83,7 +97,7 @@ def _register(service: Service) -> None:
     """Let requests of a service reach it, and IAM know its actions."""
     name = service.NAME
     gateway.SERVICE_REGISTRY[name] = {"module": name}
-    gateway.SERVICE_HANDLERS[name] = gateway._lazy_handler(name)
+    gateway.SERVICE_HANDLERS[name] = _handler(service)
     gateway._loaded_modules[name] = service
     router.SERVICE_PATTERNS[name] = {
         "target_prefixes": [service.TARGET_PREFIX],
@@ -91,6 +105,29 @@ def _register(service: Service) -> None:
     }
     iam_actions.SERVICE_TO_IAM_NAMESPACE[name] = name
     iam_actions._BOTOCORE_SERVICE_MAP[name] = service.MODELS
+
+
+def _handler(service: Service) -> Callable[..., Awaitable[Response]]:
+    async def handle(
+        _: str, path: str, headers: dict[str, str], body: bytes, __: dict[str, Any]
+    ) -> Response:
+        # Services call this very server, so they must not hold its event loop. Invocations have
+        # threads of their own, since slow ones would delay all other requests.
+        pool = INVOKING if INVOCATIONS.fullmatch(path) else None
+        answer = partial(_answer, service, current_scope(), path, headers, body)
+        return await asyncio.get_running_loop().run_in_executor(pool, answer)
+
+    return handle
+
+
+def _answer(service: Service, *request: Any) -> Response:
+    """Return a service's answer, or the answer that says what error it raised."""
+    try:
+        return service.answer(*request)
+    except json.JSONDecodeError as error:
+        return failure(ApiError("SerializationException", str(error)))
+    except ApiError as error:
+        return failure(error)
 
 
 def _provision(types: Mapping[str, ResourceType]) -> None:

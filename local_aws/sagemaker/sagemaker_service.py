@@ -1,12 +1,8 @@
-"""The SageMaker API: one request in, one answer out. MiniStack calls `handle_request`."""
+"""The SageMaker API: one request in, one answer out. `answer` is the way in."""
 
-import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
 
 from local_aws import faults, scalable_targets
 from local_aws.api import validation
@@ -17,33 +13,23 @@ from local_aws.sagemaker import (
     account,
     endpoint_api,
     hosting_api,
+    hosting_resources,
     invocation,
     tags_api,
     training_api,
 )
 from local_aws.sagemaker.account import Account, Request
-from local_aws.sagemaker.hosting_resources import RESOURCE_TYPES
-
-__all__ = [
-    "MODELS",
-    "NAME",
-    "RESOURCE_TYPES",
-    "TARGET_PREFIX",
-    "handle_request",
-    "resource_of",
-    "shut_down",
-]
 
 NAME = "sagemaker"
 TARGET_PREFIX = "SageMaker."
 MODELS = ["sagemaker", "sagemaker-runtime"]
+RESOURCE_TYPES = hosting_resources.RESOURCE_TYPES
 
 DEREGISTER = "application-autoscaling:DeregisterScalableTarget"
 logger = logging.getLogger("sagemaker")
 OPERATIONS = (
     training_api.OPERATIONS | hosting_api.OPERATIONS | endpoint_api.OPERATIONS | tags_api.OPERATIONS
 )
-INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
 
 # The member that names the resource of a request, and the resource's part of an ARN.
 RESOURCE_NAMES = {
@@ -64,24 +50,9 @@ def resource_of(operation: str, request: Request, scope: Scope) -> str:
     return "*"
 
 
-async def handle_request(
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    body: bytes,
-    query_params: dict[str, Any],
-) -> Response:
+def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer a request that IAM has let through."""
-    here = account.of(bridge.current_scope())
-    # Operations call other services of this very server, so they must not hold its event loop;
-    # and invocations have threads of their own, for slow ones would hold up everything else.
-    pool = INVOKING if INVOCATIONS.fullmatch(path) else None
-    loop = asyncio.get_running_loop()
-    call = partial(_answer, here, path, headers, body)
-    return await loop.run_in_executor(pool, bridge.answer, call)
-
-
-def _answer(here: Account, path: str, headers: dict[str, str], body: bytes) -> Response:
+    here = account.of(scope)
     if match := INVOCATIONS.fullmatch(path):
         return invocation.invoke(here, match["endpoint"], body, headers)
     operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
