@@ -1,1 +1,1 @@
-"""The embedded AWS: MiniStack with a SageMaker service added, IAM enforced and TLS on."""
+"""The embedded AWS: MiniStack plus SageMaker, Auto Scaling and quotas, with IAM and TLS on."""

@@ -1,6 +1,7 @@
 """Command line of the embedded AWS: run a command against it, or keep one up to work by hand."""
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
@@ -28,11 +29,11 @@ FAULT_EPILOG = "faults:\n" + "\n".join(f"  {name:26}{what}" for name, what in FA
 
 
 class UsageError(ValueError):
-    """The arguments are not what the command needs."""
+    """Arguments that do not fit the command."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse `arguments` and do what they say; the exit code."""
+    """Run the command that `arguments` name and return the exit code."""
     options = _parser().parse_args(arguments)
     return run_command(
         "local_aws",
@@ -45,37 +46,41 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m local_aws",
-        description="An AWS on this machine: real CDK CLI, IAM enforced, TLS on, no Docker.",
+        description="Run an AWS on this machine, for the real CDK CLI and boto3. It enforces IAM,"
+        " uses TLS and needs no Docker.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    command = commands.add_parser("run", help="start, run COMMAND against it, stop")
+    command = commands.add_parser("run", help="start an instance, run COMMAND against it, stop it")
     command.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- COMMAND...")
     command.set_defaults(run=_run)
     for name, do, what in (
-        ("up", _up, f"start one that stays, in ./{FOLDER}"),
-        ("env", _env, "print the shell variables that point at it"),
-        ("down", _down, "stop it"),
+        ("up", _up, f"start an instance that stays, in ./{FOLDER}"),
+        ("env", _env, "print the shell variables that point at the instance"),
+        ("down", _down, "stop the instance"),
     ):
         commands.add_parser(name, help=what).set_defaults(run=do)
     _add_fault_commands(
         commands.add_parser(
             "fault",
-            help="let something go wrong in the running instance",
+            help="make something go wrong in the running instance",
             epilog=FAULT_EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
     switch = commands.add_parser(
         "switch",
-        help="show what AWS does late or lingeringly, and switch it in the running instance",
+        help="show or set delays and rules of AWS in the running instance",
         epilog=SWITCH_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    switch.add_argument("name", nargs="?", choices=SWITCHES, metavar="NAME", help="see below")
-    seconds = "how long it takes; 0 switches it off, 1 on where no time is meant"
+    switch.add_argument(
+        "name", nargs="?", choices=SWITCHES, metavar="NAME", help="one of the switches below"
+    )
+    seconds = "the delay; 0 is off; where there is no delay, 1 is on"
     switch.add_argument("seconds", nargs="?", type=whole_from(0), metavar="SECONDS", help=seconds)
+    _add_json(switch)
     switch.set_defaults(run=_switch)
     return parser
 
@@ -84,17 +89,23 @@ def _add_fault_commands(fault: argparse.ArgumentParser) -> None:
     actions = fault.add_subparsers(metavar="ACTION", required=True)
     add = actions.add_parser("add", help="arm a fault")
     add.add_argument("name", choices=FAULTS, metavar="NAME", help="see `fault --help`")
-    add.add_argument("--reason", default="injected", help="what the fault says, where it says much")
-    times = "how often it strikes (default: 1)"
+    add.add_argument(
+        "--reason", default="injected", help="the fault's error message, if it has one"
+    )
+    times = "how often the fault happens (default: 1)"
     add.add_argument("--times", type=whole_from(1), default=1, help=times)
-    seconds = "how long it takes, where that matters (default: 5)"
+    seconds = "how long the fault takes, if it takes time (default: 5)"
     add.add_argument("--seconds", type=whole_from(0), default=5, help=seconds)
     add.set_defaults(run=_arm)
     listing = actions.add_parser("list", help="show the faults that are armed")
+    _add_json(listing)
     listing.set_defaults(run=_list)
-    actions.add_parser("clear", help="disarm all, and end what takes long").set_defaults(
-        run=_disarm
-    )
+    clear = actions.add_parser("clear", help="disarm all faults and end those that take time")
+    clear.set_defaults(run=_disarm)
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON, not lines")
 
 
 def _arm(options: argparse.Namespace) -> None:
@@ -102,8 +113,12 @@ def _arm(options: argparse.Namespace) -> None:
     fault_route.ask(FOLDER, "POST", {member: getattr(options, member) for member in members})
 
 
-def _list(_: argparse.Namespace) -> None:
-    for fault in fault_route.ask(FOLDER):
+def _list(options: argparse.Namespace) -> None:
+    armed = fault_route.ask(FOLDER)
+    if options.json:
+        print(json.dumps(armed, indent=2))
+        return
+    for fault in armed:
         print(f"{fault['name']}  times {fault['times']}  reason {fault['reason']!r}")
 
 
@@ -116,10 +131,13 @@ def _switch(options: argparse.Namespace) -> None:
     if options.name is None:
         found = fault_route.ask(FOLDER, path=path)
     elif options.seconds is None:
-        raise UsageError(f"switch {options.name} needs its seconds; 0 switches it off")
+        raise UsageError(f"switch {options.name} needs SECONDS; 0 switches it off")
     else:
         content = {"name": options.name, "seconds": options.seconds}
         found = fault_route.ask(FOLDER, "POST", content, path)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
     for name, seconds in found.items():
         print(f"{name:20}{f'{seconds:g} s' if seconds else 'off'}")
 

@@ -1,4 +1,4 @@
-"""A certificate for the loopback address, made anew for every instance."""
+"""The TLS certificate of an instance, for the loopback address."""
 
 import datetime
 import ipaddress

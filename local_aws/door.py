@@ -1,7 +1,7 @@
-"""The door of the server: it lets in only requests that prove they know a secret of the instance.
+"""Let in only requests that are signed with a secret of this instance.
 
-The loopback address is open to every user of the machine. Whoever may read the instance's folder,
-or was given credentials by its IAM and STS, signs with them; nobody else gets further than here.
+Every user of the machine can reach the loopback address. Only who may read the instance's folder,
+or got credentials from its IAM and STS, can sign a request.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,21 +11,23 @@ from local_aws.fault_route import App
 from local_aws.ministack import signatures
 from local_aws.ministack.bridge import Response
 
-MAX_UNSIGNED_BYTES = 100 << 20  # of a body that only the body's own digest can vouch for
+MAX_UNSIGNED_BYTES = 100 << 20  # of a body that must be read to check the signature
+
+TOO_LARGE = b"the body is too large: without a header x-amz-content-sha256, 100 MiB are allowed"
 
 
 class _TooLargeError(Exception):
-    """A body has more than `MAX_UNSIGNED_BYTES`."""
+    """A body of more than `MAX_UNSIGNED_BYTES`."""
 
 
 def signed_only(app: App) -> App:
-    """Serve what is signed with credentials of this instance, and refuse everything else."""
+    """Return an app that passes on only requests signed with credentials of this instance."""
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan" or _carries_token(scope):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})  # no client of ours opens one
+            await send({"type": "websocket.close", "code": 1008})  # none of our clients opens one
         else:
             await _check(app, scope, receive, send)
 
@@ -33,7 +35,7 @@ def signed_only(app: App) -> App:
 
 
 def _carries_token(scope: Any) -> bool:
-    """Whether it answers CloudFormation at an address that holds a random token, as on AWS."""
+    """Return whether a request answers CloudFormation at an address that holds a random token."""
     path: str = scope["path"]
     return (
         scope["type"] == "http"
@@ -44,10 +46,10 @@ def _carries_token(scope: Any) -> bool:
 
 async def _check(app: App, scope: Any, receive: Any, send: Any) -> None:
     try:
-        # What says its own digest, or that it has none, is not read before it has been checked.
+        # If a header gives the body's digest, the signature is checked before the body is read.
         body = None if signatures.signs_without_body(scope) else await _read(receive)
     except _TooLargeError:
-        await _answer(send, (413, {}, b"the body is too large"))
+        await _answer(send, (413, {}, TOO_LARGE))
         return
     if refusal := signatures.refusal(scope, body or b""):
         await _answer(send, refusal)
@@ -63,12 +65,12 @@ async def _read(receive: Any) -> bytes:
         size += len(pieces[-1])
         if size > MAX_UNSIGNED_BYTES:
             raise _TooLargeError
-        more = message.get("more_body", False)  # a client that has gone sends nothing more either
+        more = message.get("more_body", False)  # also false when the client has gone
     return b"".join(pieces)
 
 
 def _again(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
-    """`receive`, with a body that was read already before what comes next."""
+    """Return a `receive` that gives `body`, which was read already, and then the rest."""
     read = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> Any:

@@ -1,4 +1,4 @@
-"""The private routes by which `python -m local_aws` reaches the server's faults and switches."""
+"""The private HTTP routes to the server's faults and switches: their server and their client."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from local_aws import faults, instance, signed_request, switches
 
 FAULTS = "/_local_aws/faults"
 SWITCHES = "/_local_aws/switches"
-# What a POST does, what a DELETE does, and what is answered.
+# For each path: what POST calls, what DELETE calls, and what returns the answer.
 ROUTES: dict[str, tuple[Callable[..., None], Callable[[], None], Callable[[], Any]]] = {
     FAULTS: (faults.arm, faults.clear, faults.armed),
     SWITCHES: (switches.turn, switches.reset, switches.state),
@@ -22,7 +22,10 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 def serve_before(app: App) -> App:
-    """`app`, but for requests of the routes; the door has let them in, with their whole body."""
+    """Return an app that answers the routes itself and leaves all other requests to `app`.
+
+    The door has checked each request and read its whole body.
+    """
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         route = ROUTES.get(scope.get("path"))
@@ -45,7 +48,7 @@ def serve_before(app: App) -> App:
 def _change(change: Callable[..., None], body: bytes) -> HTTPStatus:
     try:
         change(**json.loads(body))
-    except (ValueError, TypeError):  # no JSON, no object, no fault, or no switch
+    except (ValueError, TypeError):  # not JSON, not an object, an unknown fault or switch
         return HTTPStatus.BAD_REQUEST
     return HTTPStatus.OK
 
@@ -56,11 +59,11 @@ def ask(
     content: dict[str, Any] | None = None,
     path: str = FAULTS,
 ) -> Any:
-    """Ask the instance that this shell points at, or the one in `folder`.
+    """Send a request to the instance that this shell points at, or else to the one in `folder`.
 
     Args:
-        folder: Where the instance is, if the shell points at none.
-        method: POST adds `content`, DELETE undoes all, GET asks alone.
+        folder: The instance's folder, if the shell points at none.
+        method: POST sends `content`, DELETE resets everything, GET only asks.
         content: A fault, or a switch's name and seconds.
         path: `FAULTS` or `SWITCHES`.
 
@@ -68,7 +71,7 @@ def ask(
         The faults that are armed, or the seconds of each switch.
 
     Raises:
-        InstanceError: There is none.
+        InstanceError: No instance answers.
     """
     environment: Mapping[str, str] = os.environ
     host = urllib.parse.urlsplit(environment.get("AWS_ENDPOINT_URL", "")).hostname

@@ -1,32 +1,32 @@
-"""Faults that the service commits on request: armed by name, each used up by what it strikes.
+"""Faults that can be armed by name; each happens a given number of times.
 
-One place in the service asks for each, by `strike`.
+The one place in a service where a fault happens asks for it with `strike`.
 """
 
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-# What can go wrong, and how it looks from outside.
+# What can go wrong, as a user sees it.
 FAULTS = {
-    "training.fail": "the algorithm fails, with the reason given",
+    "training.fail": "the algorithm fails with --reason",
     "training.no-model": "the job completes and leaves no model",
-    "training.hang": "the job trains until it is stopped, its time is up or faults are cleared",
-    "training.time-limit": "the job's time is up at once",
+    "training.hang": "the job trains until it is stopped, its time is up, or faults are cleared",
+    "training.time-limit": "the job reaches its time limit at once",
     "training.stop": "somebody stops the job",
-    "training.no-data": "the training data is gone when the job looks for it",
-    "training.capacity": "there is no instance for the job",
+    "training.no-data": "the training data is gone when the job reads it",
+    "training.capacity": "no instance is free for the job",
     "create.quota": "CreateTrainingJob: the account's quota is 0",
-    "quota.zero": "Service Quotas: the quota that the reason names is 0",
-    "create.role-race": "CreateTrainingJob: the role is not known yet",
+    "quota.zero": "Service Quotas: the quota named by --reason is 0",
+    "create.role-race": "CreateTrainingJob: SageMaker does not know the role yet",
     "create.throttle": "CreateTrainingJob: Rate exceeded",
     "describe.throttle": "DescribeTrainingJob: Rate exceeded",
     "event.lose": "the event of a job's end is never delivered",
     "event.duplicate": "the event of a job's end is delivered twice",
     "endpoint.no-ping": "an endpoint's new container does not answer pings",
     "endpoint.slow-start": "an endpoint's new container answers pings --seconds later",
-    "endpoint.silent-rollback": "an update is rolled back and CloudFormation takes it for done",
-    "invoke.model-error": "InvokeEndpoint: the container answers 500, with the reason given",
+    "endpoint.silent-rollback": "an update is rolled back, and CloudFormation reports success",
+    "invoke.model-error": "InvokeEndpoint: the container answers 500 with --reason",
     "invoke.slow": "InvokeEndpoint: the container answers --seconds later",
     "invoke.throttle": "InvokeEndpoint: Rate exceeded",
     "invoke.not-ready": "InvokeEndpoint: the model is not ready",
@@ -39,10 +39,10 @@ class Fault:
 
     Attributes:
         name: A key of `FAULTS`.
-        reason: What it says, where it says much.
-        times: How often it is still to strike.
-        seconds: How long it takes, where it takes long.
-        over: Set when the faults are cleared, which ends one that takes long.
+        reason: Its error message, if it has one.
+        times: How often it will still happen.
+        seconds: How long it takes, if it takes time.
+        over: Set when faults are cleared, which ends a fault that takes time.
     """
 
     name: str
@@ -53,31 +53,31 @@ class Fault:
 
 
 _armed: list[Fault] = []
-_struck: list[Fault] = []  # and perhaps not over
+_struck: list[Fault] = []  # those that take time may not be over
 _lock = threading.Lock()
 
 
 def arm(name: str, reason: str = "injected", times: int = 1, seconds: float = 5) -> None:
-    """Let the fault strike the next `times` times that it can.
+    """Let a fault happen the next `times` times that it can.
 
     Raises:
-        ValueError: There is no such fault.
+        ValueError: There is no fault of that name.
     """
     if name not in FAULTS:
-        raise ValueError(f"{name!r} is no fault")
+        raise ValueError(f"{name!r} is not a fault; the faults are {', '.join(FAULTS)}")
     with _lock:
         _armed.append(Fault(name, reason, times, seconds))
 
 
 def armed() -> list[dict[str, Any]]:
-    """The faults that are still to strike."""
+    """Return the faults that will still happen."""
     members = ("name", "reason", "times", "seconds")
     with _lock:
         return [{member: getattr(fault, member) for member in members} for fault in _armed]
 
 
 def clear() -> None:
-    """Disarm all, and end those that take long."""
+    """Disarm all faults and end those that take time."""
     with _lock:
         for fault in _struck:
             fault.over.set()
@@ -86,7 +86,7 @@ def clear() -> None:
 
 
 def strike(name: str) -> Fault | None:
-    """An armed fault, which is so used once; None when there is none."""
+    """Use an armed fault once and return it; return None if it is not armed."""
     with _lock:
         fault = next((fault for fault in _armed if fault.name == name), None)
         if fault is None:

@@ -1,11 +1,10 @@
-"""Start, reach and stop an instance of the embedded AWS.
+"""Start, find and stop an instance of the embedded AWS.
 
-An instance is a server process (`local_aws.ministack.server`) and a folder of its own with the
-certificate, the log and `instance.json`. What leaves this module is the environment that clients
-need.
+An instance is a server process (`local_aws.ministack.server`) with a folder of its own, which holds
+the certificate, the log and `instance.json`. Clients need only `Instance.environment()`.
 
-The server and what watches over it hold a lock on `server.pid` for as long as they live. So a lock
-that is held tells a living instance from what a dead one has left, and its number from another's.
+The server and its watcher hold a lock on `server.pid` while they live. A held lock means that the
+instance lives and that the number in the file is its process.
 """
 
 import contextlib
@@ -36,18 +35,18 @@ _DESCRIPTION = "instance.json"
 
 
 class InstanceError(RuntimeError):
-    """An instance could not be started, found or stopped; the message says why."""
+    """An instance that can't be started, found or stopped; the message says why."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        folder: Its certificate, log and description.
-        port: The loopback port it serves HTTPS on.
+        folder: Holds the certificate, the log and the description.
+        port: The loopback port that serves HTTPS.
         pid: The server process, which leads a process group of its own.
-        secret: What the account's root signs with; known to whoever may read the folder.
+        secret: The secret key of the account's root, for those who may read the folder.
     """
 
     folder: str
@@ -56,20 +55,20 @@ class Instance:
     secret: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
-        """The variables that point AWS clients (CDK CLI, boto3, Node) at this instance alone."""
+        """Return the variables that point AWS clients (CDK CLI, boto3, Node) at this instance."""
         return client_environment(Path(self.folder), self.port, self.secret)
 
     @property
     def log(self) -> Path:
-        """What the server printed."""
+        """The file of what the server printed."""
         return Path(self.folder, "server.log")
 
 
 def client_environment(folder: Path, port: int, secret: str) -> dict[str, str]:
-    """The variables that point AWS clients at the server on `port`, and nowhere else.
+    """Return the variables that point AWS clients at the server on `port`, and nowhere else.
 
-    The user's own profile, configuration and instance role are put out of reach, so that a
-    command that forgot the endpoint cannot touch a real account.
+    They hide the user's own profile, configuration and instance role. So a command that ignores
+    the endpoint cannot touch a real account.
     """
     url = f"https://127.0.0.1:{port}"
     certificate = str(folder / "certificate.pem")
@@ -86,21 +85,21 @@ def client_environment(folder: Path, port: int, secret: str) -> dict[str, str]:
         "AWS_CA_BUNDLE": certificate,  # boto3 and the CDK CLI
         "NODE_EXTRA_CA_CERTS": certificate,  # Node functions
         "SSL_CERT_FILE": certificate,  # urllib
-        "CDK_NOTICES": "false",  # the CLI would ask the internet for them
+        "CDK_NOTICES": "false",  # the CLI would fetch them from the internet
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 
 
 def without_aws(environment: dict[str, str]) -> dict[str, str]:
-    """`environment` less everything that AWS clients read from it."""
+    """Return `environment` without the variables that AWS clients read."""
     return {k: v for k, v in environment.items() if not k.startswith(("AWS_", "CDK_"))}
 
 
 def start(folder: Path) -> Instance:
-    """Start a server that goes on when the calling process ends, and return when it answers.
+    """Start a server that outlives the calling process, and return when it answers.
 
     Args:
-        folder: Where certificate, log and description go; made if absent.
+        folder: For the certificate, the log and the description; made if absent.
 
     Raises:
         InstanceError: The server stopped or did not answer in time.
@@ -114,15 +113,16 @@ def start(folder: Path) -> Instance:
 
 @contextlib.contextmanager
 def running() -> Iterator[Instance]:
-    """An instance in a temporary folder for as long as the block runs.
+    """Run an instance in a temporary folder while the block runs.
 
-    It ends with the calling process however that ends: the server watches a pipe that closes then.
+    The instance also ends when the calling process is killed: the server watches a pipe that
+    closes then.
     """
     watched, held = os.pipe()
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(os.close, held)
         folder = cleanup.enter_context(
-            # The server's watcher removes it too, so that it goes when this process is killed.
+            # The server's watcher removes it too, in case this process is killed.
             tempfile.TemporaryDirectory(prefix="local_aws-", ignore_cleanup_errors=True)
         )
         try:
@@ -146,7 +146,7 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
         certificate.write(folder / "certificate.pem", folder / "key.pem")
         listener = held.enter_context(socket.socket())
         log = held.enter_context(private.create(folder / "server.log"))
-        # Bound here and handed over, so that no other process can take the port in between.
+        # Bound here and handed over, so that no other process can take the port meanwhile.
         listener.bind(("127.0.0.1", 0))
         listener.listen(256)
         port = int(listener.getsockname()[1])
@@ -178,17 +178,19 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """The file descriptor of `server.pid`, locked; whoever inherits it holds the lock as well.
+    """Lock `server.pid` and yield its file descriptor; a process that inherits it holds the lock.
 
     Raises:
-        InstanceError: A server of this folder lives.
+        InstanceError: A server runs in this folder.
     """
     if (folder / _PID).is_symlink():
         (folder / _PID).unlink()
     file = os.open(folder / _PID, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         if not _lock(file, fcntl.LOCK_EX):
-            raise InstanceError(f"an embedded AWS runs in {folder} already")
+            raise InstanceError(
+                f"an embedded AWS runs in {folder} already; stop it with `python -m local_aws down`"
+            )
         os.ftruncate(file, 0)
         yield file
     finally:
@@ -204,16 +206,16 @@ def _lock(file: int, kind: int) -> bool:
 
 
 def _lives(folder: Path) -> bool:
-    """Whether a server of this folder, or what it started, is still there."""
+    """Return whether a server of this folder, or a process that it started, still runs."""
     try:
         with Path(folder, _PID).open("rb") as file:
             return not _lock(file.fileno(), fcntl.LOCK_SH)
-    except OSError:  # there never was one
+    except OSError:  # no server ever ran here
         return False
 
 
 def server_environment(folder: Path, port: int) -> dict[str, str]:
-    """MiniStack's own settings, read when it is imported."""
+    """Return MiniStack's own settings, which it reads when it is imported."""
     return {
         "AUTH": "true",
         "USE_SSL": "1",
@@ -226,12 +228,14 @@ def server_environment(folder: Path, port: int) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "PERSIST_STATE": "0",
         "TMPDIR": str(folder),
-        "STATE_DIR": str(folder / "state"),  # or its keys would be in a folder that all share
+        "STATE_DIR": str(
+            folder / "state"
+        ),  # by default its keys are in a folder that all users share
         "S3_DATA_DIR": str(folder / "state/s3"),
         "PYTHONUNBUFFERED": "1",
-        # Lambda's Node runtime brings the AWS SDK along; MiniStack has stand-ins for parts of it.
+        # Lambda's Node runtime has the AWS SDK; MiniStack has stand-ins for parts of it.
         "NODE_PATH": str(PROJECT / "node_modules"),
-        # Functions and containers find the venv's Node and Python first.
+        # So functions and containers find the Node and Python of the venv first.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
 
@@ -251,7 +255,7 @@ def _wait_until_ready(instance: Instance, process: subprocess.Popen[bytes]) -> N
 
 
 def stop(instance: Instance) -> None:
-    """Stop the server and everything it started (functions, training jobs, containers)."""
+    """Stop the server and all it started: functions, training jobs, containers."""
     folder = Path(instance.folder)
     for number in (signal.SIGTERM, signal.SIGKILL):
         if _lives(folder):
@@ -264,17 +268,17 @@ def stop(instance: Instance) -> None:
 
 
 def find(folder: Path) -> Instance:
-    """The instance that `start` left in `folder`.
+    """Return the instance that `start` started in `folder`.
 
     Raises:
-        InstanceError: There is none, or it no longer runs.
+        InstanceError: None runs there.
     """
     try:
         if _lives(folder):
             pid = int(Path(folder, _PID).read_text())
             description = json.loads(Path(folder, _DESCRIPTION).read_text())
             return Instance(str(folder.resolve()), pid=pid, **description)
-    except (OSError, ValueError, TypeError):  # it starts just now, or these are no files of ours
+    except (OSError, ValueError, TypeError):  # it is starting, or the files are not ours
         pass
     raise InstanceError(
         f"no embedded AWS runs in {folder}; start one with `python -m local_aws up`"

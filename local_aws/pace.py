@@ -1,12 +1,12 @@
-"""How fast time passes where AWS waits for minutes: the baking of an update, and scaling.
+"""How much faster the embedded AWS is where AWS waits for minutes: updates and scaling.
 
-A minute there is a second here, so that a deployment that bakes for five minutes can be tried.
-Alarms keep their own time: what they look back on is real.
+A minute on AWS is a second here, so an update that bakes for five minutes can be tried. The periods
+of alarms are not shortened.
 """
 
 FASTER = 60
 
 
 def here(seconds: float) -> float:
-    """What `seconds` on AWS take here."""
+    """Return how many seconds `seconds` on AWS take here."""
     return seconds / FASTER

@@ -1,4 +1,7 @@
-"""Scalable targets: the instance counts of production variants that policies may change."""
+"""Scalable targets: the production variants whose instance counts policies may change.
+
+Auto Scaling registers and scales them. SageMaker deregisters those of a deleted endpoint.
+"""
 
 import secrets
 import threading
@@ -24,7 +27,7 @@ class Policy:
 
 @dataclass
 class Target:
-    """A scalable target, its policies by name, and what they did, newest first."""
+    """A scalable target, its policies by name, and its scaling activities, newest first."""
 
     scope: Scope
     resource_id: str
@@ -56,18 +59,18 @@ _targets: dict[tuple[Scope, str], Target] = {}
 
 
 def resource_id(endpoint: str, variant: str) -> str:
-    """How a variant is named as a scalable target."""
+    """Return the id of a variant as a scalable target."""
     return f"endpoint/{endpoint}/variant/{variant}"
 
 
 def find(scope: Scope, resource: str) -> Target | None:
-    """The registered target, or None."""
+    """Return a registered target, or None."""
     with lock:
         return _targets.get((scope, resource))
 
 
 def everyone(scope: Scope) -> list[Target]:
-    """All registered targets."""
+    """Return all registered targets."""
     with lock:
         return [target for target in _targets.values() if target.scope == scope]
 
@@ -79,7 +82,7 @@ def add(target: Target) -> None:
 
 
 def forget(scope: Scope, resource: str) -> None:
-    """Deregister a target with its policies, if it is there."""
+    """Deregister a target and end its policies, if it is registered."""
     with lock:
         target = _targets.pop((scope, resource), None)
         for policy in target.policies.values() if target else ():

@@ -1,6 +1,6 @@
-"""The Service Quotas API, as far as SageMaker's instances are concerned: what there may be of each.
+"""The Service Quotas API for SageMaker's instances: how many an account may have of each type.
 
-Every type has the same quota for every use; the fault `quota.zero` takes one away.
+Every type has the same quota for every use. The fault `quota.zero` sets one to 0.
 """
 
 import json
@@ -19,7 +19,7 @@ MODELS = ["service-quotas"]
 RESOURCE_TYPES: dict[str, ResourceType] = {}
 INSTANCES = 20
 PAGE = 100
-# The uses of an instance type, with the shape of SageMaker's model that lists the types.
+# Each use of instances, and the shape in SageMaker's model that lists the types for it.
 USES = {
     "training job usage": "TrainingInstanceType",
     "spot training job usage": "TrainingInstanceType",
@@ -28,7 +28,7 @@ USES = {
 
 
 def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str:
-    """Lists know no resource."""
+    """Return `*`: the API has lists only."""
     return "*"
 
 
@@ -39,7 +39,7 @@ def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> 
 
 
 def _list(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The account's quotas, or AWS's defaults, page by page."""
+    """Return a page of the account's quotas, or of AWS's defaults."""
     if operation not in {"ListServiceQuotas", "ListAWSDefaultServiceQuotas"}:
         raise unknown_operation(operation)
     validation.check(MODELS[0], operation, request)

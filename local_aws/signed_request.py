@@ -1,4 +1,4 @@
-"""A signed request to an instance, for what the SDKs have no client for."""
+"""Send a signed request to an instance, to an address that no SDK has a client for."""
 
 import ssl
 import urllib.request
@@ -8,7 +8,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-NAME = "local_aws"  # of the service, as far as the signature goes
+NAME = "local_aws"  # the service that the signature names
 NEEDED = {
     "AWS_ENDPOINT_URL",
     "AWS_CA_BUNDLE",
@@ -29,14 +29,14 @@ def ask(
     """Return the answer of the instance that `environment` points at.
 
     Args:
-        environment: With `NEEDED`, and AWS_SESSION_TOKEN if the credentials have one.
-        path: What to ask for.
+        environment: Has `NEEDED`, and AWS_SESSION_TOKEN if the credentials have one.
+        path: The path of the request.
         method: The HTTP method.
-        body: What to send.
-        seconds: How long to wait.
+        body: The body of the request.
+        seconds: How long to wait for the answer.
 
     Raises:
-        OSError: Nobody answers there, or the answer is an error (`urllib.error.HTTPError`).
+        OSError: No server answers there, or the answer is an error (`urllib.error.HTTPError`).
     """
     url = environment["AWS_ENDPOINT_URL"] + path
     request = AWSRequest(method, url, data=body)

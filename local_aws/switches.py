@@ -1,7 +1,7 @@
-"""What AWS does late, lingeringly or only sometimes: each a switch, with who says so.
+"""Delays and rules of AWS that can be switched, each with its source.
 
-What costs no time is on from the start. `python -m local_aws switch` shows and sets them in the
-running instance.
+Those that cost no time are on from the start. `python -m local_aws switch` shows and sets them in
+the running instance.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Switch:
 
     Attributes:
         what: What AWS does.
-        source: Where that is said.
-        seconds: How long it takes, from the start; 0 is off, and 1 is on where no time is meant.
+        source: The document that says so.
+        seconds: The delay at the start; 0 is off. Where there is no delay, 1 is on.
     """
 
     what: str
@@ -29,7 +29,7 @@ SWITCHES = {
         1,
     ),
     "endpoint.late-log": Switch(
-        "a deleted endpoint's containers write a last line, and bring back the log group if the "
+        "containers of a deleted endpoint write a last line, and create the log group again if the "
         "execution role may",
         "https://github.com/apache/airflow/pull/29581",
         1,
@@ -40,34 +40,34 @@ SWITCHES = {
         1,
     ),
     "vpc.interfaces": Switch(
-        "interfaces in a VPC go some time after what used them, and only if the execution role is "
-        "there to delete them",
+        "SageMaker deletes network interfaces in a VPC some time after their instances, and only "
+        "if the execution role still exists",
         "API reference of DeleteEndpoint; https://github.com/hashicorp/terraform-provider-aws/"
         "issues/34397",
         2,
     ),
     "vpc.groups": Switch(
-        "a security group is not deleted while an interface has it",
+        "a security group can't be deleted while a network interface has it",
         "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1327",
         1,
     ),
     "tags.linger": Switch(
-        "the Resource Groups Tagging API goes on listing what is gone",
+        "the Resource Groups Tagging API goes on listing deleted resources",
         "API reference of GetResources; https://github.com/boto/boto3/issues/3341",
         600,
     ),
     "alarms.keep-state": Switch(
-        "an alarm that is changed keeps its state",
+        "an alarm keeps its state when it is changed",
         "API reference of PutMetricAlarm",
         1,
     ),
     "oidc.one-a-url": Switch(
-        "an account has one OIDC provider for a URL",
+        "an account can have only one OIDC provider for a URL",
         "API reference of CreateOpenIDConnectProvider",
         1,
     ),
     "iam.young": Switch(
-        "what changed in a role's policies counts some time later",
+        "a change of a role's policies takes effect some time later",
         "IAM User Guide, 'Changes that I make are not always immediately visible'",
         0,
     ),
@@ -77,20 +77,20 @@ _set: dict[str, float] = {}
 
 
 def seconds(name: str) -> float:
-    """How long the behaviour takes; 0 when it is off."""
+    """Return the delay of a behaviour in seconds; 0 if it is off."""
     return _set.get(name, SWITCHES[name].seconds)
 
 
 def turn(name: str, seconds: float) -> None:
-    """Switch a behaviour on for so many seconds, or off with 0."""
+    """Set the delay of a behaviour in seconds; 0 switches it off."""
     _set[name] = seconds
 
 
 def reset() -> None:
-    """Set all switches as they were at the start."""
+    """Set all switches to their state at the start."""
     _set.clear()
 
 
 def state() -> dict[str, float]:
-    """The seconds of each switch."""
+    """Return the seconds of each switch."""
     return {name: seconds(name) for name in SWITCHES}

@@ -5,7 +5,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A request that a service refuses.
+    """A request that a service rejects.
 
     Attributes:
         code: The error code of the API, for instance `ValidationException`.
@@ -25,10 +25,10 @@ class ApiError(Exception):
 
 
 def unknown_operation(name: str) -> ApiError:
-    """The answer to an operation that the embedded AWS does not have."""
+    """Return the error for an operation that the embedded AWS does not have."""
     return ApiError("UnknownOperationException", f"{name} is not offered here.")
 
 
 def invalid(message: str) -> ApiError:
-    """The answer to most wrong requests, of SageMaker's to names that do not exist included."""
+    """Return the error for most bad requests; SageMaker also gives it for unknown names."""
     return ApiError("ValidationException", message)

@@ -1,4 +1,4 @@
-"""Requests against botocore's models of the APIs, with the wording that AWS answers."""
+"""Check requests against botocore's models of the APIs, with AWS's error messages."""
 
 import contextlib
 import functools
@@ -23,7 +23,7 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "timestamp": (int, float, str),
 }
-# What the models' patterns say as Java does: classes of characters, and surrogate pairs.
+# Java's syntax in the models' patterns, and Python's for the same.
 JAVA = {
     r"\p{L}\p{Z}\p{N}_": r"\w\s",
     r"\p{Print}": r"[\x20-\x7E]",
@@ -41,12 +41,12 @@ FROM_STRING: dict[str, Callable[[str], Any]] = {
 
 @functools.cache
 def model(service: str) -> ServiceModel:
-    """AWS's model of a service's API."""
+    """Return AWS's model of a service's API."""
     return botocore.session.get_session().get_service_model(service)
 
 
 def typed(service: str, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """`request` with the types of the API, where a template carries numbers as strings."""
+    """Return `request` with the API's types; templates have numbers and booleans as strings."""
     shape = model(service).operation_model(operation).input_shape
     converted: dict[str, Any] = _typed(shape, request) if shape is not None else {}
     return converted
@@ -61,13 +61,13 @@ def _typed(shape: Shape | None, value: Any) -> Any:
         return {key: _typed(shape.value, item) for key, item in value.items()}
     if shape is not None and isinstance(value, str):
         convert = FROM_STRING.get(shape.type_name)
-        with contextlib.suppress(ValueError, KeyError):  # `check` says what is wrong with it
+        with contextlib.suppress(ValueError, KeyError):  # `check` reports it
             return convert(value) if convert else value
     return value
 
 
 def check(service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Raise the API's ValidationException when `request` breaks the model of `operation`."""
+    """Raise the API's ValidationException if `request` breaks the model of `operation`."""
     shape = model(service).operation_model(operation).input_shape
     found = list(_problems(shape, request, "")) if shape is not None else []
     if found:
@@ -110,7 +110,7 @@ def _members(shape: StructureShape, value: dict[str, Any], path: str) -> Iterato
 
 
 def _join(path: str, name: str) -> str:
-    lower = name[0].lower() + name[1:]  # the API names members so in its messages
+    lower = name[0].lower() + name[1:]  # as the API's messages do
     return f"{path}.{lower}" if path else lower
 
 

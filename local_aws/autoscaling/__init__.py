@@ -1,4 +1,5 @@
-"""Application Auto Scaling of the embedded AWS, as far as instances of endpoints need it.
+"""Application Auto Scaling of the embedded AWS, for the instance counts of endpoints alone.
 
-`service` takes requests, `targets` holds what is registered, `tracking` scales it.
+`autoscaling_service` takes requests and `scaling_resources` is for CloudFormation. Both call
+`scaling_api`, which has the operations. `tracking` changes instance counts.
 """

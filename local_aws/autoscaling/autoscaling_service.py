@@ -1,4 +1,4 @@
-"""The Application Auto Scaling API: one request in, one answer out. `answer` is the way in."""
+"""The Application Auto Scaling service: the ARN that IAM checks, and the answer."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ RESOURCE_TYPES = scaling_resources.RESOURCE_TYPES
 
 
 def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str:
-    """The ARN that IAM checks: of the scalable target, registered or to be."""
+    """Return the ARN that IAM checks: of the scalable target, registered or new; or `*`."""
     if operation.startswith("Describe"):
         return "*"
     target = scalable_targets.find(scope, str(request.get("ResourceId")))

@@ -1,4 +1,4 @@
-"""What Application Auto Scaling does for the instance counts of SageMaker's production variants."""
+"""The operations of Application Auto Scaling, for production variants of SageMaker alone."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,10 +19,10 @@ Request = Mapping[str, Any]
 
 
 def call(scope: Scope, operation: str, request: Request) -> dict[str, Any]:
-    """Check a request and do what it asks.
+    """Check a request, do what it asks and return the answer.
 
     Raises:
-        ApiError: It is refused.
+        ApiError: The request is rejected.
     """
     if operation not in OPERATIONS:
         raise unknown_operation(operation)
@@ -108,10 +108,10 @@ def _put_policy(scope: Scope, request: Request) -> dict[str, Any]:
     target = _found(scope, request)
     config = request.get("TargetTrackingScalingPolicyConfiguration", {})
     if request.get("PolicyType") != "TargetTrackingScaling" or not config:
-        raise invalid("Policies of type TargetTrackingScaling alone are offered here.")
+        raise invalid("Only policies of type TargetTrackingScaling are offered here.")
     metric = config.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
     if metric != METRIC:
-        raise invalid(f"The metric {METRIC} alone is offered here, got {metric}.")
+        raise invalid(f"Only the metric {METRIC} is offered here, got {metric}.")
     if config["TargetValue"] <= 0:
         raise invalid(f"TargetValue of {config['TargetValue']} must be greater than 0.")
     name = request["PolicyName"]

@@ -17,7 +17,7 @@ def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(properties: dict[str, Any]) -> dict[str, Any]:
-    """What names a target; a policy may name it by the target's physical id instead."""
+    """Return the three properties that name a target; a policy may have its physical id instead."""
     if target := properties.get("ScalingTargetId"):
         resource, dimension, namespace = target.split("|")
         return dict(zip(KEYS, (namespace, resource, dimension), strict=True))

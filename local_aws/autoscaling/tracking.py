@@ -1,7 +1,7 @@
-"""Target tracking: instance counts that follow the invocations.
+"""Target tracking: change instance counts with the number of invocations.
 
-Source: "Target tracking scaling policies for Application Auto Scaling". AWS looks at three minutes
-before it scales out and at fifteen before it scales in; these and the cool-downs are seconds here.
+Source: "Target tracking scaling policies for Application Auto Scaling". AWS looks at the last three
+minutes to scale out and at the last fifteen to scale in. Here these and the cool-downs are seconds.
 """
 
 import math
@@ -20,14 +20,14 @@ from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.clients import service_client
 from local_aws.scalable_targets import DIMENSION, NAMESPACE, Policy, Target, lock
 
-SECONDS = 0.5  # between two looks at the metric
-OUT_MINUTES, IN_MINUTES = 3, 15  # of the metric that a decision looks at
+SECONDS = 0.5  # between two readings of the metric
+OUT_MINUTES, IN_MINUTES = 3, 15  # of the metric, for a decision to scale out and in
 COOLDOWN_SECONDS = 300  # AWS's default, both ways
 SCALE_IN_BELOW = 0.9  # of the target
 
 
 def follow(target: Target, policy: Policy) -> None:
-    """Keep the target's instance count at what the policy wants, until it is stopped."""
+    """Start to keep the target's instance count at what the policy wants, until it is stopped."""
     threading.Thread(
         target=_follow, args=(target, policy), name=target.resource_id, daemon=True
     ).start()
@@ -58,14 +58,15 @@ def _follow(target: Target, policy: Policy) -> None:
 def decide(
     target: Target, policy: Policy, current: int, rates: tuple[float, float], quiet: float
 ) -> int:
-    """The instance count that the policy wants.
+    """Return the instance count that the policy wants.
 
     Args:
-        target: Its bounds and what is suspended.
-        policy: Its target value and cool-downs.
+        target: Has the bounds and what is suspended.
+        policy: Has the target value and the cool-downs.
         current: The present count.
-        rates: Invocations per instance and minute, of the time that scaling out and in looks at.
-        quiet: Seconds here since the last change, or since the policy began.
+        rates: Invocations per instance and minute, in the last minutes that count for scaling out
+            and for scaling in.
+        quiet: Real seconds since the last change, or since the policy's start.
     """
     config = policy.request["TargetTrackingScalingPolicyConfiguration"]
     value = config["TargetValue"]
@@ -79,7 +80,7 @@ def decide(
     if wanted > current:
         free = not target.suspended.get("DynamicScalingOutSuspended")
         cooldown = config.get("ScaleOutCooldown", COOLDOWN_SECONDS)
-        # A policy that has just begun has no change to cool down from.
+        # Before the first change there is nothing to cool down from.
         cool = quiet >= pace.here(cooldown) or not target.activities
     else:
         suspended = target.suspended.get("DynamicScalingInSuspended")
@@ -90,7 +91,7 @@ def decide(
 
 
 def _per_minute(cloudwatch: Any, target: Target, minutes: int) -> float:
-    """Invocations per instance and minute, of the last whole seconds that stand for `minutes`."""
+    """Return invocations per instance and minute, in the seconds that stand for `minutes`."""
     seconds = round(pace.here(minutes * 60))
     end = int(time.time()) + 1
     answer = cloudwatch.get_metric_statistics(
@@ -132,7 +133,7 @@ def _scale(here: Account, target: Target, policy: Policy, current: int, wanted: 
                 ],
             },
         )
-    except ApiError as error:  # an update came in between; the next look tries again
+    except ApiError as error:  # an update is in progress; tried again with the next reading
         outcome = {"StatusCode": "Failed", "StatusMessage": error.message}
     else:
         here.endpoints[target.endpoint].wait()

@@ -1,1 +1,1 @@
-"""The local stand-in for SageMaker's LDA image: its container contract around `topics`."""
+"""The local stand-in for SageMaker's LDA image: `topics` behind the contract of a container."""

@@ -9,13 +9,13 @@ from cli.arguments import Parser, run_command, whole_from
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run an entry point; returns the exit code."""
+    """Run an entry point and return its exit code."""
     options = _parser().parse_args(arguments)
     return run_command("lda_image", lambda: _enter(options), bad_input=())
 
 
 def _enter(options: argparse.Namespace) -> int:
-    # Imported here: each needs libraries that the other doesn't, and both should start at once.
+    # Imported here: each needs libraries that the other does not, and both should start fast.
     if options.entry == "train":
         from local_aws.lda_image.train import train
 
@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m local_aws.lda_image",
         description="Run as SageMaker runs its LDA image, with a folder in place of /opt/ml."
-        " Both end at once on SIGTERM.",
+        " Both entry points end at once on SIGTERM.",
         epilog="example: python -m local_aws.lda_image serve --ml-root /tmp/ml --port 8080",
     )
     entries = parser.add_subparsers(dest="entry", metavar="ENTRY", required=True)
@@ -63,8 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--private",
         action="store_true",
-        help="answer below a path that nobody can guess, and print it with the address: every user"
-        " of the machine reaches its ports",
+        help="answer below a path that nobody can guess, and print it with the address, since every"
+        " user of the machine can reach its ports",
     )
     return parser
 

@@ -1,6 +1,6 @@
-"""Topic mixtures as they are answered: JSON, or RecordIO-protobuf.
+"""Write topic mixtures as answers, in JSON or RecordIO-protobuf.
 
-Source: "Common Data Formats for Inference" in the Amazon SageMaker developer guide. A record holds
+Source: "Common Data Formats for Inference" in the Amazon SageMaker developer guide. A record has
 its mixture as a label: `label { "topic_mixture": { float32_tensor { values } } }`.
 """
 
@@ -24,7 +24,7 @@ def write_json(mixtures: NDArray[np.float64]) -> bytes:
 
 
 def write_recordio(mixtures: NDArray[np.float64]) -> bytes:
-    """Write a record a row, in float32."""
+    """Write one record for each row, in float32."""
     rows = mixtures.astype("<f4")
     size = rows.shape[1] * rows.itemsize
     head = _field(b"\x0a", size)  # of the tensor: values

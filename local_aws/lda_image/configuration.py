@@ -1,4 +1,4 @@
-"""What a training container is told: hyperparameters and channels, checked as the image does.
+"""Read the hyperparameters and channels of a training container, and check them as the image does.
 
 Sources: "LDA Hyperparameters" and "Common Data Formats for Training" in the Amazon SageMaker
 developer guide. All hyperparameters arrive as strings.
@@ -17,7 +17,7 @@ _MOST = {"num_topics": 150}
 
 
 class ConfigurationError(ValueError):
-    """What the caller of CreateTrainingJob asked for is not possible."""
+    """A mistake in the request of the caller of CreateTrainingJob."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Hyperparameters:
     Attributes:
         num_topics: Topics of the model, up to the 150 that AWS tunes to.
         feature_dim: Size of the vocabulary.
-        mini_batch_size: Documents of the corpus. Like the image, training here takes any number:
-            all documents are used whatever it says.
+        mini_batch_size: Documents of the corpus. Like the image, training accepts any number and
+            uses all documents.
         alpha0: Sum of the Dirichlet prior.
         max_restarts, max_iterations, tol: Limits of the decomposition.
     """
@@ -80,10 +80,10 @@ def load_channels(file: Path) -> dict[str, str]:
     """Read `inputdataconfig.json`.
 
     Returns:
-        The content type of each channel: of "train" and, if it is given, of "test".
+        The content type of each channel: "train" and, if it is given, "test".
 
     Raises:
-        ConfigurationError: A channel is unknown or missing, or of a kind that LDA does not read.
+        ConfigurationError: A channel is unknown, missing, or in a format that LDA does not read.
     """
     given = _load_object(file)
     _refuse_unknown(given, ("train", "test"))

@@ -1,4 +1,4 @@
-"""The `serve` entry point: an HTTP server that answers with topic mixtures.
+"""The entry point `serve`: an HTTP server that answers with topic mixtures.
 
 Source: "Use Your Own Inference Code with Hosting Services" and "Common Data Formats for
 Inference" in the Amazon SageMaker developer guide.
@@ -19,13 +19,13 @@ from topics.model import archive
 
 MAX_BODY_BYTES = 6 * 1024 * 1024  # of InvokeEndpoint
 _SECONDS_OF_SILENCE = 60  # after which a connection is closed
-_MAX_DISCARDED_BYTES = 64 * 1024 * 1024  # of a body that is too large
+_MAX_DISCARDED_BYTES = 64 * 1024 * 1024  # read from a body that is too large
 _CHUNK_BYTES = 64 * 1024
-_LENGTH_DIGITS = 15  # of a Content-Length; more can't be meant
+_LENGTH_DIGITS = 15  # of a Content-Length; more is no length
 
 
 class RequestError(Exception):
-    """A request that can't be answered; carries the HTTP status."""
+    """A request that is rejected with an HTTP status."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -35,11 +35,11 @@ class RequestError(Exception):
 def serve(root: Path, port: int, prefix: str = "") -> int:
     """Answer requests on the loopback address until the process is ended.
 
-    The first line on stdout is `listening on http://127.0.0.1:PORT`, and the prefix, printed when
-    the model is loaded. There is no handler for SIGTERM, which therefore ends the process at once.
+    When the model is loaded, it prints its first line: `listening on http://127.0.0.1:PORT` and the
+    prefix. There is no handler for SIGTERM, so SIGTERM ends the process at once.
 
     Returns:
-        0 after an interrupt; 1 when there is no usable model or the port is taken.
+        0 after an interrupt; 1 if there is no usable model or the port is taken.
     """
     file = root / "model" / archive.MEMBER
     try:
@@ -59,9 +59,9 @@ def make_server(model: archive.Model, port: int, prefix: str = "") -> ThreadingH
     """Return a server bound to 127.0.0.1 and `port`, or a free port for 0.
 
     Args:
-        model: What to infer under.
+        model: Gives the topics.
         port: The port.
-        prefix: What stands before `/ping` and `/invocations`.
+        prefix: The path before `/ping` and `/invocations`.
     """
 
     class Handler(_Handler):
@@ -83,10 +83,10 @@ def invoke(model: archive.Model, body: bytes, content_type: str, accept: str) ->
     """Answer the body of an invocation with the topic mixtures of its documents.
 
     Args:
-        model: What to infer under.
-        body: Documents.
-        content_type: Of the body.
-        accept: The media types that will do; the first that is known is answered.
+        model: Gives the topics.
+        body: The documents.
+        content_type: The media type of the body.
+        accept: The media types that the client takes; the first known one is used.
 
     Raises:
         RequestError: With status 415, 406 or 400.
@@ -101,7 +101,7 @@ def invoke(model: archive.Model, body: bytes, content_type: str, accept: str) ->
     answered = _choose(accept)
     try:
         counts = word_counts.parse(body, media, model.beta.shape[1])
-    except word_counts.DocumentsError as error:
+    except word_counts.WordCountsError as error:
         raise RequestError(HTTPStatus.BAD_REQUEST, str(error)) from None
     return Answer(WRITERS[answered](infer(model, counts)), answered)
 
@@ -123,7 +123,9 @@ def _media(header: str) -> str:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 200  # as many as SageMaker invokes at a time; the rest would be reset
+    request_queue_size = (
+        200  # SageMaker's highest concurrency; with fewer, connections would be reset
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -131,8 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
     ping: ClassVar[str]
     invocations: ClassVar[str]
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body leave in one packet, if they are small
-    disable_nagle_algorithm = True  # and if not, the second one does not wait 40 ms for the first
+    wbufsize = -1  # a small answer leaves in one packet
+    disable_nagle_algorithm = True  # the second packet of a large one does not wait 40 ms
     timeout = _SECONDS_OF_SILENCE
 
     def do_GET(self) -> None:
@@ -183,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _discard(self, size: int) -> None:
-        """Hear the client out: one that is still sending would not see the answer."""
+        """Read on: a client that is still sending would not read the answer."""
         while size and (piece := self.rfile.read(min(size, _CHUNK_BYTES))):
             size -= len(piece)
 

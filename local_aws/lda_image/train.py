@@ -1,4 +1,4 @@
-"""The `train` entry point: fit a model to the `train` channel and score it on `test`."""
+"""The entry point `train`: fit a model to the channel `train` and score it on `test`."""
 
 import logging
 import sys
@@ -10,13 +10,13 @@ from pathlib import Path
 from scipy import sparse
 
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
-from local_aws.lda_image.word_counts import DocumentsError, read
+from local_aws.lda_image.word_counts import WordCountsError, read
 from topics.lda.blocks import Corpus
 from topics.lda.fit import FewTopicsWarning, SpectralError, fit
 from topics.model import archive
 from topics.quality.likelihood import EvaluationError, per_word_log_likelihood
 
-_CLIENT_ERRORS = (ConfigurationError, DocumentsError, EvaluationError, SpectralError)
+_CLIENT_ERRORS = (ConfigurationError, WordCountsError, EvaluationError, SpectralError)
 _CLIENT_FAILURE, _ALGORITHM_FAILURE = 2, 1  # exit codes
 
 _log = logging.getLogger(__name__)
@@ -25,12 +25,12 @@ _log = logging.getLogger(__name__)
 def train(root: Path) -> int:
     """Train under `root`, the folder that stands for `/opt/ml`.
 
-    The process has no handler for SIGTERM, which therefore ends it at once; a model file is
-    either whole or not there.
+    There is no handler for SIGTERM, so SIGTERM ends the process at once. A model file is complete
+    or does not exist.
 
     Returns:
-        0; or 2 when the request or the data is at fault and 1 when this program is, with the
-        reason in `output/failure`.
+        0; 2 if the request or the data is at fault; 1 if this program is. The reason is then in
+        `output/failure`.
     """
     logging.basicConfig(
         stream=sys.stdout,
@@ -42,7 +42,9 @@ def train(root: Path) -> int:
         _train(root)
     except _CLIENT_ERRORS as error:
         return _fail(root, f"ClientError: {error}", _CLIENT_FAILURE)
-    except Exception as error:  # the contract: whatever happens, the caller learns the reason
+    except (
+        Exception
+    ) as error:  # by the contract of a container, the caller always learns the reason
         _log.exception("the algorithm failed")
         return _fail(root, f"AlgorithmError: {error!r}", _ALGORITHM_FAILURE)
     return 0
@@ -88,10 +90,10 @@ def _train(root: Path) -> None:
 
 
 def _open_channel(folder: Path, media: str, feature_dim: int) -> Corpus:
-    """Read a channel once, which finds what is wrong with it; returns its documents."""
+    """Read a channel once, to find what is wrong with it, and return its documents."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
-        raise DocumentsError(f"channel '{folder.name}' has no files")
+        raise WordCountsError(f"channel '{folder.name}' has no files")
     corpus = Corpus(lambda: _read_files(folder, files, media, feature_dim))
     sizes = [(counts.shape[0], counts.nnz) for counts in corpus]
     documents, nonzeros = map(sum, zip(*sizes, strict=True))
@@ -112,9 +114,9 @@ def _read_files(
         try:
             with file.open("rb") as stream:
                 yield from read(stream, media, feature_dim)
-        except DocumentsError as error:
+        except WordCountsError as error:
             where = f"channel '{folder.name}', {file.relative_to(folder)}"
-            raise DocumentsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
+            raise WordCountsError(f"{where}: {error} (feature_dim is {feature_dim})") from None
 
 
 def _write_model(model: archive.Model, root: Path) -> None:

@@ -1,1 +1,1 @@
-"""What is done to MiniStack, and the one room that touches its internals."""
+"""All that knows MiniStack's internals: the server, `install`, its patches, and the bridge."""

@@ -1,8 +1,8 @@
-"""How CloudWatch decides the state of an alarm, in plain functions.
+"""The state of a CloudWatch alarm, computed from its metric.
 
-Source: "How CloudWatch alarms evaluate missing data" in the Amazon CloudWatch user guide. Periods
-end with the present instant here, where AWS's end with the clock's minute: an alarm can so fire as
-soon as its threshold is crossed, and no test waits for a minute to pass.
+Source: "How CloudWatch alarms evaluate missing data" in the Amazon CloudWatch user guide. On AWS a
+period ends with a minute of the clock. Here it ends now, so an alarm fires as soon as its threshold
+is crossed and no test waits for a minute to pass.
 """
 
 import operator
@@ -18,17 +18,17 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def periods(alarm: Mapping[str, Any], now: float) -> list[tuple[float, float]]:
-    """The (start, end) of each period that counts, newest first."""
+    """Return the (start, end) of each period that counts, newest first, in seconds since 1970."""
     length, count = alarm["Period"], alarm["EvaluationPeriods"]
     return [(now - (n + 1) * length, now - n * length) for n in range(count)]
 
 
 def state(alarm: Mapping[str, Any], values: Sequence[float | None]) -> str:
-    """`OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    """Return `OK`, `ALARM` or `INSUFFICIENT_DATA`.
 
     Args:
-        alarm: As DescribeAlarms answers, of the comparisons with a fixed threshold.
-        values: Of each period that counts; None where there is no data.
+        alarm: As DescribeAlarms answers; it compares with a fixed threshold.
+        values: The statistic of each period that counts; None if there is no data.
     """
     breaches = COMPARISONS[alarm["ComparisonOperator"]]
     known = [breaches(value, alarm["Threshold"]) for value in values if value is not None]

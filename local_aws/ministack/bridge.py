@@ -1,7 +1,7 @@
-"""What the rest of `local_aws` uses of MiniStack: who asks, what IAM allows, events, answers.
+"""What the other modules use of MiniStack: the caller's account, IAM, events and answers.
 
-`install` and `patches/` change MiniStack, `signatures` checks requests, and nothing else touches
-MiniStack's internals. After an upgrade, a test names those that are gone.
+Only this folder touches MiniStack's internals. After an upgrade of MiniStack, a test names the
+internals that are gone.
 """
 
 import json
@@ -35,17 +35,20 @@ class Scope:
     region: str
 
     def arn(self, resource: str, service: str = "sagemaker") -> str:
-        """The ARN of `resource` (`training-job/NAME`) here."""
+        """Return the ARN of `resource` (`training-job/NAME`) in this account and Region."""
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A CloudFormation type: its handlers, and the properties whose change replaces a resource.
+    """A type of resource in CloudFormation. All handlers may block.
 
-    `create(logical_id, properties, stack_name)` and `update(physical_id, old, new, stack_name)`
-    give (physical id, attributes); `delete(physical_id, properties)` nothing. All may block.
-    `tagged` says whether it has the property `Tags`, which a stack's own tags are added to.
+    Attributes:
+        create: `create(logical_id, properties, stack_name)` returns (physical id, attributes).
+        update: `update(physical_id, old, new, stack_name)` returns the same.
+        delete: `delete(physical_id, properties)`.
+        replaced_by: The properties whose change replaces the resource.
+        tagged: Whether it has the property `Tags`, to which a stack's tags are added.
     """
 
     create: Callable[[str, dict[str, Any], str], tuple[str, dict[str, str]]]
@@ -56,11 +59,11 @@ class ResourceType:
 
 
 class Service(Protocol):
-    """A module that is a service of AWS's.
+    """A module that implements a service of AWS.
 
     Attributes:
-        NAME: Of its credential scope and its IAM actions.
-        TARGET_PREFIX: What stands before an operation's name in `X-Amz-Target`.
+        NAME: Its name in credential scopes and IAM actions.
+        TARGET_PREFIX: The text before an operation's name in the header `X-Amz-Target`.
         MODELS: Botocore's names of its APIs.
         RESOURCE_TYPES: Its CloudFormation types.
     """
@@ -71,7 +74,7 @@ class Service(Protocol):
     RESOURCE_TYPES: dict[str, ResourceType]
 
     def resource_of(self, operation: str, request: Mapping[str, Any], scope: Scope, /) -> str:
-        """The ARN that IAM checks for an operation, or `*`."""
+        """Return the ARN that IAM checks for an operation, or `*`."""
 
     def answer(
         self, scope: Scope, path: str, headers: Mapping[str, str], body: bytes, /
@@ -80,23 +83,23 @@ class Service(Protocol):
 
 
 def current_scope() -> Scope:
-    """The account and Region of the request that is being handled."""
+    """Return the account and Region of the request that is being handled."""
     return Scope(responses.get_account_id(), responses.get_region())
 
 
 def access_key(headers: Mapping[str, str]) -> str:
-    """The access key id that signed a request."""
+    """Return the access key id that signed a request."""
     return str(router.extract_access_key_id(headers))
 
 
 def denied(
     key: str, action: str, resource: str, scope: Scope, context: Mapping[str, str] | None = None
 ) -> str | None:
-    """Why the caller may not do `action` on the ARN `resource`, or None.
+    """Return why the caller `key` may not do `action` on the ARN `resource`, or None if it may.
 
-    For what AWS asks besides the operation itself; MiniStack leaves it unchecked.
+    MiniStack checks the operation of a request. This is for the other permissions that AWS checks.
     """
-    # Services ask one another by TLS, also in threads that answer no request.
+    # As if it came by TLS from this machine: some threads that check answer no request.
     origin = iam_evaluator._request_origin.set(("127.0.0.1", True))
     try:
         with responses.request_scope(scope.account, scope.region):
@@ -133,7 +136,7 @@ def role_may(role: str, action: str, resource: str) -> bool:
 
 
 def trusts_sagemaker(role_arn: str, source_arn: str, scope: Scope) -> bool:
-    """Whether the role exists and lets SageMaker assume it on behalf of `source_arn`."""
+    """Return whether the role exists and lets SageMaker assume it on behalf of `source_arn`."""
     with responses.request_scope(scope.account, scope.region):
         role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
     if role is None or role.get("Arn") != role_arn:
@@ -167,7 +170,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def role_credentials(role_arn: str, scope: Scope) -> dict[str, str]:
-    """Temporary credentials of a role that SageMaker assumed, as boto3's client takes them."""
+    """Return new temporary credentials of a role for SageMaker, as boto3's client takes them."""
     return open_session(role_arn, scope.account, "SageMaker", time.time() + SESSION_SECONDS)
 
 
@@ -197,7 +200,7 @@ def open_session(role_arn: str, account: str, name: str, expires: float | None) 
 
 
 def service_credentials(scope: Scope) -> dict[str, str]:
-    """Credentials for what AWS does itself, with no role of the user's."""
+    """Return credentials for what AWS does itself, without a role of the user."""
     return {
         "aws_access_key_id": scope.account,
         "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
@@ -205,7 +208,7 @@ def service_credentials(scope: Scope) -> dict[str, str]:
 
 
 def emit_event(scope: Scope, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-    """Put an `aws.sagemaker` event on the default bus, which the public API refuses."""
+    """Put an `aws.sagemaker` event on the default bus; the public API rejects such events."""
     entry = {
         "Source": "aws.sagemaker",
         "DetailType": detail_type,
@@ -217,7 +220,7 @@ def emit_event(scope: Scope, detail_type: str, detail: Mapping[str, Any], resour
 
 
 def add_interface(scope: Scope, subnet: str, groups: list[str], description: str) -> str:
-    """Add a network interface; its id."""
+    """Add a network interface and return its id."""
     created = {"SubnetId": subnet, "Description": description}
     created |= {f"SecurityGroupId.{number}": group for number, group in enumerate(groups, 1)}
     with _adding_interface, responses.request_scope(scope.account, scope.region):
@@ -228,15 +231,15 @@ def add_interface(scope: Scope, subnet: str, groups: list[str], description: str
 
 
 def remove_interface(scope: Scope, interface: str) -> None:
-    """Remove a network interface, if it is there."""
+    """Remove a network interface if it exists."""
     with responses.request_scope(scope.account, scope.region):
         ec2._network_interfaces.pop(interface, None)
 
 
 def evaluate_alarms(scopes: Iterable[Scope]) -> None:
-    """Look at all alarms; MiniStack does so only when data comes, and silence is data too.
+    """Evaluate all alarms. MiniStack does so only when data comes, but missing data counts too.
 
-    To be called in the thread of the event loop, where MiniStack's tables are its own.
+    Call it in the thread of the event loop: MiniStack's tables are not safe in others.
     """
     for scope in scopes:
         with responses.request_scope(scope.account, scope.region):
@@ -244,7 +247,7 @@ def evaluate_alarms(scopes: Iterable[Scope]) -> None:
 
 
 def success(body: Mapping[str, Any]) -> Response:
-    """A JSON 1.1 answer."""
+    """Return a JSON 1.1 answer."""
     response: Response = responses.json_response(dict(body), content_type=JSON)
     return response
 

@@ -1,4 +1,4 @@
-"""Metrics that functions write into their logs, in CloudWatch's embedded metric format.
+"""Read the metrics that functions write into their logs in CloudWatch's embedded metric format.
 
 Source: "Specification: Embedded metric format" in the Amazon CloudWatch user guide.
 """
@@ -19,14 +19,14 @@ class Metric(NamedTuple):
 
 
 def found_in(log: str) -> Iterator[Metric]:
-    """The metrics in the lines of a log, each a line of JSON alone; other lines are passed over."""
+    """Yield the metrics in a log. Only lines that are JSON as a whole can have some."""
     for line in log.split("\n"):
         if '"CloudWatchMetrics"' not in line:
             continue
         try:
             yield from _of_line(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError):
-            continue  # as CloudWatch does with what only looks like one
+            continue  # not in the format; CloudWatch skips it too
 
 
 def _of_line(content: dict[str, Any]) -> Iterator[Metric]:

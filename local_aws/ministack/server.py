@@ -1,6 +1,6 @@
-"""The server process of an instance: MiniStack and the SageMaker service, on one socket.
+"""The server process of an instance: MiniStack and the added services on one socket.
 
-Started by `local_aws.instance` only, which sets the environment that MiniStack reads at import.
+Only `local_aws.instance` starts it, with the environment that MiniStack reads at import.
 """
 
 import argparse
@@ -23,36 +23,38 @@ from local_aws.ministack.install import install
 from local_aws.sagemaker import account
 from local_aws.sagemaker import sagemaker_service as sagemaker
 
-ALARM_SECONDS = 1  # between two looks at the alarms
+ALARM_SECONDS = 1  # between two evaluations of the alarms
 
 
 def main() -> None:
-    """Serve until SIGTERM, or until the lifeline's other end closes where there is one."""
+    """Serve until SIGTERM, or until the other end of the lifeline closes, if there is one."""
     parser = argparse.ArgumentParser(
         prog="python -m local_aws.ministack.server", description=__doc__
     )
     parser.add_argument("folder", type=Path, help="the instance's folder")
     parser.add_argument("socket", type=int, help="file descriptor of the listening socket")
-    parser.add_argument("lock", type=int, help="file descriptor that is locked while we live")
+    parser.add_argument(
+        "lock", type=int, help="file descriptor that is locked while the server lives"
+    )
     parser.add_argument("lifeline", type=int, nargs="?", help="file descriptor of a pipe to watch")
     arguments = parser.parse_args()
     os.set_inheritable(arguments.lock, False)
-    _leave_nothing(arguments.folder if arguments.lifeline is not None else None)
+    _watch_over(arguments.folder if arguments.lifeline is not None else None)
     install([sagemaker, autoscaling, service_quotas], {sagemaker.NAME: account.tags})
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 
-def _leave_nothing(folder: Path | None) -> None:
-    """Fork a watcher: when this process ends, in whatever way, it kills what was started.
+def _watch_over(folder: Path | None) -> None:
+    """Fork a watcher that kills all processes of the server when the server has ended in any way.
 
     Args:
-        folder: To be removed then, if any.
+        folder: The watcher removes it then; None removes nothing.
     """
     watched, held = os.pipe()
     server = os.getpid()
     if os.fork():
         os.close(watched)
-        return  # `held` stays open for as long as this process lives, and no child inherits it
+        return  # `held` stays open while this process lives, and no child inherits it
     os.close(held)
     os.setpgid(0, 0)  # a signal to the server's group must not end the watcher first
     os.read(watched, 1)
@@ -60,7 +62,7 @@ def _leave_nothing(folder: Path | None) -> None:
         os.killpg(server, signal.SIGKILL)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
-    os._exit(0)  # the lock ends here: nothing of the instance is left
+    os._exit(0)  # this releases the lock: nothing of the instance is left
 
 
 async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
@@ -94,8 +96,8 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
     sagemaker.shut_down()
     for task in (serving, watching):
         if task.done():
-            task.result()  # neither ends by itself but by an exception
-    # At once: there is nothing to save, and clients' open connections would be waited for.
+            task.result()  # it ended by an exception, which is raised here
+    # At once: nothing is to be saved, and a normal end would wait for clients' connections.
     os._exit(0)
 
 

@@ -19,22 +19,21 @@ TOKEN_PATHS = ("/_ministack/cfn-response/", wait_conditions.SIGNAL_PATH)
 
 
 def signs_without_body(scope: Mapping[str, Any]) -> bool:
-    """Whether the signature of an ASGI request can be checked before its body is there."""
+    """Return whether the signature of an ASGI request can be checked without its body."""
     declared = _headers(scope).get("x-amz-content-sha256", "")
     return declared != "" and not declared.startswith("STREAMING-AWS4")
 
 
 def refusal(scope: Mapping[str, Any], body: bytes) -> Response | None:
-    """The answer to an ASGI request that no credentials of this instance have signed, or None.
+    """Return the answer to an ASGI request that no credentials of this instance signed, or None.
 
-    MiniStack checks the signatures of roles and users, not that of the account's root, and has
-    routes that ask for none. Where it checks, it does so again.
+    Where MiniStack checks the signature, it does so again.
     """
     headers = _headers(scope)
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     try:
         failure = _signature_failure(scope, headers, query, body)
-    except (ValueError, TypeError):  # what can't even be read as a signature
+    except (ValueError, TypeError):  # no signature can be read from it
         failure = ("IncompleteSignature", "The request signature does not conform to AWS standards")
     if failure is None:
         return None
@@ -46,7 +45,7 @@ def refusal(scope: Mapping[str, Any], body: bytes) -> Response | None:
 
 
 def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
-    """Header fields as they are signed: those that were sent several times, joined by a comma."""
+    """Return header fields as they are signed: a field sent several times is joined by commas."""
     headers: dict[str, str] = {}
     for raw, value in scope["headers"]:
         name, text = raw.decode("latin-1").lower(), sigv4.decode_header_value(value)
@@ -57,10 +56,12 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
 def _signature_failure(
     scope: Mapping[str, Any], headers: dict[str, str], query: dict[str, list[str]], body: bytes
 ) -> tuple[str, str] | None:
-    """Code and message of what is wrong with the signature, in a header or in the address."""
+    """Return code and message of what is wrong with the signature in a header or the address."""
     method, path = scope["method"], scope["raw_path"].decode("latin-1")
     in_address = "authorization" not in headers
-    if in_address and "AWSAccessKeyId" in query:  # Signature Version 2, boto3's for such addresses
+    if (
+        in_address and "AWSAccessKeyId" in query
+    ):  # Signature Version 2, which boto3 uses in addresses
         return _old_signature_failure(method, path, headers, query)
     signature = (
         sigv4.parse_query_signature(query) if in_address else sigv4.parse_header_signature(headers)

@@ -1,7 +1,9 @@
 """The SageMaker service of the embedded AWS: training jobs, models and real-time endpoints.
 
-`service` takes requests. `training` and `endpoint` hold the lives of jobs and endpoints, `hosting`
-what endpoints are made of, and `container` runs images as processes. An endpoint's invocations come
-through `invocation` and are spread by `traffic` over the instances of a `fleet`, which `deployment`
-says how to replace.
+`sagemaker_service` takes requests and passes each to the module of its resource, `*_api`, which
+lists its operations. `hosting_resources` is for CloudFormation. `account` holds all resources.
+
+`training_life` runs a training job. `endpoint_life` moves an endpoint from one `fleet` of instances
+to the next, by the steps of a `deployment`. `invocation` answers InvokeEndpoint, and `traffic`
+chooses the instance. `container` runs images as processes.
 """

@@ -1,16 +1,16 @@
-"""Things that happen often and are handed on together."""
+"""Collect things that happen often, to deliver them together."""
 
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-SECONDS = 0.5  # from the first thing of a batch until it is handed on
+SECONDS = 0.5  # from the first thing of a batch until the batch is delivered
 
 T = TypeVar("T")
 
 
 class Batch(Generic[T]):
-    """Collects things and hands them to `deliver`, half a second after the first came."""
+    """Collects things and passes them to `deliver` half a second after the first came."""
 
     def __init__(self, deliver: Callable[[list[T]], None]) -> None:
         self._deliver = deliver
@@ -19,7 +19,7 @@ class Batch(Generic[T]):
         self._delivering = threading.Lock()
 
     def add(self, thing: T) -> None:
-        """Take `thing`; returns at once."""
+        """Add `thing` and return at once."""
         with self._lock:
             self._things.append(thing)
             first = len(self._things) == 1
@@ -29,7 +29,7 @@ class Batch(Generic[T]):
             timer.start()
 
     def flush(self) -> None:
-        """Hand on what there is; when this returns, all that was added before is delivered."""
+        """Deliver what is collected. On return, all that was added before is delivered."""
         with self._delivering:
             with self._lock:
                 things, self._things = self._things, []

@@ -1,7 +1,7 @@
-"""Data capture: what an endpoint was asked and answered, as JSON Lines in S3.
+"""Data capture: an endpoint's requests and answers as JSON Lines in S3.
 
-Source: "Capture data from real-time endpoint" in the SageMaker developer guide. A file holds what
-came within half a second, where SageMaker collects for longer.
+Source: "Capture data from real-time endpoint" in the SageMaker developer guide. A file holds half a
+second here; SageMaker collects for longer.
 """
 
 import base64
@@ -23,7 +23,7 @@ from local_aws.sagemaker.fleet import Instance
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request that the container answered, and its answer."""
+    """A request and the container's answer."""
 
     instance: Instance
     content_type: str
@@ -37,8 +37,8 @@ class Exchange:
 class Capture:
     """The data capture of one endpoint under one configuration.
 
-    It writes as the variant's execution role. What the role may not write is lost but for a line in
-    the instance's log: invocations never fail of it.
+    It writes as the variant's execution role. What the role may not write is lost, and a line in
+    the instance's log says so. Invocations never fail because of it.
     """
 
     def __init__(self, scope: Scope, endpoint: str, config: Mapping[str, Any]) -> None:
@@ -49,7 +49,7 @@ class Capture:
         self.flush = self._batch.flush
 
     def describe(self) -> dict[str, Any]:
-        """As DescribeEndpoint answers."""
+        """Return DataCaptureConfig as DescribeEndpoint answers it."""
         enabled = self.config.get("EnableCapture", True)
         described = {
             "EnableCapture": enabled,
@@ -61,7 +61,7 @@ class Capture:
         return described | ({"KmsKeyId": key} if key else {})
 
     def record(self, exchange: Exchange) -> None:
-        """Take the exchange, or not, as the sampling percentage has it."""
+        """Capture the exchange with the probability of the sampling percentage."""
         chosen = random.random() * 100 < self.config["InitialSamplingPercentage"]
         if chosen and self.config.get("EnableCapture", True):
             self._batch.add(exchange)
@@ -87,7 +87,7 @@ class Capture:
 
 
 def line(config: Mapping[str, Any], exchange: Exchange) -> dict[str, Any]:
-    """What SageMaker writes of one exchange."""
+    """Return what SageMaker writes for one exchange, before it becomes a line of JSON."""
     modes = {option["CaptureMode"] for option in config["CaptureOptions"]}
     both = "InputAndOutput" in modes
     captured = {}

@@ -1,8 +1,8 @@
-"""Input channels: what a training job copies to its instance in the input mode File.
+"""Input channels: the objects that a training job copies to its instance in input mode File.
 
 Sources: `Channel` and `S3DataSource` in the Amazon SageMaker API reference; for objects that stand
-for folders, the local mode of its Python SDK. What the reference has and nothing here follows is
-refused by name when the job is created.
+for folders, the local mode of its Python SDK. Properties that nothing here supports are rejected by
+name when the job is created.
 """
 
 import json
@@ -16,7 +16,7 @@ SCHEME = "s3://"
 
 
 class ChannelError(Exception):
-    """A channel's data can't be had; the message is the job's FailureReason."""
+    """Data of a channel that can't be copied; the message is the job's FailureReason."""
 
 
 class File(NamedTuple):
@@ -28,27 +28,27 @@ class File(NamedTuple):
 
 
 def unsupported(channels: list[dict[str, Any]]) -> Iterator[str]:
-    """A line for each property of the channels that nothing here would follow."""
+    """Yield a message for each property of the channels that is not supported here."""
     for channel in channels:
         source = channel["DataSource"].get("S3DataSource")
         if source is None:
-            yield _not_followed(channel, "FileSystemDataSource", "S3DataSource")
+            yield _not_supported(channel, "FileSystemDataSource", "S3DataSource")
             continue
         if source["S3DataType"] not in _LISTS:
-            yield _not_followed(channel, f"S3DataType {source['S3DataType']}", " or ".join(_LISTS))
+            yield _not_supported(channel, f"S3DataType {source['S3DataType']}", " or ".join(_LISTS))
         if not source["S3Uri"].startswith(SCHEME):
-            yield _not_followed(channel, f"S3Uri {source['S3Uri']}", f"{SCHEME}BUCKET/KEY")
+            yield _not_supported(channel, f"S3Uri {source['S3Uri']}", f"{SCHEME}BUCKET/KEY")
         for member in ("CompressionType", "RecordWrapperType"):
             if (value := channel.get(member, "None")) != "None":
-                yield _not_followed(channel, f"{member} {value}, which is for Pipe mode,", "None")
+                yield _not_supported(channel, f"{member} {value}, which is for Pipe mode,", "None")
 
 
-def _not_followed(channel: Mapping[str, Any], what: str, instead: str) -> str:
-    return f"Channel {channel['ChannelName']}: {what} is not followed here; use {instead}."
+def _not_supported(channel: Mapping[str, Any], what: str, instead: str) -> str:
+    return f"Channel {channel['ChannelName']}: {what} is not supported here; use {instead}."
 
 
 def describe(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The channels of a CreateTrainingJob request, as a container reads of them."""
+    """Return the channels of a CreateTrainingJob request as a container reads them."""
     mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     return {
         channel["ChannelName"]: {
@@ -64,10 +64,10 @@ def describe(request: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
-    """Copy a channel's objects below `folder`, which is made.
+    """Make `folder` and copy a channel's objects into it.
 
     Raises:
-        ChannelError: There are none, or one can't be read or is no file there.
+        ChannelError: There are no objects, or one can't be read or can't be a file in `folder`.
     """
     source = channel["DataSource"]["S3DataSource"]
     address = source["S3Uri"]
@@ -86,7 +86,7 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
 
 
 def no_objects(channel: Mapping[str, Any]) -> ChannelError:
-    """What a channel without objects fails a job with."""
+    """Return the error of a channel without objects."""
     return ChannelError(
         f'ClientError: No S3 objects found under S3 URL "'
         f'{channel["DataSource"]["S3DataSource"]["S3Uri"]}" given in input data source for channel '
@@ -95,7 +95,7 @@ def no_objects(channel: Mapping[str, Any]) -> ChannelError:
 
 
 def split_address(address: str) -> tuple[str, str]:
-    """The bucket and the key of an S3 address."""
+    """Return the bucket and the key of an S3 address."""
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
     return bucket, key
 
@@ -109,7 +109,7 @@ def _copy(s3: Any, file: File, folder: Path) -> None:
 
 
 def _list_prefix(s3: Any, address: str) -> Iterator[File]:
-    """All objects of that prefix; those that stand for folders hold no data."""
+    """Yield all objects with a prefix, except those that stand for folders."""
     bucket, prefix = split_address(address)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for entry in (entry for page in pages for entry in page.get("Contents", [])):
@@ -120,7 +120,7 @@ def _list_prefix(s3: Any, address: str) -> Iterator[File]:
 
 
 def _list_manifest(s3: Any, address: str) -> Iterator[File]:
-    """The objects that a manifest names: a prefix, and what is appended to it."""
+    """Yield the objects that a manifest names: a prefix, and the ends of keys."""
     bucket, key = split_address(address)
     prefix, suffixes = _parse_manifest(
         address, s3.get_object(Bucket=bucket, Key=key)["Body"].read()

@@ -1,4 +1,4 @@
-"""Images as processes: the SageMaker container contract on a folder that stands for `/opt/ml`."""
+"""Run images as processes. A folder stands for the `/opt/ml` of SageMaker's containers."""
 
 import json
 import os
@@ -19,7 +19,7 @@ IMAGE = re.compile(
 )
 # Image repository and tag -> the module that is the image.
 IMAGES = {("lda", "1"): "local_aws.lda_image"}
-STOP_SECONDS = 120  # between SIGTERM and SIGKILL, as SageMaker grants
+STOP_SECONDS = 120  # between SIGTERM and SIGKILL, as with SageMaker
 FLUSH_SECONDS = 0.5
 KEPT_LINES = 1000
 
@@ -27,11 +27,11 @@ Logger = Callable[[list[str]], None]
 
 
 class ImageError(ValueError):
-    """There is no such image here; the message names it."""
+    """An image that does not exist here; the message names it."""
 
 
 def image_module(uri: str) -> str:
-    """The module that stands for the image at `uri`."""
+    """Return the name of the module that stands for the image at `uri`."""
     match = IMAGE.fullmatch(uri)
     module = IMAGES.get((match["repository"], match["tag"])) if match else None
     if module is None:
@@ -40,7 +40,7 @@ def image_module(uri: str) -> str:
 
 
 class Container:
-    """A process that runs an image; its output goes line by line to `log`."""
+    """A process that runs an image. `log` gets its output in lists of lines."""
 
     def __init__(
         self, module: str, arguments: list[str], environment: dict[str, str], log: Logger
@@ -54,7 +54,7 @@ class Container:
             stdin=subprocess.DEVNULL,
             stdout=write,
             stderr=subprocess.STDOUT,
-            # Nothing of the server's own environment: an image sees no credentials but its role's.
+            # Not the server's own environment: an image must see no credentials but its role's.
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "PYTHONUNBUFFERED": "1"}
             | environment,
         )
@@ -83,17 +83,17 @@ class Container:
             self._changed.notify_all()
 
     def running(self) -> bool:
-        """Whether the process is alive."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     def first_line(self, seconds: float) -> str | None:
-        """The first line it prints, or None when it ends or `seconds` pass without one."""
+        """Return the first line of output, or None if it ends or `seconds` pass without one."""
         with self._changed:
             self._changed.wait_for(lambda: self.lines or self._ended, seconds)
             return self.lines[0] if self.lines else None
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Its exit code, or None when it still runs after `seconds`."""
+        """Return the exit code, or None if it still runs after `seconds`."""
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -102,19 +102,19 @@ class Container:
         return code
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Ask it to end with SIGTERM, and kill it when it has not after `seconds`."""
+        """Send SIGTERM, and kill the process if it still runs after `seconds`."""
         self._process.send_signal(signal.SIGTERM)
         if self.wait(seconds) is None:
             self.kill()
 
     def kill(self) -> None:
-        """End it with SIGKILL, at once and without a chance to end well."""
+        """End the process at once, with SIGKILL."""
         self._process.kill()
         self.wait()
 
 
 def write_configuration(root: Path, files: dict[str, Any]) -> None:
-    """Lay out `root` as a training container finds `/opt/ml`, with `files` as its configuration."""
+    """Make the folders of `/opt/ml` in `root`, and write `files` as its configuration."""
     for folder in ("input/config", "input/data", "model", "output/data"):
         (root / folder).mkdir(parents=True)
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""How an update moves from the old fleet to the new: DeploymentConfig, checked and made a plan.
+"""Check a DeploymentConfig and turn it into a plan: how an update moves to the new fleet.
 
 Source: "Deployment guardrails for updating models in production" in the SageMaker developer guide.
 """
@@ -17,10 +17,10 @@ class Plan:
 
     Attributes:
         shares: The new fleet's share of the traffic after each step; the last is 1.
-        rolling: Whether the fleets' sizes go with the shares. Else both are whole all the while.
+        rolling: Whether the sizes of the fleets follow the shares. If not, both are complete.
         baking: Seconds on AWS after each step, in which an alarm rolls the update back.
         termination: Seconds on AWS that the old fleet stays after the last step.
-        alarms: The names of those alarms.
+        alarms: The names of the alarms that roll the update back.
     """
 
     shares: tuple[float, ...] = (1.0,)
@@ -31,14 +31,14 @@ class Plan:
 
 
 def plan(config: Mapping[str, Any], instances: int | None) -> Plan:
-    """The plan of a DeploymentConfig.
+    """Return the plan of a DeploymentConfig.
 
     Args:
-        config: As in the request; empty is all at once, without baking.
-        instances: How many the variant with the fewest has; None for a serverless one.
+        config: As in the request; an empty one moves all traffic at once, without baking.
+        instances: The lowest instance count of a variant; None for a serverless variant.
 
     Raises:
-        ApiError: It contradicts itself, or needs more instances.
+        ApiError: The config contradicts itself or needs more instances.
     """
     alarms = tuple(
         alarm["AlarmName"]
@@ -91,7 +91,7 @@ def _shares(routing: Mapping[str, Any], instances: int | None) -> tuple[float, .
 def _steps(
     name: str, size: Mapping[str, Any], least: int, instances: int | None
 ) -> tuple[float, ...]:
-    """The shares of batches of `size`, which must be `least` to 50 per cent of all instances."""
+    """Return the shares of batches of `size`: `least` to 50 per cent of all instances."""
     if instances is None:
         raise invalid(f"{name} is not supported for serverless variants.")
     if instances < 2:

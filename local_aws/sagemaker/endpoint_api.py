@@ -1,4 +1,4 @@
-"""Requests about endpoints: create, update, scale and delete them."""
+"""Requests about endpoints: create, describe, list, update, scale and delete them."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from local_aws.sagemaker.lookup import found, listed
 
 
 def create(account: Account, request: Request) -> dict[str, Any]:
-    """CreateEndpoint: returns at once with the endpoint in Creating."""
+    """CreateEndpoint: answers at once; the endpoint is then Creating."""
     endpoint = Endpoint(account, request["EndpointName"], request["EndpointConfigName"])
     with account.lock:
         if endpoint.name in account.endpoints:
@@ -48,7 +48,7 @@ def update(account: Account, request: Request) -> dict[str, Any]:
 
 
 def update_weights(account: Account, request: Request) -> dict[str, Any]:
-    """UpdateEndpointWeightsAndCapacities: instances come and go, or traffic moves."""
+    """UpdateEndpointWeightsAndCapacities: change instance counts and shares of the traffic."""
     with account.lock:
         endpoint = _changeable(account, request["EndpointName"])
         wanted = {
@@ -67,7 +67,7 @@ def update_weights(account: Account, request: Request) -> dict[str, Any]:
 
 
 def delete(account: Account, request: Request) -> dict[str, Any]:
-    """DeleteEndpoint: refused while a change is under way; takes its scalable targets along."""
+    """DeleteEndpoint: rejected while a change is in progress; deregisters scalable targets."""
     with account.lock:
         endpoint = find(account, request["EndpointName"])
         creating = endpoint.status == "Creating" and not switches.seconds("endpoint.creating")
@@ -103,7 +103,7 @@ def _configuration(account: Account, name: str) -> dict[str, Any]:
 
 
 def _check_types(account: Account, endpoint: Endpoint, variants: list[dict[str, Any]]) -> None:
-    """Refuse to turn instances into a serverless variant, or to change the type of what scales."""
+    """Reject a change from instances to serverless, and of a scalable target's instance type."""
     if any("ServerlessConfig" in variant for variant in variants) and not all(
         fleet.serverless for fleet in endpoint.fleets.values()
     ):
@@ -125,7 +125,7 @@ def _check_types(account: Account, endpoint: Endpoint, variants: list[dict[str, 
 def _retaining(
     endpoint: Endpoint, request: Mapping[str, Any], described: dict[str, Any]
 ) -> dict[str, Any]:
-    """The configuration with what the endpoint keeps of its present state in place of its own."""
+    """Return the new configuration, with the properties that the endpoint keeps as they are."""
     excluded = {
         listed["VariantPropertyType"]
         for listed in request.get("ExcludeRetainedVariantProperties", [])

@@ -1,7 +1,7 @@
-"""A real-time endpoint: its fleets, and the life that moves it from one configuration to the next.
+"""A real-time endpoint: its fleets, and how it moves from one configuration to the next.
 
-An update starts the new fleet and waits for its pings before traffic moves, step by step as the
-plan has it. Whatever goes wrong on the way, the old fleet has served throughout and goes on.
+An update starts the new fleet and waits until it answers pings. Then traffic moves by the steps of
+the plan. The old fleet serves all the time, and goes on alone if anything goes wrong.
 """
 
 import math
@@ -23,22 +23,22 @@ from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
 SEE_ALARM = "cloudwatch:DescribeAlarms"  # of the execution role, on each alarm
-ALARM_SECONDS = 0.2  # between two looks at the alarms while an update bakes
+ALARM_SECONDS = 0.2  # between two checks of the alarms while an update bakes
 
 
 class RollbackError(Exception):
-    """The update does not go on; the message is the endpoint's FailureReason."""
+    """An update must be rolled back; the message is the endpoint's FailureReason."""
 
 
 class Endpoint:
-    """What an endpoint runs, and what it is changing to.
+    """An endpoint: what is in service, and the change that is in progress.
 
     Attributes:
-        config: The name of the configuration that is in service, or is to be the first.
-        fleets: Of the variants in service, by their names.
-        traffic: Where invocations go.
+        config: The name of the configuration in service, or of the first one.
+        fleets: The fleets in service by the names of their variants.
+        traffic: Chooses the instance for each invocation.
         capture: The data capture in service, if any.
-        deployment: The last DeploymentConfig; empty when there was none.
+        deployment: The last DeploymentConfig; empty if there was none.
     """
 
     def __init__(self, records: Records, name: str, config: str) -> None:
@@ -58,13 +58,13 @@ class Endpoint:
         self._pending: dict[str, Any] | None = None
 
     def deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
-        """Move to an endpoint configuration by the steps of `plan`; returns at once."""
+        """Start to move to an endpoint configuration by the steps of `plan`; return at once."""
         config = described["EndpointConfigName"]
         self._pending = {"EndpointConfigName": config, "StartTime": time.time()}
         self._start_change(self._deploy, described, plan)
 
     def rescale(self, wanted: Mapping[str, Mapping[str, Any]]) -> None:
-        """Change the variants' weights and instance counts; returns at once."""
+        """Start to change weights and instance counts of variants; return at once."""
         for name, change in wanted.items():
             fleet = self.fleets[name]
             fleet.desired = change.get("DesiredInstanceCount", fleet.desired)
@@ -81,7 +81,7 @@ class Endpoint:
             failure = ""
             try:
                 change(*arguments)
-            except Exception as error:  # whatever breaks, the endpoint must leave its state
+            except Exception as error:  # whatever fails, the endpoint must leave its state
                 failure = str(error) or repr(error)
             self._end_change("InService" if self.fleets else "Failed", failure)
 
@@ -131,7 +131,7 @@ class Endpoint:
                 self._retire(released)
 
     def _bake(self, plan: Plan, role: str) -> None:
-        """Watch the alarms for the plan's time, to the last of the metrics that came meanwhile."""
+        """Check the alarms for the plan's time, and once more with all metrics of that time."""
         end = time.monotonic() + pace.here(plan.baking)
         while plan.alarms and time.monotonic() < end:
             self._check_alarms(plan.alarms, role)
@@ -162,7 +162,7 @@ class Endpoint:
                 raise RollbackError(f"The update was rolled back: alarm {name} is in ALARM.")
 
     def _roll_back(self, old: dict[str, Fleet], new: dict[str, Fleet]) -> None:
-        """Give the traffic back to the old fleet, whole again where the update was rolling."""
+        """Give all traffic back to the old fleet; restart what a rolling update ended."""
         self.traffic.route(_shares(old, 1))
         self._retire([i for fleet in new.values() for i in fleet.release(0)])
         for fleet in old.values():
@@ -182,7 +182,7 @@ class Endpoint:
             self._retire(released)
 
     def _retire(self, instances: list[Instance]) -> None:
-        """End instances that get no more traffic, when they have answered what they had."""
+        """End instances that get no new traffic, after they have answered what they have."""
         self.traffic.drain(instances, INVOCATION_SECONDS)
         stop(instances)
 
@@ -202,7 +202,7 @@ class Endpoint:
         events.emit(self.records.scope, detail_type, detail, self.arn)
 
     def _at_step(self, new: Mapping[str, Fleet], status: str, message: str) -> None:
-        """Say where the update is: in DescribeEndpoint, and by an event."""
+        """Report the step of the update in DescribeEndpoint and by an event."""
         step = {"Status": status, "StatusMessage": message, "StartTime": time.time()}
         with self.records.lock:
             variants = [_summary(fleet) | {"VariantStatus": [step]} for fleet in new.values()]
@@ -211,12 +211,12 @@ class Endpoint:
         self._tell("SageMaker Endpoint Deployment State Change")
 
     def wait(self) -> None:
-        """Return when no change is under way."""
+        """Wait until no change is in progress."""
         with self._changed:
             self._changed.wait_for(lambda: self.status not in IN_PROGRESS)
 
     def describe(self) -> dict[str, Any]:
-        """The endpoint as DescribeEndpoint answers."""
+        """Return the endpoint as DescribeEndpoint answers it."""
         with self.records.lock:
             answer: dict[str, Any] = {
                 "EndpointName": self.name,
@@ -236,7 +236,7 @@ class Endpoint:
             return answer | {name: value for name, value in optional.items() if value}
 
     def end(self) -> None:
-        """End all instances when they have answered what they had, and hand on what is left."""
+        """End all instances after their last answers, and deliver metrics and captured data."""
         self.traffic.route({})
         ended = [i for fleet in self.fleets.values() for i in fleet.release(0)]
         self._retire(ended)
@@ -250,12 +250,12 @@ class Endpoint:
             self.capture.flush()
 
     def kill(self) -> None:
-        """End all instances at once; for the end of the server."""
+        """End all instances, without waiting for their answers."""
         stop([i for fleet in self.fleets.values() for i in fleet.release(0)])
 
 
 def _shares(fleets: Mapping[str, Fleet], share: float) -> dict[Instance, float]:
-    """`share` of the traffic, divided by the variants' weights and evenly within each."""
+    """Divide `share` of the traffic by the variants' weights, and evenly in each variant."""
     total = sum(fleet.weight for fleet in fleets.values()) or 1
     return {
         instance: share * fleet.weight / total / len(fleet.instances)

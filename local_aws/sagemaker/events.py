@@ -1,4 +1,4 @@
-"""What SageMaker tells EventBridge."""
+"""Send SageMaker's events to EventBridge."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,13 +8,13 @@ from local_aws.ministack.bridge import Scope
 
 
 def emit(scope: Scope, detail_type: str, described: Mapping[str, Any], arn: str) -> None:
-    """Send a change of state of the resource at `arn`, with what Describe answers of it."""
+    """Send a change of state of the resource `arn`, with what Describe answers for it."""
     detail: Any = _in_milliseconds(described)
     bridge.emit_event(scope, detail_type, detail, arn)
 
 
 def _in_milliseconds(value: Any, name: str = "") -> Any:
-    """Times in events are whole milliseconds, where the API has seconds."""
+    """Return `value` with its times in whole milliseconds, as in events; the API has seconds."""
     if isinstance(value, Mapping):
         return {key: _in_milliseconds(item, key) for key, item in value.items()}
     if isinstance(value, list):

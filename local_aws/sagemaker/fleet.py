@@ -1,4 +1,4 @@
-"""What serves: instances, each a process, and the fleet that they are of one production variant."""
+"""`Instance` is one serving process; `Fleet` is all instances of a production variant."""
 
 import contextlib
 import http.client
@@ -22,28 +22,28 @@ from local_aws.sagemaker.clients import role_client
 from local_aws.sagemaker.records import Records
 from topics.model import archive
 
-PING_SECONDS = 0.1  # between two pings of a container that starts
+PING_SECONDS = 0.1  # between two pings of a starting container
 START_UP_SECONDS = 8 * 60  # SageMaker's default for ContainerStartupHealthCheckTimeoutInSeconds
 INVOCATION_SECONDS = 60
 LISTENING = "listening on "
 
 
 class InstanceStartError(Exception):
-    """An instance did not come into service; the message is the endpoint's FailureReason."""
+    """An instance that can't start; the message is the endpoint's FailureReason."""
 
 
 class NoAnswerError(Exception):
-    """The container gave no HTTP answer to an invocation."""
+    """An invocation without an HTTP answer of the container."""
 
 
 class Instance:
-    """An instance of a production variant: a process, its address and its folder.
+    """An instance of a production variant: a process with a folder.
 
     Attributes:
         variant: The variant's name.
-        config: The name of the endpoint configuration that it runs.
+        config: The name of its endpoint configuration.
         role: The execution role of the variant's model.
-        concurrency: How many invocations it takes at a time; None is without limit.
+        concurrency: How many invocations it handles at the same time; None is no limit.
         log: The instance's log stream.
     """
 
@@ -110,10 +110,10 @@ class Instance:
             return False
 
     def invoke(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
-        """Post `body` to the container: status, content type and body of its answer.
+        """Post `body` to the container and return status, content type and body of its answer.
 
         Raises:
-            NoAnswerError: It took too long, or the connection broke.
+            NoAnswerError: The answer took too long, or the connection broke.
         """
         if error := faults.strike("invoke.model-error"):
             return http.HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", error.reason.encode()
@@ -143,13 +143,13 @@ class Instance:
 class Fleet:
     """The instances of one production variant under one endpoint configuration.
 
-    A serverless variant is one instance that takes as many invocations at a time as it may.
+    A serverless variant is one instance that handles MaxConcurrency invocations at the same time.
 
     Attributes:
         variant: The variant as the configuration describes it.
-        weight: Its share of the traffic, relative to the other variants'.
-        desired: How many instances it shall have.
-        instances: Those that are in service.
+        weight: Its share of the traffic, relative to the other variants.
+        desired: How many instances it should have.
+        instances: The instances in service.
     """
 
     def __init__(
@@ -166,14 +166,14 @@ class Fleet:
 
     @property
     def serverless(self) -> bool:
-        """Whether it has no instances that anybody counts."""
+        """Whether the variant is serverless, so it has no instance count."""
         return "ServerlessConfig" in self.variant
 
     def grow(self, count: int) -> None:
         """Start instances until there are `count`, all at the same time.
 
         Raises:
-            InstanceStartError: One did not come into service; the others that were new are ended.
+            InstanceStartError: One can't start; the other new ones are ended.
         """
         missing = count - len(self.instances)
         if missing <= 0:
@@ -191,7 +191,7 @@ class Fleet:
         self.instances += started
 
     def release(self, count: int) -> list[Instance]:
-        """Give up all instances but `count`; the caller ends them when they are idle."""
+        """Remove all instances but `count` and return them; the caller ends them when idle."""
         released, self.instances = self.instances[count:], self.instances[:count]
         return released
 

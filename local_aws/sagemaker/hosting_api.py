@@ -1,4 +1,4 @@
-"""Requests about models and endpoint configurations."""
+"""Requests about models and endpoint configurations: create, describe, list and delete them."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ MEMORY_STEP = 1024  # MB, of a serverless variant
 
 
 def create_model(account: Account, request: Request) -> dict[str, Any]:
-    """CreateModel: the role must be able to read the artifact, which must exist."""
+    """CreateModel: the artifact must exist, and the role must be able to read it."""
     name = request["ModelName"]
     model_arn = arn(account, "model", name)
     _check_model_data(account.scope, request)
@@ -58,7 +58,7 @@ def _no_access(address: str, role: str) -> str:
 
 
 def create_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
-    """CreateEndpointConfig: its models must exist, its members go together."""
+    """CreateEndpointConfig: its models must exist, and its members must fit together."""
     name = request["EndpointConfigName"]
     config_arn = arn(account, CONFIGURATION, name)
     with account.lock:
@@ -79,7 +79,7 @@ def create_endpoint_config(account: Account, request: Request) -> dict[str, Any]
 def _check_variant(
     variant: Mapping[str, Any], model: Mapping[str, Any], config: Mapping[str, Any]
 ) -> None:
-    """Refuse a variant that is neither of instances nor serverless, or both at once."""
+    """Reject a variant that is neither of instances nor serverless, or that is both."""
     name, serverless = variant["VariantName"], variant.get("ServerlessConfig")
     if serverless is None:
         for member in ("InstanceType", "InitialInstanceCount"):

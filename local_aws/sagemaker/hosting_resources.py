@@ -24,7 +24,7 @@ def _generated_name(logical_id: str) -> str:
 
 
 def _request(operation: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """A template's properties as the request that CloudFormation makes of them."""
+    """Return a template's properties as a valid request, with the API's types."""
     request = validation.typed("sagemaker", operation, properties)
     validation.check("sagemaker", operation, request)
     return request
@@ -85,7 +85,9 @@ def _update_endpoint(
     if config != endpoint.config:
         members = {member: new[member] for member in UPDATE if member in new}
         request = {"EndpointName": name, "EndpointConfigName": config} | members
-        with here.lock:  # which waiting gives away: so no scaling comes in between
+        with (
+            here.lock
+        ):  # `wait` releases it, and holds it at the end: no scaling can start in between
             endpoint.wait()
             endpoint_api.update(here, _request("UpdateEndpoint", request))
         endpoint.wait()
@@ -103,7 +105,7 @@ def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
 
 
 def _name_of(reference: str, table: dict[str, Any]) -> str:
-    """A name from what templates refer by: a name, or an ARN that ends with it in lower case."""
+    """Return a name from a template's reference: the name, or an ARN with it in lower case."""
     tail = reference.rsplit("/", 1)[-1]
     names = list(table)  # at once: another thread may add one
     return next((name for name in names if name in (reference, tail) or name.lower() == tail), tail)
@@ -112,7 +114,7 @@ def _name_of(reference: str, table: dict[str, Any]) -> str:
 def _only_tags(
     physical_id: str, old: dict[str, Any], new: dict[str, Any], stack_name: str
 ) -> Created:
-    """Everything but tags replaces a model or a configuration, so tags are all that can come."""
+    """Update a model or configuration: only tags, since any other change replaces it."""
     here = account.of(bridge.current_scope())
     table: dict[str, dict[str, Any]] = here.models | here.endpoint_configs
     described = table[_name_of(physical_id, table)]

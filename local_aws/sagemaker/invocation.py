@@ -1,4 +1,4 @@
-"""InvokeEndpoint: from a request to the container's answer, measured and captured."""
+"""InvokeEndpoint: pass a request to a container, and measure and capture its answer."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from local_aws.sagemaker.traffic import BusyError, NobodyError
 
 BODY_BYTES = 6 * 1024 * 1024
 SERVERLESS_BODY_BYTES = 4 * 1024 * 1024
-PASSED = {  # what the container sees of the request
+PASSED = {  # the headers that the container gets
     "content-type": "Content-Type",
     "accept": "Accept",
     "x-amzn-sagemaker-custom-attributes": "X-Amzn-SageMaker-Custom-Attributes",
@@ -25,7 +25,11 @@ PASSED = {  # what the container sees of the request
 
 
 def invoke(account: Account, name: str, body: bytes, headers: Mapping[str, str]) -> Response:
-    """Pass the body to an instance's container and its answer back."""
+    """Pass the body to an instance's container and return its answer.
+
+    Raises:
+        ApiError: There is no such endpoint, or SageMaker or the container rejects the request.
+    """
     arrived = time.perf_counter()
     with account.lock:
         endpoint = account.endpoints.get(name)
@@ -71,12 +75,12 @@ def _ask(
         inference_id = headers.get("x-amzn-sagemaker-inference-id")
         capture.record(Exchange(instance, media, body, content_type, answer, inference_id, when))
     variant = {"x-Amzn-Invoked-Production-Variant": instance.variant}
-    # In lower case: MiniStack takes a `Content-Type` of JSON for an API's, and writes its own.
+    # In lower case, since MiniStack replaces a `Content-Type` that is JSON by that of an API.
     return 200, {"content-type": content_type} | variant, answer
 
 
 def _refusal(instance: Instance, body: bytes) -> ApiError | None:
-    """What SageMaker says without asking the container."""
+    """Return SageMaker's own error for a request that must not reach the container, or None."""
     if faults.strike("invoke.throttle"):
         return ApiError("ThrottlingException", "Rate exceeded")
     if faults.strike("invoke.not-ready"):

@@ -1,7 +1,7 @@
-"""The metrics of invocations, as SageMaker puts them into CloudWatch.
+"""Put the metrics of invocations into CloudWatch, as SageMaker does.
 
-Source: "Monitor Amazon SageMaker AI with Amazon CloudWatch" in the developer guide. They come every
-half second here, not every minute, and each with its own value, so that percentiles are true.
+Source: "Monitor Amazon SageMaker AI with Amazon CloudWatch" in the developer guide. Here they come
+every half second, not every minute. Each value is put as it is, so percentiles are exact.
 """
 
 import time
@@ -18,21 +18,21 @@ from local_aws.sagemaker.batch import Batch
 from local_aws.sagemaker.clients import service_client
 
 NAMESPACE = "AWS/SageMaker"
-VALUES = 150  # of one datum, at most
-DATA = 1000  # of one PutMetricData, at most
+VALUES = 150  # at most in one datum
+DATA = 1000  # at most in one PutMetricData
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """What is measured of one InvokeEndpoint.
+    """The measurements of one InvokeEndpoint.
 
     Attributes:
         variant: The variant's name.
-        config: The name of the endpoint configuration that the instance runs.
-        status: The HTTP status of the container, or of SageMaker where it refused.
-        seconds: From the request's arrival until its answer left.
-        model_seconds: What the container took of them; None where it was not asked.
-        instances: How many instances the variant has; 0 for a serverless one.
+        config: The name of the instance's endpoint configuration.
+        status: The HTTP status of the container, or of SageMaker if it rejected the request.
+        seconds: From the request's arrival until the answer.
+        model_seconds: The container's part of `seconds`; None if it was not asked.
+        instances: The variant's instance count; 0 for a serverless variant.
     """
 
     variant: str
@@ -80,14 +80,14 @@ class Metrics:
             return  # the server ends
 
     def _dimensions(self, invocation: Invocation) -> Iterator[tuple[tuple[str, str], ...]]:
-        """Of both fleets while an update goes on, and of each by its configuration."""
+        """Yield two sets of dimensions: without the configuration an update mixes both fleets."""
         both = (("EndpointName", self._endpoint), ("VariantName", invocation.variant))
         yield both
         yield (*both, ("EndpointConfigName", invocation.config))
 
 
 def measures(invocation: Invocation) -> Iterator[tuple[str, float, str]]:
-    """The (name, value, unit) of each metric that an invocation gives."""
+    """Yield (name, value, unit) of each metric of an invocation."""
     status = invocation.status
     refused_by_client = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,4 +1,4 @@
-"""A container's output as a CloudWatch Logs stream."""
+"""Write a container's output to a stream of CloudWatch Logs."""
 
 import time
 from typing import Any
@@ -7,9 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 class Stream:
-    """A log stream, made at the first line.
+    """A log stream, created with the first line.
 
-    A role without the permission to log costs the log and nothing else, as on AWS.
+    If the role may not write logs, there is no log, and nothing else fails, as on AWS.
     """
 
     def __init__(self, client: Any, group: str, name: str) -> None:
@@ -19,7 +19,7 @@ class Stream:
         self._made = False
 
     def write(self, lines: list[str]) -> None:
-        """Add `lines`, all with the present time; empty ones carry nothing and are left out."""
+        """Add `lines` with the present time, without empty ones."""
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line]
         try:
@@ -30,7 +30,7 @@ class Stream:
             return
 
     def _put(self, events: list[Any]) -> None:
-        """Put `events`, into a group that is made anew if it is gone: SageMaker's agent does so."""
+        """Put `events`; create the log group again if it is gone, as SageMaker's agent does."""
         target = {"logGroupName": self._group, "logStreamName": self._name}
         try:
             self._client.put_log_events(**target, logEvents=events)

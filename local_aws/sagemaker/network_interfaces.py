@@ -1,6 +1,6 @@
-"""Network interfaces by which instances are attached to subnets of the account's.
+"""Network interfaces that attach instances to the account's subnets.
 
-They go some time after the instances, and SageMaker deletes them as the execution role: without the
+SageMaker deletes them some time after the instances, and does so as the execution role. Without the
 role they stay. The switch `vpc.interfaces` has the source.
 """
 
@@ -11,21 +11,24 @@ from local_aws import switches
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Scope
 
-# What the role describes, by the page "SageMaker roles" of the Developer Guide.
+# What the role must be able to describe: "SageMaker roles" in the Developer Guide.
 DESCRIBED = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
 DELETING = ("ec2:DeleteNetworkInterfacePermission", "ec2:DeleteNetworkInterface")
 DESCRIPTION = "[Do not delete] ENI managed by SageMaker"
 
 
 class AttachError(Exception):
-    """The role may not attach an instance; the message says what it may not do."""
+    """The role may not attach an instance; the message names the missing permission."""
 
 
 def attach(scope: Scope, vpc: Mapping[str, list[str]] | None, role: str) -> list[str]:
-    """Attach an instance, as the role, by an interface in each subnet of a VpcConfig; their ids.
+    """Attach an instance as the role: add an interface in each subnet of a VpcConfig.
+
+    Returns:
+        The ids of the interfaces.
 
     Raises:
-        AttachError: The role may not do something that this takes.
+        AttachError: The role lacks a permission for it.
     """
     if vpc is None or not switches.seconds("vpc.interfaces"):
         return []
@@ -48,7 +51,7 @@ def attach(scope: Scope, vpc: Mapping[str, list[str]] | None, role: str) -> list
 
 
 def detach(scope: Scope, role: str, interfaces: list[str]) -> None:
-    """Let the interfaces of an instance that has ended go in some time, if the role may do it."""
+    """Remove the interfaces of an ended instance some time later, if the role may do so."""
 
     def delete() -> None:
         for interface in interfaces:

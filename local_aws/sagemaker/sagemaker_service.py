@@ -1,4 +1,4 @@
-"""The SageMaker API: one request in, one answer out. `answer` is the way in."""
+"""The SageMaker service: what the caller of a request must be allowed, and the answer."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ OPERATIONS = (
     training_api.OPERATIONS | hosting_api.OPERATIONS | endpoint_api.OPERATIONS | tags_api.OPERATIONS
 )
 
-# The member that names the resource of a request, and the resource's part of an ARN.
+# The member of a request that names its resource, and the resource's type in an ARN.
 RESOURCE_NAMES = {
     "TrainingJobName": "training-job",
     "ModelName": "model",
@@ -41,7 +41,7 @@ RESOURCE_NAMES = {
 
 
 def resource_of(operation: str, request: Request, scope: Scope) -> str:
-    """The ARN that IAM checks an operation against, or `*` for lists."""
+    """Return the ARN that IAM checks for an operation; `*` for lists."""
     if arn := request.get("ResourceArn"):
         return str(arn)
     for member, kind in RESOURCE_NAMES.items():
@@ -69,7 +69,7 @@ def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> 
 
 
 def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]) -> None:
-    """Whoever hands a role to SageMaker must be allowed to pass it."""
+    """Reject a request with a role that the caller may not pass to SageMaker."""
     role = request.get("RoleArn") or request.get("ExecutionRoleArn")
     caller = bridge.access_key(headers)
     context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
@@ -78,7 +78,7 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
 
 
 def _check_deregistration(here: Account, request: Request, headers: Mapping[str, str]) -> None:
-    """Whoever deletes an endpoint that is scaled must be allowed to deregister what scales it."""
+    """Reject a deletion by a caller who may not deregister the endpoint's scalable targets."""
     caller = bridge.access_key(headers)
     for target in scalable_targets.everyone(here.scope):
         if target.endpoint == request["EndpointName"] and bridge.denied(
@@ -92,7 +92,7 @@ def _check_deregistration(here: Account, request: Request, headers: Mapping[str,
 
 
 def _throttle(operation: str) -> None:
-    """Refuse an operation that a fault throttles."""
+    """Reject an operation that a fault throttles."""
     fault = {
         "CreateTrainingJob": "create.throttle",
         "DescribeTrainingJob": "describe.throttle",

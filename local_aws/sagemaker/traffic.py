@@ -1,4 +1,4 @@
-"""Which instance answers the next invocation, and which still have one to answer."""
+"""Choose the instance for each invocation, and know which instances are busy."""
 
 import threading
 from collections import Counter
@@ -9,11 +9,11 @@ from local_aws.sagemaker.fleet import Instance
 
 
 class NobodyError(Exception):
-    """No instance takes traffic, at all or of the variant that was asked for."""
+    """No instance takes traffic, or none of the variant that was asked for."""
 
 
 class BusyError(Exception):
-    """All that may be invoked of `instance` at a time are."""
+    """`instance` already handles its maximum number of concurrent invocations."""
 
     def __init__(self, instance: Instance) -> None:
         super().__init__(instance.variant)
@@ -21,10 +21,10 @@ class BusyError(Exception):
 
 
 class Traffic:
-    """Invocations spread over instances by their shares, evenly and in a fixed order.
+    """Spreads invocations over instances by their shares, evenly and in a fixed order.
 
-    The order is nginx's smooth weighted round robin: all earn their share, the richest serves and
-    pays for all.
+    The order is nginx's smooth weighted round robin. For each invocation every instance earns its
+    share; the one that has most serves, and pays what all have earned.
     """
 
     def __init__(self) -> None:
@@ -34,21 +34,21 @@ class Traffic:
         self._busy: Counter[Instance] = Counter()
 
     def route(self, shares: Mapping[Instance, float]) -> None:
-        """From now on, send each instance its share; whoever has none gets nothing new."""
+        """From now on, send each instance its share; an instance without one gets nothing new."""
         with self._changed:
             self._shares = {instance: share for instance, share in shares.items() if share > 0}
             self._earned = dict.fromkeys(self._shares, 0.0)
 
     @contextmanager
     def lease(self, variant: str | None) -> Iterator[Instance]:
-        """The instance that serves an invocation, busy for as long as the block runs.
+        """Yield the instance for an invocation; it is busy while the block runs.
 
         Args:
-            variant: The variant that it must be of; None leaves the choice to the shares.
+            variant: The instance must be of this variant; None is any variant.
 
         Raises:
             NobodyError: There is no such instance.
-            BusyError: It has no concurrency left.
+            BusyError: The instance handles its maximum number of invocations.
         """
         with self._changed:
             instance = self._next(variant)

@@ -1,4 +1,4 @@
-"""Requests about training jobs: create, find and list them."""
+"""Requests about training jobs: create, describe, stop and list them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ ROLE_HELP = (
 
 
 def _create(account: Account, request: Request) -> dict[str, Any]:
-    """CreateTrainingJob: the role must trust SageMaker; data is looked for when the job runs."""
+    """CreateTrainingJob: the role must trust SageMaker; the job itself looks for the data."""
     job = TrainingJob(account, request)
     role = request["RoleArn"]
     if "MetricDefinitions" in request["AlgorithmSpecification"]:

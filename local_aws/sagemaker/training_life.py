@@ -1,8 +1,8 @@
-"""Training jobs: a thread a job, which does what SageMaker does around the container.
+"""Training jobs: each has a thread that does what SageMaker does around the container.
 
-It downloads the channels and uploads the model as the execution role, so a permission that is
-missing on AWS is missing here, runs the image under the container contract, and reports every
-change of state as AWS does: in DescribeTrainingJob, as an event, and in the log group.
+The thread downloads the channels, runs the image and uploads the model, all as the execution role.
+So a permission that would be missing on AWS is missing here. It reports each change of state as AWS
+does: in DescribeTrainingJob, by an event, and in the log group.
 """
 
 import shutil
@@ -27,11 +27,11 @@ EVENT = "SageMaker Training Job State Change"
 METRIC = "#quality_metric: host=algo-1, "
 FAILURE_CHARACTERS = 1024
 RUNNING = ("InProgress", "Stopping")
-LOOK_SECONDS = 0.1  # between two looks whether a job shall go on
+LOOK_SECONDS = 0.1  # between two checks whether a job should go on
 
 
 class JobError(Exception):
-    """The job ends as Failed; the message is its FailureReason."""
+    """A job fails; the message is its FailureReason."""
 
 
 class TrainingJob:
@@ -54,20 +54,20 @@ class TrainingJob:
 
     @property
     def artifact(self) -> str:
-        """Where the model is stored at the end."""
+        """The S3 address of the model that the job stores at its end."""
         output = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         return f"{output}/{self.name}/output/model.tar.gz"
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the job and return at once."""
         self._thread.start()
 
     def join(self, seconds: float) -> None:
-        """Wait for the job's end, for `seconds` at most."""
+        """Wait for the job's end, at most for `seconds`."""
         self._thread.join(seconds)
 
     def stop(self) -> None:
-        """Ask the job to stop, as StopTrainingJob does; its end comes later."""
+        """Ask the job to stop, as StopTrainingJob does; it ends later."""
         with self.records.lock:
             if self.status != "InProgress":
                 raise invalid(
@@ -77,12 +77,12 @@ class TrainingJob:
         self._stop.set()
 
     def kill(self) -> None:
-        """End the container at once; for the end of the server."""
+        """End the container at once."""
         if self._container is not None:
             self._container.kill()
 
     def describe(self) -> dict[str, Any]:
-        """The job as DescribeTrainingJob answers."""
+        """Return the job as DescribeTrainingJob answers it."""
         with self.records.lock:
             answer = {key: value for key, value in self.request.items() if key != "Tags"}
             answer |= {
@@ -104,7 +104,7 @@ class TrainingJob:
             return answer
 
     def summary(self) -> dict[str, Any]:
-        """The job as ListTrainingJobs answers."""
+        """Return the job as ListTrainingJobs answers it."""
         with self.records.lock:
             return {
                 "TrainingJobName": self.name,
@@ -123,13 +123,13 @@ class TrainingJob:
             except JobError as error:
                 self.failure = str(error)[:FAILURE_CHARACTERS]
                 self._change("Failed", "Failed", self.failure)
-            except Exception as error:  # whatever else breaks, the job must end
+            except Exception as error:  # whatever else fails, the job must end
                 self.failure = f"InternalServerError: {error!r}"[:FAILURE_CHARACTERS]
                 self._change("Failed", "Failed", self.failure)
                 raise
 
     def _train_attached(self, root: Path) -> tuple[str, str, str]:
-        """Do the work on an instance that is attached to the job's VPC, if it has one."""
+        """Train on an instance that is attached to the job's VPC, if it has one; as `_train`."""
         role = self.request["RoleArn"]
         try:
             attached = network_interfaces.attach(
@@ -143,7 +143,7 @@ class TrainingJob:
             network_interfaces.detach(self.records.scope, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
-        """Do the work; the final status, secondary status and message."""
+        """Train and return the final status, secondary status and message."""
         if faults.strike("training.capacity"):
             raise JobError(
                 "CapacityError: Unable to provision requested ML compute capacity. Please retry "
@@ -268,7 +268,7 @@ class TrainingJob:
 
 
 def _deliveries(status: str) -> int:
-    """How often a change of state is delivered; EventBridge promises no more than its best."""
+    """Return how often a change of state is delivered: EventBridge does not promise once."""
     if status in RUNNING:
         return 1
     if faults.strike("event.lose"):
@@ -281,13 +281,13 @@ def _failure_reason(root: Path, code: int) -> str:
     reason = file.read_text(errors="replace").strip() if file.exists() else ""
     if not reason:
         return f"AlgorithmError: the container wrote no reason, exit code: {code}"
-    # An image says itself that the customer is to blame; all else is the algorithm's.
+    # An image says itself if the customer is to blame; the rest is the algorithm's fault.
     side = "" if reason.startswith("ClientError: ") else "AlgorithmError: "
     return f"{side}{reason}, exit code: {code}"
 
 
 def _quality_metrics(lines: Iterable[str]) -> list[tuple[str, float]]:
-    """`test:pwll` and the like from the lines a first-party image prints."""
+    """Return metrics such as `test:pwll` from the lines that AWS's images print."""
     found = []
     for line in lines:
         if METRIC in line:

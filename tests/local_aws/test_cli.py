@@ -144,6 +144,24 @@ def test_a_fault_is_armed_shown_and_disarmed_from_within_a_run() -> None:
     assert done.stdout == "training.fail  times 2  reason 'bad data'\n"
 
 
+JSON = """
+set -e
+{python} -m local_aws fault add training.fail --reason 'bad data' --times 2
+{python} -m local_aws fault list --json
+echo ,
+{python} -m local_aws switch iam.young 3 --json
+"""
+
+
+def test_a_script_reads_faults_and_switches_as_json() -> None:
+    done = local_aws("run", "--", "sh", "-c", JSON.format(python=sys.executable))
+    assert done.returncode == 0, done.stderr
+    faults, switches = json.loads(f"[{done.stdout}]")
+    assert faults == [{"name": "training.fail", "reason": "bad data", "times": 2, "seconds": 5}]
+    assert switches["iam.young"] == 3
+    assert switches["tags.linger"] == 600
+
+
 def test_a_fault_that_there_is_not_is_refused_with_those_there_are() -> None:
     done = local_aws("fault", "add", "training.typo")
     assert done.returncode == 2

@@ -49,7 +49,7 @@ def test_the_command_line_shows_and_sets_them(
     assert main(["switch", "iam.young", "7"]) == 0
     assert "iam.young           7 s" in capsys.readouterr().out
     assert main(["switch", "iam.young"]) == 2
-    assert "switch iam.young needs its seconds" in capsys.readouterr().err
+    assert "switch iam.young needs SECONDS" in capsys.readouterr().err
 
 
 class Stack:

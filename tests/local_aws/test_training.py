@@ -328,11 +328,11 @@ class TestChannels:
         [
             (
                 {"DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}},
-                "S3DataType AugmentedManifestFile is not followed here; use S3Prefix or Manifest",
+                "S3DataType AugmentedManifestFile is not supported here; use S3Prefix or Manifest",
             ),
             (
                 {"DataSource": {"S3DataSource": {"S3Uri": "https://host/data/train/"}}},
-                "S3Uri https://host/data/train/ is not followed here; use s3://",
+                "S3Uri https://host/data/train/ is not supported here; use s3://",
             ),
             (
                 {
@@ -345,7 +345,7 @@ class TestChannels:
                         }
                     }
                 },
-                "FileSystemDataSource is not followed here; use S3DataSource",
+                "FileSystemDataSource is not supported here; use S3DataSource",
             ),
             ({"CompressionType": "Gzip"}, "CompressionType Gzip, which is for Pipe mode, is not"),
             ({"RecordWrapperType": "RecordIO"}, "RecordWrapperType RecordIO, which is for Pipe"),
