@@ -1,4 +1,4 @@
-"""What one account holds in one Region: its records, training jobs and endpoints."""
+"""What one account holds in one Region: its data, training jobs and endpoints."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_aws.ministack.bridge import Scope
+from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.endpoint_life import Endpoint
-from local_aws.sagemaker.records import Records
 from local_aws.sagemaker.training_life import TrainingJob
 
 
 @dataclass
-class Account(Records):
-    """The records, and what runs, by name."""
+class Account(AccountData):
+    """The data of an account, and its training jobs and endpoints by name."""
 
     training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def kill_all(self) -> None:
-        """End all containers at once; for the end of the server."""
+        """End all containers at once, at the end of the server."""
         for job in list(self.training_jobs.values()):
             job.kill()
         for endpoint in list(self.endpoints.values()):
@@ -27,7 +27,7 @@ class Account(Records):
 
 
 Request = Mapping[str, Any]
-# What answers each operation of the API.
+# The functions that answer operations, by the operations' names.
 Operations = dict[str, Callable[[Account, Request], dict[str, Any]]]
 
 

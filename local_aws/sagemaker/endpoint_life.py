@@ -13,12 +13,12 @@ from typing import Any
 from local_aws import pace, switches
 from local_aws.ministack import bridge
 from local_aws.sagemaker import events
+from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.capture import Capture
 from local_aws.sagemaker.clients import service_client
 from local_aws.sagemaker.deployment import Plan
 from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
 from local_aws.sagemaker.invocation_metrics import Metrics
-from local_aws.sagemaker.records import Records
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
@@ -41,10 +41,10 @@ class Endpoint:
         deployment: The last DeploymentConfig; empty if there was none.
     """
 
-    def __init__(self, records: Records, name: str, config: str) -> None:
-        self.records = records
+    def __init__(self, data: AccountData, name: str, config: str) -> None:
+        self.data = data
         self.name = name
-        self.arn = records.scope.arn(f"endpoint/{name.lower()}")
+        self.arn = data.scope.arn(f"endpoint/{name.lower()}")
         self.config = config
         self.status = "Creating"
         self.failure = ""
@@ -52,9 +52,9 @@ class Endpoint:
         self.fleets: dict[str, Fleet] = {}
         self.traffic = Traffic()
         self.capture: Capture | None = None
-        self.metrics = Metrics(records.scope, name)
+        self.metrics = Metrics(data.scope, name)
         self.deployment: dict[str, Any] = {}
-        self._changed = threading.Condition(records.lock)
+        self._changed = threading.Condition(data.lock)
         self._pending: dict[str, Any] | None = None
 
     def deploy(self, described: Mapping[str, Any], plan: Plan) -> None:
@@ -72,7 +72,7 @@ class Endpoint:
         self._start_change(self._rescale)
 
     def _start_change(self, change: Callable[..., None], *arguments: Any) -> None:
-        with self.records.lock:
+        with self.data.lock:
             self.failure = ""
             if self.status != "Creating":
                 self.status = "Updating"
@@ -91,13 +91,13 @@ class Endpoint:
         config = described["EndpointConfigName"]
         old, new = self.fleets, {}
         for variant in described["ProductionVariants"]:
-            new[variant["VariantName"]] = Fleet(self.records, self.name, config, variant)
+            new[variant["VariantName"]] = Fleet(self.data, self.name, config, variant)
         try:
             self._roll_out(old, new, plan)
         except Exception:
             self._roll_back(old, new)
             raise
-        with self.records.lock:
+        with self.data.lock:
             self.fleets, self.config = new, config
             previous, self.capture = self.capture, self._capture(described)
         time.sleep(pace.here(plan.termination))
@@ -107,7 +107,7 @@ class Endpoint:
 
     def _capture(self, described: Mapping[str, Any]) -> Capture | None:
         config = described.get("DataCaptureConfig")
-        return None if config is None else Capture(self.records.scope, self.name, config)
+        return None if config is None else Capture(self.data.scope, self.name, config)
 
     def _roll_out(self, old: dict[str, Fleet], new: dict[str, Fleet], plan: Plan) -> None:
         for share in plan.shares if old else (1.0,):
@@ -142,7 +142,7 @@ class Endpoint:
             self._check_alarms(plan.alarms, role)
 
     def _check_alarms(self, names: Sequence[str], role: str) -> None:
-        scope = self.records.scope
+        scope = self.data.scope
         key = bridge.role_credentials(role, scope)["aws_access_key_id"]
         for name in names:
             alarm = scope.arn(f"alarm:{name}", "cloudwatch")
@@ -197,14 +197,14 @@ class Endpoint:
         detail = self.describe()
         detail |= {
             "EndpointStatus": detail["EndpointStatus"].upper(),
-            "Tags": self.records.tags_of(self.arn),
+            "Tags": self.data.tags_of(self.arn),
         }
-        events.emit(self.records.scope, detail_type, detail, self.arn)
+        events.emit(self.data.scope, detail_type, detail, self.arn)
 
     def _at_step(self, new: Mapping[str, Fleet], status: str, message: str) -> None:
         """Report the step of the update in DescribeEndpoint and by an event."""
         step = {"Status": status, "StatusMessage": message, "StartTime": time.time()}
-        with self.records.lock:
+        with self.data.lock:
             variants = [_summary(fleet) | {"VariantStatus": [step]} for fleet in new.values()]
             if self._pending is not None:
                 self._pending = self._pending | {"ProductionVariants": variants}
@@ -217,7 +217,7 @@ class Endpoint:
 
     def describe(self) -> dict[str, Any]:
         """Return the endpoint as DescribeEndpoint answers it."""
-        with self.records.lock:
+        with self.data.lock:
             answer: dict[str, Any] = {
                 "EndpointName": self.name,
                 "EndpointArn": self.arn,

@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws import faults
 from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker import container, logs, network_interfaces
+from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import role_client
-from local_aws.sagemaker.records import Records
 from topics.model import archive
 
 PING_SECONDS = 0.1  # between two pings of a starting container
@@ -48,24 +48,24 @@ class Instance:
     """
 
     def __init__(
-        self, records: Records, endpoint: str, config: str, variant: Mapping[str, Any]
+        self, data: AccountData, endpoint: str, config: str, variant: Mapping[str, Any]
     ) -> None:
         self.variant: str = variant["VariantName"]
         self.config = config
         self.concurrency: int | None = variant.get("ServerlessConfig", {}).get("MaxConcurrency")
         self._folder = tempfile.TemporaryDirectory(prefix="endpoint-")
         self._container: container.Container | None = None
-        self._scope = records.scope
+        self._scope = data.scope
         self._interfaces: list[str] = []
         try:
-            self._start(records, endpoint, variant)
+            self._start(data, endpoint, variant)
         except BaseException:
             self.stop()
             raise
 
-    def _start(self, records: Records, endpoint: str, variant: Mapping[str, Any]) -> None:
-        with records.lock:
-            model = records.models.get(variant["ModelName"])
+    def _start(self, data: AccountData, endpoint: str, variant: Mapping[str, Any]) -> None:
+        with data.lock:
+            model = data.models.get(variant["ModelName"])
         if model is None:
             raise InstanceStartError(f"Could not find model {variant['ModelName']!r}.")
         root = Path(self._folder.name)
@@ -153,14 +153,14 @@ class Fleet:
     """
 
     def __init__(
-        self, records: Records, endpoint: str, config: str, variant: Mapping[str, Any]
+        self, data: AccountData, endpoint: str, config: str, variant: Mapping[str, Any]
     ) -> None:
         self.variant = dict(variant)
         self.name: str = variant["VariantName"]
         self.weight: float = variant.get("InitialVariantWeight", 1.0)
         self.desired: int = variant.get("InitialInstanceCount", 1)
         self.instances: list[Instance] = []
-        self._records = records
+        self._data = data
         self._endpoint = endpoint
         self._config = config
 
@@ -180,7 +180,7 @@ class Fleet:
             return
         with ThreadPoolExecutor(missing) as starting:
             futures = [
-                starting.submit(Instance, self._records, self._endpoint, self._config, self.variant)
+                starting.submit(Instance, self._data, self._endpoint, self._config, self.variant)
                 for _ in range(missing)
             ]
         errors = [error for future in futures if (error := future.exception()) is not None]

@@ -111,7 +111,7 @@ def _model_error(endpoint: Endpoint, status: int, answer: bytes) -> ApiError:
     text = answer.decode(errors="replace")[:1024]
     side = "client" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
     group = f"/aws/sagemaker/Endpoints/{endpoint.name}"
-    scope = endpoint.records.scope
+    scope = endpoint.data.scope
     return ApiError(
         "ModelError",
         f'Received {side} error ({status}) from primary with message "{text}". See '

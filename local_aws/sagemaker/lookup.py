@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from local_aws.api.errors import invalid
-from local_aws.sagemaker.records import Records
+from local_aws.sagemaker.account_data import AccountData
 
 
-def found(account: Records, kind: str, table: Mapping[str, Any], name: str) -> Any:
+def found(account: AccountData, kind: str, table: Mapping[str, Any], name: str) -> Any:
     """Return `table[name]`.
 
     Raises:
@@ -19,14 +19,14 @@ def found(account: Records, kind: str, table: Mapping[str, Any], name: str) -> A
         return table[name]
 
 
-def arn(account: Records, kind: str, name: str) -> str:
+def arn(account: AccountData, kind: str, name: str) -> str:
     """Return the ARN of a resource of a `kind`, as SageMaker's errors name kinds."""
     resource = {"endpoint configuration": "endpoint-config"}.get(kind, kind)
     return account.scope.arn(f"{resource}/{name.lower()}")
 
 
 def listed(
-    account: Records,
+    account: AccountData,
     request: Mapping[str, Any],
     table: Mapping[str, Mapping[str, Any]],
     members: tuple[str, ...],

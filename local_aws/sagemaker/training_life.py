@@ -19,8 +19,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local_aws import faults
 from local_aws.api.errors import invalid
 from local_aws.sagemaker import channels, container, events, logs, network_interfaces
+from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import encrypted_with, role_client
-from local_aws.sagemaker.records import Records
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 EVENT = "SageMaker Training Job State Change"
@@ -37,11 +37,11 @@ class JobError(Exception):
 class TrainingJob:
     """One training job, from its request to its end."""
 
-    def __init__(self, records: Records, request: Mapping[str, Any]) -> None:
-        self.records = records
+    def __init__(self, data: AccountData, request: Mapping[str, Any]) -> None:
+        self.data = data
         self.request = dict(request)
         self.name: str = request["TrainingJobName"]
-        self.arn = records.scope.arn(f"training-job/{self.name.lower()}")
+        self.arn = data.scope.arn(f"training-job/{self.name.lower()}")
         self.status = "InProgress"
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ class TrainingJob:
 
     def stop(self) -> None:
         """Ask the job to stop, as StopTrainingJob does; it ends later."""
-        with self.records.lock:
+        with self.data.lock:
             if self.status != "InProgress":
                 raise invalid(
                     f"The request was rejected because the training job is in status {self.status}."
@@ -83,7 +83,7 @@ class TrainingJob:
 
     def describe(self) -> dict[str, Any]:
         """Return the job as DescribeTrainingJob answers it."""
-        with self.records.lock:
+        with self.data.lock:
             answer = {key: value for key, value in self.request.items() if key != "Tags"}
             answer |= {
                 "TrainingJobArn": self.arn,
@@ -105,7 +105,7 @@ class TrainingJob:
 
     def summary(self) -> dict[str, Any]:
         """Return the job as ListTrainingJobs answers it."""
-        with self.records.lock:
+        with self.data.lock:
             return {
                 "TrainingJobName": self.name,
                 "TrainingJobArn": self.arn,
@@ -133,14 +133,14 @@ class TrainingJob:
         role = self.request["RoleArn"]
         try:
             attached = network_interfaces.attach(
-                self.records.scope, self.request.get("VpcConfig"), role
+                self.data.scope, self.request.get("VpcConfig"), role
             )
         except network_interfaces.AttachError as error:
             raise JobError(str(error)) from None
         try:
             return self._train(root)
         finally:
-            network_interfaces.detach(self.records.scope, role, attached)
+            network_interfaces.detach(self.data.scope, role, attached)
 
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Train and return the final status, secondary status and message."""
@@ -229,7 +229,7 @@ class TrainingJob:
         return "Completed", "Completed", "Training job completed"
 
     def _client(self, service: str) -> Any:
-        return role_client(service, self.request["RoleArn"], self.records.scope)
+        return role_client(service, self.request["RoleArn"], self.data.scope)
 
     def _upload(self, root: Path) -> None:
         archive = root / "model.tar.gz"
@@ -249,7 +249,7 @@ class TrainingJob:
 
     def _change(self, status: str, secondary: str, message: str) -> None:
         now = time.time()
-        with self.records.lock:
+        with self.data.lock:
             if self._stop.is_set() and status == "InProgress":
                 status = "Stopping"
             if self.transitions:
@@ -262,9 +262,9 @@ class TrainingJob:
             if status not in RUNNING:
                 self.times.setdefault("TrainingEndTime", now)
                 self.transitions[-1]["EndTime"] = now
-        detail = self.describe() | {"Tags": self.records.tags_of(self.arn)}
+        detail = self.describe() | {"Tags": self.data.tags_of(self.arn)}
         for _ in range(_deliveries(status)):
-            events.emit(self.records.scope, EVENT, detail, self.arn)
+            events.emit(self.data.scope, EVENT, detail, self.arn)
 
 
 def _deliveries(status: str) -> int:

@@ -1,4 +1,4 @@
-"""What endpoints and training jobs need of their account: plain records, tags and a lock."""
+"""The part of an account that its endpoints and training jobs need."""
 
 import threading
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from local_aws.ministack.bridge import Scope
 
 
 @dataclass
-class Records:
+class AccountData:
     """An account's models and endpoint configurations in one Region, and all tags there.
 
     Attributes:
