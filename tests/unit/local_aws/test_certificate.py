@@ -1,0 +1,56 @@
+"""The certificate of an instance, in a handshake without a network."""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from local_aws import certificate
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    certificate.write(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    return tmp_path
+
+
+def reach(folder: Path, name: str) -> ssl.SSLObject:
+    """The client's end of a connection to a server of that name, which has the certificate."""
+    trusting = ssl.create_default_context(cafile=str(folder / "certificate.pem"))
+    trusting.verify_flags |= ssl.VERIFY_X509_STRICT  # the default from Python 3.13 on
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting.wrap_bio(down, up, server_hostname=name)
+    server = serving.wrap_bio(up, down, server_side=True)
+    for end in (client, server, client):
+        try:
+            end.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return client
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+def test_who_trusts_the_file_reaches_the_server_by_any_of_its_names(
+    written: Path, name: str
+) -> None:
+    assert reach(written, name).version() == "TLSv1.3"
+
+
+@pytest.mark.parametrize("name", ["example.com", "127.0.0.2"])
+def test_it_stands_for_no_other_name(written: Path, name: str) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match="certificate is not valid for"):
+        reach(written, name)
+
+
+def test_it_is_worthless_after_a_month(written: Path) -> None:
+    peer = reach(written, "localhost").getpeercert()
+    assert peer is not None
+    end = ssl.cert_time_to_seconds(str(peer["notAfter"]))
+    assert 0 < end - datetime.now(UTC).timestamp() <= 30 * 24 * 3600
+
+
+def test_nobody_else_reads_the_key(written: Path) -> None:
+    assert (written / "key.pem").stat().st_mode & 0o077 == 0
