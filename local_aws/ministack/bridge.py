@@ -10,7 +10,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -236,13 +236,13 @@ def remove_interface(scope: Scope, interface: str) -> None:
         ec2._network_interfaces.pop(interface, None)
 
 
-def evaluate_alarms(scopes: Iterable[Scope]) -> None:
+def evaluate_alarms() -> None:
     """Evaluate all alarms. MiniStack does so only when data comes, but missing data counts too.
 
     Call it in the thread of the event loop: MiniStack's tables are not safe in others.
     """
-    for scope in scopes:
-        with responses.request_scope(scope.account, scope.region):
+    for account, region in {key[:2] for key in list(cloudwatch._alarms._data)}:
+        with responses.request_scope(account, region):
             cloudwatch._evaluate_all_alarms()
 
 

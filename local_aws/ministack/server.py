@@ -104,7 +104,7 @@ async def _serve(folder: Path, socket: int, lifeline: int | None) -> None:
 async def _watch_alarms() -> None:
     while True:
         await asyncio.sleep(ALARM_SECONDS)
-        bridge.evaluate_alarms(one.scope for one in account.everyone())
+        bridge.evaluate_alarms()
 
 
 if __name__ == "__main__":
