@@ -17,7 +17,7 @@ LIBRARIES = {
     "stacks": {"aws_cdk", "constructs", "pydantic", "pydantic_core"},
     "toolchain": {"aws_cdk", "constructs"},
     "operations": {"aws_cdk", "boto3", "botocore"},
-    "local_aws": {"boto3", "botocore", "cryptography", "hypercorn", "ministack", "numpy", "scipy"},
+    "local_aws": {"boto3", "botocore", "hypercorn", "ministack", "numpy", "scipy", "trustme"},
 }
 MAY_IMPORT = {
     "acceptance": {"cli", "data_prep", "local_aws", "operations", "stacks", "topics"},
