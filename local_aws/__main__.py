@@ -49,7 +49,6 @@ def _parser() -> argparse.ArgumentParser:
         description="Run an AWS on this machine, for the real CDK CLI and boto3. It enforces IAM,"
         " uses TLS and needs no Docker.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     command = commands.add_parser("run", help="start an instance, run COMMAND against it, stop it")
@@ -66,14 +65,12 @@ def _parser() -> argparse.ArgumentParser:
             "fault",
             help="make something go wrong in the running instance",
             epilog=FAULT_EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
     switch = commands.add_parser(
         "switch",
         help="show or set delays and rules of AWS in the running instance",
         epilog=SWITCH_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     switch.add_argument(
         "name", nargs="?", choices=SWITCHES, metavar="NAME", help="one of the switches below"
