@@ -327,7 +327,7 @@ def port(model: Model) -> Iterator[int]:
 def ask(
     port: int, body: bytes, headers: dict[str, str], *, method: str = "POST", path: str = ""
 ) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path or "/invocations", body, headers)
         answer = connection.getresponse()
@@ -476,7 +476,7 @@ def test_the_bytes_of_a_recordio_answer() -> None:
 @pytest.mark.parametrize("accept", [RECORDIO, f"{RECORDIO}, application/json"])
 def test_recordio_can_be_asked_for(accept: str, model: Model, port: int) -> None:
     counts, _ = draw(20, seed=3)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     headers = {"Content-Type": "text/csv", "Accept": accept}
     connection.request("POST", "/invocations", csv(counts), headers)
     answer = connection.getresponse()
@@ -526,7 +526,7 @@ def test_a_body_of_unknown_length_is_refused(port: int) -> None:
 
 def raw(port: int, rest: bytes) -> bytes:
     """Send a request that http.client would not, and read until the server closes."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.connect()
     connection.sock.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\n" + rest)
     answer = b""
@@ -544,7 +544,7 @@ def test_other_paths_are_not_found(port: int) -> None:
 
 
 def test_a_connection_serves_several_requests_also_after_a_refusal(port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     statuses = []
     for body in (ROW, "x", ROW):
         connection.request("POST", "/invocations", body, {"Content-Type": "text/csv"})
