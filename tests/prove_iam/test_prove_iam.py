@@ -13,7 +13,8 @@ from .conftest import options
 from .only_aws import ONLY_AWS, OnlyAws
 from .permissions import Permission
 from .stage import Stage
-from .steps import STEPS, Step
+from .steps import STEPS
+from .steps.step import Step
 from .table import Row, readable
 
 pytestmark = pytest.mark.prove_iam
