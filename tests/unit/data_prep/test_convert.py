@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_prep import recordio
 from data_prep.convert import convert
 from data_prep.corpus import CorpusError
 from data_prep.formats import lines
 from data_prep.formats.reading import Reading
 from data_prep.left_out import training_numbers
 from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
-from data_prep.recordio import read_matrix
+from data_prep.recordio import encoding, read_matrix
 from data_prep.split import held_out
 
 FILES = ["golden.json", "manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
@@ -234,7 +233,7 @@ def test_other_files_in_the_folder_stay(corpus: Path, vocabulary: Path, out: Pat
 def test_a_document_that_is_too_large_for_a_record_is_refused(
     corpus: Path, vocabulary: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordio, "MAX_RECORD_BYTES", 50)
+    monkeypatch.setattr(encoding, "MAX_RECORD_BYTES", 50)
     corpus.write_text("1:1\n" + ",".join(f"{word}:1" for word in range(1, 21)), encoding="utf-8")
     with pytest.raises(CorpusError, match=r"documents 1 to 2: row 1 takes \d+ bytes; .* most 50"):
         convert(corpus, vocabulary, out, test_fraction=0)

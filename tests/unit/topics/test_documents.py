@@ -68,7 +68,8 @@ def test_raw_text_is_counted_by_the_vocabulary(vocabulary: Path, tmp_path: Path)
 def test_recordio_needs_no_vocabulary(
     limit: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("data_prep.recordio._READ_BYTES", 100)  # two records or so at a time
+    # Two records or so at a time.
+    monkeypatch.setattr("data_prep.recordio.decoding.READ_BYTES", 100)
     rows = np.random.default_rng(0).poisson(1, (8, 9)).astype(np.float32)
     path = tmp_path / "any.name"
     path.write_bytes(b"".join(encode(sparse.csr_array(rows))))

@@ -22,7 +22,7 @@ import pytest
 from scipy import sparse
 
 from data_prep.recordio import encode
-from data_prep.varints import encode_varint
+from data_prep.recordio.varints import encode_varint
 from local_aws.lda_image import documents, serve
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio

@@ -1,56 +1,25 @@
-"""RecordIO-protobuf, the training format of SageMaker's built-in algorithms, for word counts.
+"""Read RecordIO-protobuf: sparse and dense documents, as SageMaker's training takes them."""
 
-A file is a sequence of frames, each holding one protobuf ``Record`` message: one document.
-``FORMAT.md`` draws the bytes. Both layers are little-endian whatever the machine.
-
-Sources: the frame is dmlc-core's ``recordio.h``; the message is ``aialgs.data.Record`` of the
-SageMaker developer guide, "Common data formats for training".
-"""
-
-import struct
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.varints import (
-    VarintError,
-    decode_varints,
-    encode_varint,
-    encode_varints,
-    read_varint,
-)
+from data_prep.recordio.framing import READ_BYTES, Frame, RecordIOError, read_frames
+from data_prep.recordio.varints import VarintError, decode_varints, read_varint
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-    from data_prep.counts import Counts
-
-MAGIC = 0xCED7230A
-MAX_RECORD_BYTES = 1 << 24  # of one payload; bounds the memory that a claimed length can ask for
 MAX_FEATURE_DIM = (1 << 31) - 1  # the widest a SciPy matrix with 32-bit indices can be
 
 _FEATURE_KEY = b"values"
-_FEATURE_NAME = b"\x0a\x06" + _FEATURE_KEY
-_LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
-_BLOCK_NONZEROS = 1 << 16  # encoded at once: small enough for the cache, large enough for NumPy
-_READ_BYTES = 1 << 20
-_MAX_HEAD_BYTES = 64  # in front of a tensor; more than it takes
-
-# A `uid` field of 0, 2, 3 and 5 bytes: in front of the features it moves their alignment.
-_SHIFTS = (b"", b"\x1a\x00", b"\x1a\x01-", b"\x1a\x03---")
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _FLOAT32_TENSOR, _FLOAT64_TENSOR, _INT32_TENSOR = 2, 3, 7  # fields of the message `Value`
 _FIXED_BYTES = {_FIXED64: 8, _FIXED32: 4}
-_VARINT_STEPS = 128 ** np.arange(1, 5)  # the first numbers that take one byte more
 _UNPACKED_WIRE = {_FLOAT32_TENSOR: _FIXED32, _FLOAT64_TENSOR: _FIXED64, _INT32_TENSOR: _VARINT}
-
-
-class RecordIOError(ValueError):
-    """Bytes that are not well-formed records, or counts that can't be written as records."""
 
 
 class Record(NamedTuple):
@@ -67,134 +36,6 @@ class Record(NamedTuple):
     keys: NDArray[np.int64] | None
     values: NDArray[np.float32]
     shape: int | None
-
-
-def encode(matrix: "Counts | sparse.csr_array") -> Iterator[bytes]:
-    """Encode the rows of a matrix as sparse float32 records, in order.
-
-    The bytes are those of ``write_spmatrix_to_sparse_tensor`` in version 2 of the SageMaker SDK.
-    The one exception is a payload that would contain the frame's magic at a multiple of 4, where
-    a reader may take it for a frame: a `uid` in front moves it out of the way.
-
-    Args:
-        matrix: (documents, vocabulary) word counts, float32. Every row has an entry: SageMaker
-            takes a record without keys for a dense vector of length 0 and fails.
-
-    Yields:
-        Whole frames, those of about 64 Ki entries at a time.
-
-    Raises:
-        RecordIOError: A dtype other than float32, a row without entries, a value that is not
-            finite, or a row of more than `MAX_RECORD_BYTES`.
-    """
-    if matrix.data.dtype != np.float32:
-        raise RecordIOError(
-            f"the matrix holds {matrix.data.dtype}; records are written from float32"
-        )
-    if not np.isfinite(matrix.data).all():
-        raise RecordIOError("the matrix holds a value that is not finite")
-    empty = np.flatnonzero(np.diff(matrix.indptr) == 0)
-    if empty.size:
-        raise RecordIOError(f"row {empty[0]} has no words; a record needs at least one")
-    documents = matrix.shape[0]
-    start = 0
-    while start < documents:
-        limit = int(matrix.indptr[start]) + _BLOCK_NONZEROS
-        stop = max(start + 1, int(np.searchsorted(matrix.indptr, limit, side="right")) - 1)
-        frames = _join_frames(matrix, start, stop)
-        if _count_magic(frames) == stop - start:
-            yield frames
-        else:
-            yield from (_shift_frame(matrix, row) for row in range(start, stop))
-        start = stop
-
-
-def _count_magic(frames: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(frames, "<u4") == MAGIC))
-
-
-def _shift_frame(matrix: "Counts | sparse.csr_array", row: int) -> bytes:
-    for uid in _SHIFTS:
-        frame = _join_frames(matrix, row, row + 1, uid)
-        if _count_magic(frame) == 1:
-            return frame
-    raise RecordIOError(f"row {row} contains the RecordIO magic at every alignment")
-
-
-def _join_frames(
-    matrix: "Counts | sparse.csr_array", start: int, stop: int, uid: bytes = b""
-) -> bytes:
-    """Encode rows `start` to `stop` by array arithmetic over all of them at once."""
-    bounds = matrix.indptr[start : stop + 1].astype(np.int64)
-    first, last = int(bounds[0]), int(bounds[-1])
-    digits, used, widths = encode_varints(matrix.indices[first:last], matrix.shape[1] - 1)
-    keys = np.extract(used, digits)
-    values = matrix.data[first:last].astype("<f4", copy=False)
-
-    # Every message is preceded by its size: they are known from the innermost one out.
-    values_size = 4 * np.diff(bounds)
-    keys_size = np.add.reduceat(widths, bounds[:-1] - first, dtype=np.int64)
-    shape = encode_varint(matrix.shape[1])
-    shape_field = b"\x1a" + encode_varint(len(shape)) + shape
-    tensor_size = _field_size(values_size) + _field_size(keys_size) + len(shape_field)
-    if tensor_size.max() > MAX_RECORD_BYTES - _MAX_HEAD_BYTES:
-        row = start + int(tensor_size.argmax())
-        raise RecordIOError(
-            f"row {row} takes {tensor_size.max()} bytes; a record has at most {MAX_RECORD_BYTES}"
-        )
-    value_size = _field_size(tensor_size)
-    entry_size = len(_FEATURE_NAME) + _field_size(value_size)
-    record_size = len(uid) + _field_size(entry_size)
-
-    heads = _join_heads(
-        np.stack((np.full(stop - start, MAGIC), record_size), axis=1).astype("<u4"),
-        (uid + b"\x0a", _FEATURE_NAME + b"\x12", b"\x12", b"\x0a", b"\x12"),
-        np.stack((entry_size, value_size, tensor_size, values_size, keys_size)),
-    )
-    tails = [shape_field + bytes(padding) for padding in range(4)]
-    pieces = zip(
-        heads[0::2],
-        _split(values, values_size),
-        heads[1::2],
-        _split(keys, keys_size),
-        [tails[size] for size in (-record_size % 4).tolist()],
-        strict=True,
-    )
-    return b"".join(chain.from_iterable(pieces))
-
-
-def _join_heads(
-    frames: NDArray[np.uint32], tags: Sequence[bytes], sizes: NDArray[np.int64]
-) -> list[memoryview]:
-    """Return what stands in front of the values and in front of the keys of each row, in turn.
-
-    Args:
-        frames: (rows, 2) magic and size of the record.
-        tags: What stands before each size, from the outermost field in; the last is the keys'.
-        sizes: (tags, rows) of the fields.
-    """
-    rows = frames.shape[0]
-    digits, used, widths = encode_varints(sizes.ravel(), int(sizes.max()))
-    cells, masks = [frames.view(np.uint8)], [np.ones((rows, 8), np.bool_)]
-    for field, tag in enumerate(tags):
-        size = slice(field * rows, (field + 1) * rows)
-        cells += [np.broadcast_to(np.frombuffer(tag, np.uint8), (rows, len(tag))), digits[size]]
-        masks += [np.broadcast_to(True, (rows, len(tag))), used[size]]
-    table, mask = np.concatenate(cells, axis=1), np.concatenate(masks, axis=1)
-    keys_heads = len(tags[-1]) + widths[-rows:].astype(np.int64)
-    lengths = np.stack((mask.sum(axis=1) - keys_heads, keys_heads), axis=1)
-    return _split(np.extract(mask, table), lengths.ravel())
-
-
-def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the bytes of a field: tag, length and payload."""
-    return 2 + np.searchsorted(_VARINT_STEPS, payload, side="right") + payload
-
-
-def _split(array: NDArray[np.number], sizes: NDArray[np.integer]) -> list[memoryview]:
-    """Return the bytes of an array in parts."""
-    stops = np.cumsum(sizes).tolist()
-    return list(map(array.data.cast("B").__getitem__, map(slice, [0, *stops], stops)))
 
 
 def read_matrix(stream: BinaryIO, feature_dim: int | None = None) -> "sparse.csr_array":
@@ -232,7 +73,7 @@ def read_blocks(
         start: What errors call the first byte of the stream.
 
     Yields:
-        (documents, vocabulary) matrices of about `_READ_BYTES` of records; none if there is no
+        (documents, vocabulary) matrices of about `READ_BYTES` of records; none if there is no
         record.
     """
     from scipy import sparse
@@ -265,13 +106,6 @@ def decode(stream: BinaryIO) -> Iterator[Record]:
     return (_decode_frame(frame) for frame in read_frames(stream))
 
 
-class Frame(NamedTuple):
-    """A record as it stands in a stream: where its frame starts, and the protobuf message."""
-
-    offset: int
-    payload: bytes
-
-
 class _Rows(NamedTuple):
     """Some rows of a matrix: ids and counts of all their entries, and how many each row has."""
 
@@ -286,7 +120,7 @@ def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     for frame in frames:
         batch.append(frame)
         size += len(frame.payload)
-        if size >= _READ_BYTES:
+        if size >= READ_BYTES:
             yield batch
             batch, size = [], 0
     if batch:
@@ -359,47 +193,6 @@ def _decode_each(batch: list[Frame], feature_dim: int | None) -> _Rows:
         counts.append(record.values[present])
     lengths = np.array([each.size for each in ids])
     return _Rows(np.concatenate(ids), np.concatenate(counts), lengths, feature_dim or 0)
-
-
-def read_frames(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
-    """Read the frames of a stream one by one, without a look at what they hold.
-
-    Raises:
-        RecordIOError: A frame is malformed, split, truncated or too large.
-    """
-    offset = start
-    while head := _read(stream, 8):
-        if len(head) < 8:
-            raise RecordIOError(f"byte {offset}: the stream ends inside the head of a record")
-        magic, word = struct.unpack("<II", head)
-        if magic != MAGIC:
-            raise RecordIOError(f"byte {offset}: magic is 0x{magic:08x}, must be 0x{MAGIC:08x}")
-        flag, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
-        if flag:
-            # Only dmlc's own writer splits. Whether SageMaker joins the parts is documented
-            # nowhere, so data that passes here must not depend on it.
-            raise RecordIOError(f"byte {offset}: split records (flag {flag}) are not supported")
-        if size > MAX_RECORD_BYTES:
-            raise RecordIOError(
-                f"byte {offset}: a record of {size} bytes; at most {MAX_RECORD_BYTES} are allowed"
-            )
-        padded = size + -size % 4
-        body = _read(stream, padded)
-        if len(body) < padded:
-            raise RecordIOError(
-                f"byte {offset}: the stream ends inside a record of {size} bytes, after {len(body)}"
-            )
-        yield Frame(offset, body[:size])
-        offset += 8 + padded
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end; a claimed size is not allocated in advance."""
-    pieces = []
-    while size and (piece := stream.read(min(size, _READ_BYTES))):
-        pieces.append(piece)
-        size -= len(piece)
-    return b"".join(pieces)
 
 
 def _decode_frame(frame: Frame) -> Record:
