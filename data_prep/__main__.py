@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats.known import DESCRIPTION, FORMATS
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import Manifest
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
@@ -30,7 +30,7 @@ examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
     options = _parser().parse_args(arguments)
-    return run_command("data_prep", lambda: options.run(options), bad_input=(CorpusError,))
+    return run_command("data_prep", lambda: options.run(options), bad_input=(InputError,))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -249,25 +249,25 @@ def _fraction(text: str) -> float:
     return fraction
 
 
-def _reading(options: argparse.Namespace) -> Reading:
-    given = {field.name: getattr(options, field.name) for field in fields(Reading)}
+def _read_options(options: argparse.Namespace) -> ReadOptions:
+    given = {field.name: getattr(options, field.name) for field in fields(ReadOptions)}
     several = {name: tuple(given[name] or ()) for name in ("field", "column")}
-    return Reading(**given | several)
+    return ReadOptions(**given | several)
 
 
-def _report(error: CorpusError) -> None:
+def _report(error: InputError) -> None:
     print(f"data_prep: left out: {error}", file=sys.stderr)
 
 
 def _convert(options: argparse.Namespace) -> None:
     if options.test and options.seed is not None:
-        raise CorpusError("--seed chooses the documents to hold out, and --test has chosen them")
+        raise InputError("--seed chooses the documents to hold out, and --test has chosen them")
     start = time.perf_counter()
     manifest = convert(
         options.corpus,
         options.vocab,
         options.out,
-        reading=_reading(options),
+        options=_read_options(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
         test_corpus=options.test,
@@ -284,7 +284,9 @@ def _convert(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from data_prep.inspection import inspect
 
-    overview = inspect(options.corpus, options.vocab, _reading(options), options.document, _report)
+    overview = inspect(
+        options.corpus, options.vocab, _read_options(options), options.document, _report
+    )
     if options.json:
         print(json.dumps(overview.as_json(), indent=2, ensure_ascii=False))
     else:

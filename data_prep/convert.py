@@ -5,11 +5,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
 from data_prep.files import staging, sync
+from data_prep.formats.any_format import open_corpus
 from data_prep.formats.chain import Chain
-from data_prep.formats.opening import open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
@@ -21,7 +22,7 @@ from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
 
-_AS_IT_IS = Reading()
+_AS_IT_IS = ReadOptions()
 
 
 def convert(
@@ -29,13 +30,13 @@ def convert(
     vocabulary: Path | None,
     out: Path,
     *,
-    reading: Reading = _AS_IT_IS,
+    options: ReadOptions = _AS_IT_IS,
     test_fraction: float = 0.05,
     seed: int | None = None,
     min_words: int = 1,
     test_corpus: Path | None = None,
     jobs: int = 1,
-    report: Callable[[CorpusError], None] = lambda _: None,
+    report: Callable[[InputError], None] = lambda _: None,
 ) -> Manifest:
     """Convert a corpus.
 
@@ -44,10 +45,10 @@ def convert(
     Documents with too few words are left out, counted and listed. The split is the same with them.
 
     Args:
-        corpus: A file or folder of any format, or `opening.STANDARD_INPUT`.
+        corpus: A file or folder of any format, or `open_corpus.STANDARD_INPUT`.
         vocabulary: A word a line; None to make it of the words of raw text.
         out: Folder to write to; made if need be.
-        reading: How to read the corpus.
+        options: How to read the corpus.
         test_fraction: Share of the documents to hold out, from 0 to below 1.
         seed: Makes the choice of the held-out documents random; by default they are the last.
         min_words: Words that a document must have, each occurrence counted; at least 1.
@@ -57,7 +58,7 @@ def convert(
         report: Called for each bad line that was left out, when all is written.
 
     Raises:
-        CorpusError: The corpus or the vocabulary is no good, or leaves no document to train on.
+        InputError: The corpus or the vocabulary is no good, or leaves no document to train on.
             Then nothing has been written.
         OSError: A file can't be written, or another run is writing to `out`.
     """
@@ -66,26 +67,26 @@ def convert(
         workers = stack.enter_context(Workers(jobs))
         start_early(workers, corpus)
         reads = stack.enter_context(ExitStack())
-        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
+        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, options))
         staged = stack.enter_context(staging(out))
         if test_corpus is not None:
             _, last = reads.enter_context(
-                open_corpus(test_corpus, words, reading.with_words_chosen())
+                open_corpus(test_corpus, words, options.with_words_chosen())
             )
             documents = Chain(documents.name, (documents, last))
             test_fraction, seed = share(documents.documents, last.documents), None
         testing = held_out(documents.documents, test_fraction, seed)
-        train, test, left_out, short, log = with_documents_in_order(
+        train, test, left_out, short, tally = with_documents_in_order(
             documents,
             lambda ordered: write_parts(
-                ordered, testing, min_words, staged, Log(reading.skip_bad), workers
+                ordered, testing, min_words, staged, Tally(options.skip_bad), workers
             ),
-            reading.skip_bad,
+            options.skip_bad,
         )
         empty = int(left_out.sum()) - short
         if not train.documents:
             too_short = f", {short} have fewer than {min_words} words" if short else ""
-            raise CorpusError(
+            raise InputError(
                 f"{documents.name}: no document is left to train on: of {documents.documents}, "
                 f"{empty} have no words of the vocabulary{too_short} and {test.documents} are held"
                 " out"
@@ -95,7 +96,7 @@ def convert(
             source=Source(
                 " + ".join(path.name for path in (corpus, test_corpus) if path),
                 (vocabulary or Path(VOCABULARY)).name,
-                reading.limit,
+                options.limit,
             ),
             split=Split(test_fraction, seed),
             vocabulary=_write_vocabulary(words, staged / VOCABULARY),
@@ -111,7 +112,7 @@ def convert(
         )
         reads.close()  # raises when the corpus has changed meanwhile
         _publish(manifest, staged, out)
-    for error in log.bad:
+    for error in tally.bad:
         report(error)
     return manifest
 

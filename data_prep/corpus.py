@@ -1,4 +1,4 @@
-"""What every reader of a corpus offers: documents in blocks of counts, piece by piece."""
+"""What every reader of a corpus offers: documents in blocks of counts, span by span."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -7,20 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 
 Entries = NDArray[np.int32]
 """A (3, n) array: numbers of documents and word ids, both from 0, and counts."""
-
-
-class CorpusError(ValueError):
-    """A corpus or vocabulary that can't be used; the text says where and why."""
 
 
 class OutOfOrderError(Exception):
     """A document's entries are not next to each other: the corpus must be sorted first."""
 
 
-class Piece(NamedTuple):
+class Span(NamedTuple):
     """A part of a corpus that can be read by itself: some documents in a row.
 
     Attributes:
@@ -36,7 +33,7 @@ class Piece(NamedTuple):
     after: int
 
 
-class Log:
+class Tally:
     """What a reader reports on its way.
 
     Args:
@@ -50,16 +47,16 @@ class Log:
     def __init__(self, allowed: int = 0) -> None:
         self.allowed = allowed
         self.entries = 0
-        self.bad: list[CorpusError] = []
+        self.bad: list[InputError] = []
 
-    def skip(self, error: CorpusError) -> None:
+    def skip(self, error: InputError) -> None:
         """Take note of a bad line; raises its error when that is one too many."""
         if len(self.bad) == self.allowed:
             raise error
         self.bad.append(error)
 
-    def extend(self, other: "Log") -> None:
-        """Add what another log of the same corpus says."""
+    def extend(self, other: "Tally") -> None:
+        """Add what another tally of the same corpus says."""
         self.entries += other.entries
         for error in other.bad:
             self.skip(error)
@@ -68,7 +65,7 @@ class Log:
 class Corpus(Protocol):
     """Word counts of documents numbered from 0.
 
-    It holds no documents: it is sent to other processes, which read pieces of it.
+    It holds no documents: it is sent to other processes, which read spans of it.
     """
 
     @property
@@ -85,17 +82,17 @@ class Corpus(Protocol):
 
     @property
     def promised(self) -> int | None:
-        """The number of entries and bad lines in all pieces; None when it does not say."""
+        """The number of entries and bad lines in all spans; None when it does not say."""
 
     @property
-    def pieces(self) -> Sequence[Piece]:
+    def spans(self) -> Sequence[Span]:
         """All of it, in the order of the documents."""
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece that have words, in order, some hundred at a time.
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span that have words, in order, some hundred at a time.
 
         Raises:
-            CorpusError: Something that can't be read and is not a tolerated bad line.
+            InputError: Something that can't be read and is not a tolerated bad line.
             OutOfOrderError: From a `Sortable` corpus.
         """
 
@@ -104,18 +101,18 @@ class Corpus(Protocol):
 class Sortable(Corpus, Protocol):
     """A corpus of entries in any order."""
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield the entries in the order in which they stand."""
 
 
-def check_promise(corpus: Corpus, log: Log) -> None:
+def check_promise(corpus: Corpus, tally: Tally) -> None:
     """Check that all of a corpus was read.
 
     Raises:
-        CorpusError: It has fewer or more entries than it says.
+        InputError: It has fewer or more entries than it says.
     """
-    found = log.entries + len(log.bad)
+    found = tally.entries + len(tally.bad)
     if corpus.promised not in (None, found):
-        raise CorpusError(
+        raise InputError(
             f"{corpus.name}: there are {found} entries, but the header says {corpus.promised}"
         )

@@ -6,10 +6,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.errors import InputError
+
 MAX_COUNT = 1 << 24  # float32 holds every whole number up to here
 
 
-class CountsError(ValueError):
+class CountsError(InputError):
     """Counts given several times for one word add up to more than `MAX_COUNT`."""
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.progress import Progress
-from data_prep.corpus import Corpus, CorpusError, Log, check_promise
+from data_prep.corpus import Corpus, Tally, check_promise
 from data_prep.counts import Counts
-from data_prep.formats.opening import open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.errors import InputError
+from data_prep.formats.any_format import open_corpus
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 
 SHORT = (3, 10, 20)  # words: of documents with fewer a topic model learns little
@@ -141,44 +142,44 @@ class Overview:
 def inspect(
     corpus: Path,
     vocabulary: Path | None,
-    reading: Reading,
+    options: ReadOptions,
     document: int | None = None,
-    report: Callable[[CorpusError], None] = lambda _: None,
+    report: Callable[[InputError], None] = lambda _: None,
 ) -> Overview:
     """Read a corpus from its start to its end.
 
     Args:
         corpus: As for `convert`, as are the others.
         vocabulary: A word a line.
-        reading: How to read the corpus.
+        options: How to read the corpus.
         document: Number of a document to show, from 1.
         report: Called for each bad line that was left out.
 
     Raises:
-        CorpusError: The corpus or the vocabulary is no good, or there is no such document.
+        InputError: The corpus or the vocabulary is no good, or there is no such document.
     """
-    with open_corpus(corpus, vocabulary, reading) as (words, opened):
+    with open_corpus(corpus, vocabulary, options) as (words, opened):
         if not opened.documents:
-            raise CorpusError(f"{opened.name}: there is no document")
+            raise InputError(f"{opened.name}: there is no document")
         if document is not None and document > opened.documents:
-            raise CorpusError(f"{opened.name}: there is no document {document}")
-        overview, log = with_documents_in_order(
+            raise InputError(f"{opened.name}: there is no document {document}")
+        overview, tally = with_documents_in_order(
             opened,
             lambda ordered: _read(
-                ordered, Overview(words, opened.documents, document), Log(reading.skip_bad)
+                ordered, Overview(words, opened.documents, document), Tally(options.skip_bad)
             ),
-            reading.skip_bad,
+            options.skip_bad,
         )
-    for error in log.bad:
+    for error in tally.bad:
         report(error)
     return overview
 
 
-def _read(corpus: Corpus, overview: Overview, log: Log) -> tuple[Overview, Log]:
+def _read(corpus: Corpus, overview: Overview, tally: Tally) -> tuple[Overview, Tally]:
     with Progress("reading", corpus.documents) as progress:
-        for piece in corpus.pieces:
-            for counts in corpus.read(piece, log):
+        for span in corpus.spans:
+            for counts in corpus.read(span, tally):
                 overview.add(counts)
                 progress.advance(counts.shape[0])
-    check_promise(corpus, log)
-    return overview, log
+    check_promise(corpus, tally)
+    return overview, tally

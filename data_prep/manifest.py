@@ -12,12 +12,13 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
+from data_prep.errors import InputError
 from data_prep.files import replacing
 
 MANIFEST = "manifest.json"
 
 
-class ManifestError(ValueError):
+class ManifestError(InputError):
     """There is no usable manifest in a folder."""
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
 
 MAX_VOCABULARY_BYTES = 1 << 28
@@ -18,19 +18,19 @@ def read_vocabulary(path: Path) -> list[str]:
     """Read a vocabulary file: UTF-8, one word a line; the word of id i is at position i - 1.
 
     Raises:
-        CorpusError: The file can't be read or is empty, or has several columns; or a line is blank,
+        InputError: The file can't be read or is empty, or has several columns; or a line is blank,
             not UTF-8, repeats a word, or has a character that breaks or turns lines.
     """
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_VOCABULARY_BYTES + 1)
     except OSError as error:
-        raise CorpusError(f"{path}: {error.strerror}") from None
+        raise InputError(f"{path}: {error.strerror}") from None
     if len(content) > MAX_VOCABULARY_BYTES:
-        raise CorpusError(f"{path}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
+        raise InputError(f"{path}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
     content = content.removeprefix(BYTE_ORDER_MARK).rstrip(BLANKS.encode())
     if not content:
-        raise CorpusError(f"{path}: the file is empty, must be one word a line")
+        raise InputError(f"{path}: the file is empty, must be one word a line")
     _refuse_columns(content.decode(errors="replace").split("\n"), path)
     words = _split(content)
     if words is None or _UNSHOWN.search("".join(words)):
@@ -55,13 +55,13 @@ def _read_lines(content: bytes, path: Path) -> list[str]:
         place = f"{path}:{number}"
         word = decode(line, place).strip()
         if not word:
-            raise CorpusError(f"{place}: the line is blank, must be a word")
+            raise InputError(f"{place}: the line is blank, must be a word")
         if len(word.splitlines()) > 1:
-            raise CorpusError(f"{place}: the word {quote(word)} contains a line break")
+            raise InputError(f"{place}: the word {quote(word)} contains a line break")
         if _UNSHOWN.search(word):
-            raise CorpusError(f"{place}: the word {quote(word)} contains a control character")
+            raise InputError(f"{place}: the word {quote(word)} contains a control character")
         if word in seen:
-            raise CorpusError(f"{place}: the word {quote(word)} is on line {seen[word]} already")
+            raise InputError(f"{place}: the word {quote(word)} is on line {seen[word]} already")
         seen[word] = number
     return list(seen)
 
@@ -69,7 +69,7 @@ def _read_lines(content: bytes, path: Path) -> list[str]:
 def _refuse_columns(lines: list[str], path: Path) -> None:
     """Refuse lines in quotes, or with numbers beside the words."""
     if all(len(line.rstrip()) > 2 and line[0] == line.rstrip()[-1] == '"' for line in lines):
-        raise CorpusError(
+        raise InputError(
             f"{path}: there are quotes around what is on each line, must be a word a line; "
             """tr -d '"' takes them away, and cut takes one of several columns out"""
         )
@@ -82,7 +82,7 @@ def _refuse_columns(lines: list[str], path: Path) -> None:
         if len(rows) < 2 or columns < 2 or any(len(row) != columns for row in rows):
             continue
         if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
-            raise CorpusError(
+            raise InputError(
                 f"{path}: the lines have {columns} columns, must be a word a line; cut takes one"
                 " column out, after sort -n has brought the ids in order"
             )

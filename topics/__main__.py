@@ -5,15 +5,14 @@ import os
 import sys
 
 from cli.arguments import Parser, run_command
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
-from topics.commands.inputs import InputError
 from topics.documents import DocumentsError
 from topics.endpoint.payload import PayloadError
 from topics.endpoint.state import EndpointError
-from topics.lda.fit import SpectralError
-from topics.lda.infer import InferenceError
-from topics.model import archive, vocabulary
+from topics.lda.mixtures import InferenceError
+from topics.lda.spectral import SpectralError
+from topics.model import archive, top_words
 from topics.prepared import PreparedError
 from topics.quality.likelihood import EvaluationError
 
@@ -32,12 +31,12 @@ from the environment, as the AWS CLI does.
 """
 _INPUT_ERRORS = (
     InputError,
-    CorpusError,
+    InputError,
     DocumentsError,
     PayloadError,
     PreparedError,
     archive.ArtifactError,
-    vocabulary.VocabularyError,
+    top_words.VocabularyError,
     EvaluationError,
     InferenceError,
     SpectralError,

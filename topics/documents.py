@@ -9,11 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from cli.progress import Progress
-from data_prep.corpus import Corpus, Log, check_promise
+from data_prep.corpus import Corpus, Tally, check_promise
 from data_prep.counts import Counts
-from data_prep.formats.opening import open_corpus
+from data_prep.formats.any_format import open_corpus
 from data_prep.formats.rawtext import count_texts
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.formats.textlines import read_text_file
 from data_prep.vocabulary import read_vocabulary
@@ -39,7 +39,7 @@ class Documents(NamedTuple):
 
 
 def with_documents(
-    path: Path, vocabulary: Path | None, reading: Reading, work: Callable[[Documents], _Result]
+    path: Path, vocabulary: Path | None, options: ReadOptions, work: Callable[[Documents], _Result]
 ) -> _Result:
     """Return what `work` makes of the documents of a file.
 
@@ -48,15 +48,15 @@ def with_documents(
     Args:
         path: A corpus as for `open_corpus`.
         vocabulary: A word a line; RecordIO and matrices do without.
-        reading: How to read the corpus.
+        options: How to read the corpus.
         work: Gets the documents, which can be read while it runs.
 
     Raises:
-        CorpusError: There is no such corpus, or it can't be read.
+        InputError: There is no such corpus, or it can't be read.
     """
-    with open_corpus(path, vocabulary, reading, makes_words=False) as (_, corpus):
+    with open_corpus(path, vocabulary, options, makes_words=False) as (_, corpus):
         return with_documents_in_order(
-            corpus, lambda ordered: work(_read_through(ordered)), reading.skip_bad
+            corpus, lambda ordered: work(_read_through(ordered)), options.skip_bad
         )
 
 
@@ -65,7 +65,7 @@ def read_text(path: Path) -> str:
 
     Raises:
         DocumentsError: There is no such file.
-        CorpusError: It is too large, or not UTF-8.
+        InputError: It is too large, or not UTF-8.
     """
     try:
         return read_text_file(path)
@@ -77,26 +77,26 @@ def from_texts(texts: Sequence[str], vocabulary: Path) -> Documents:
     """Count the words of texts, which are taken apart as `data_prep` does with raw text.
 
     Raises:
-        CorpusError: The vocabulary can't be read.
+        InputError: The vocabulary can't be read.
     """
     words = read_vocabulary(vocabulary)
-    _, corpus = count_texts(texts, "the text", words, Reading(), Log())
+    _, corpus = count_texts(texts, "the text", words, ReadOptions(), Tally())
     return Documents(len(texts), lambda: _rows(corpus))
 
 
 def _read_through(corpus: Corpus) -> Documents:
-    log = Log()
+    tally = Tally()
     with Progress("reading", corpus.documents) as progress:
-        for piece in corpus.pieces:
-            for counts in corpus.read(piece, log):
+        for piece in corpus.spans:
+            for counts in corpus.read(piece, tally):
                 progress.advance(counts.shape[0])
-    check_promise(corpus, log)
+    check_promise(corpus, tally)
     return Documents(corpus.documents, lambda: _rows(corpus))
 
 
 def _rows(corpus: Corpus) -> Iterator[sparse.csr_array]:
     """Yield all documents, those without words too, which a corpus leaves out."""
-    pieces = (corpus.read(piece, Log()) for piece in corpus.pieces)
+    pieces = (corpus.read(piece, Tally()) for piece in corpus.spans)
     first = 0
     for counts in chain.from_iterable(pieces):
         if counts.documents.size:

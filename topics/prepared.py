@@ -12,7 +12,7 @@ from data_prep.left_out import training_numbers
 from data_prep.manifest import Manifest, ManifestError
 from data_prep.recordio import RecordIOError, read_matrix
 from topics.lda.blocks import CountsError, check_counts
-from topics.model import vocabulary
+from topics.model import top_words
 
 
 class PreparedError(ValueError):
@@ -51,7 +51,7 @@ def load(folder: Path) -> Prepared:
         raise PreparedError(f"{error}; `python -m data_prep convert` writes one") from None
     size = manifest.vocabulary.size
     return Prepared(
-        vocabulary.load(folder / manifest.vocabulary.file, size),
+        top_words.load(folder / manifest.vocabulary.file, size),
         _read(folder / manifest.train.file, size),
         _read(folder / manifest.test.file, size) if manifest.test else None,
         numbers,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from data_prep.corpus import Corpus, Entries, Log, Piece, Sortable
+from data_prep.corpus import Corpus, Entries, Sortable, Span, Tally
 from data_prep.counts import Counts
 
 
@@ -34,35 +34,35 @@ class Chain:
         return sum(known) if len(known) == len(promises) else None
 
     @property
-    def pieces(self) -> list[Piece]:
+    def spans(self) -> list[Span]:
         """Those of all parts."""
         return [
-            piece._replace(first=piece.first + first, after=piece.after + first)
+            span._replace(first=span.first + first, after=span.after + first)
             for first, part in zip(self._firsts(), self.parts, strict=False)
-            for piece in part.pieces
+            for span in part.spans
         ]
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
         firsts = self._firsts()
-        number = bisect(firsts, piece.first, hi=len(self.parts)) - 1
+        number = bisect(firsts, span.first, hi=len(self.parts)) - 1
         first = firsts[number]
-        own = piece._replace(first=piece.first - first, after=piece.after - first)
-        for counts in self.parts[number].read(own, log):
+        own = span._replace(first=span.first - first, after=span.after - first)
+        for counts in self.parts[number].read(own, tally):
             yield _moved(counts, first)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield all entries, as `Sortable.entries`."""
         for first, part in zip(self._firsts(), self.parts, strict=False):
             if isinstance(part, Sortable):
-                for entries in part.entries(log):
+                for entries in part.entries(tally):
                     entries = entries[:, entries[0] < part.documents]
                     entries[0] += first
                     if entries.size:
                         yield entries
             else:
-                for piece in part.pieces:
-                    for counts in part.read(piece, log):
+                for span in part.spans:
+                    for counts in part.read(span, tally):
                         yield _moved(counts, first).to_entries()
 
     def _firsts(self) -> list[int]:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from data_prep.corpus import Corpus, Log
+from data_prep.corpus import Corpus, Tally
 from data_prep.formats.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 _BYTES = 1 << 16
 _LINES = 1000
 
-OpenCounts = Callable[[Path, str, int | None, Reading], Corpus]
+OpenCounts = Callable[[Path, str, int | None, ReadOptions], Corpus]
 """Opens a file: its path, what errors call it, the size of the vocabulary if known, options."""
 
-ReadTexts = Callable[[Path, str, Reading, Log], Iterator[str]]
+ReadTexts = Callable[[Path, str, ReadOptions, Tally], Iterator[str]]
 """Yields the documents of a file: its path, what errors call it, options, what was left out."""
 
 

@@ -1,6 +1,6 @@
 """All formats, and how one is told from another."""
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats import (
     csvtable,
     jsonl,
@@ -12,7 +12,7 @@ from data_prep.formats import (
     triples,
 )
 from data_prep.formats.format import Format, Head
-from data_prep.formats.strangers import find_stranger
+from data_prep.formats.unsupported import find_unsupported
 
 _FORMATS = (  # what looks like several is the first of them
     npz.NPZ,
@@ -36,22 +36,22 @@ def detect(head: Head, name: str) -> Format:
     """Tell the format of a file from its start.
 
     Raises:
-        CorpusError: It is of none.
+        InputError: It is of none.
     """
     if head.whole and not head.lines:
-        raise CorpusError(f"{name}: the file has no documents")
-    stranger = find_stranger(head)
-    is_certain = stranger is not None and not stranger.may_be_text
+        raise InputError(f"{name}: the file has no documents")
+    unsupported = find_unsupported(head)
+    is_certain = unsupported is not None and not unsupported.may_be_text
     counts = (each for each in _FORMATS if each.open and (each.is_signed or not is_certain))
     found = next((each for each in counts if each.matches(head)), None)
-    if found is None and stranger:
-        raise CorpusError(
-            f"{name}: this looks like {stranger.what}, which is not read; {stranger.advice}"
-            + ("; --format overrules this guess" if stranger.may_be_text else "")
+    if found is None and unsupported:
+        raise InputError(
+            f"{name}: this looks like {unsupported.what}, which is not read; {unsupported.advice}"
+            + ("; --format overrules this guess" if unsupported.may_be_text else "")
         )
     found = found or next((each for each in _FORMATS if each.texts and each.matches(head)), None)
     if found is None:
-        raise CorpusError(
+        raise InputError(
             f"{name}: this is neither word counts of a known format nor prose; --format says what "
             "it is"
         )
@@ -67,7 +67,7 @@ def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
         counts_alone: Whether texts of other formats are taken as they stand.
 
     Raises:
-        CorpusError: It is.
+        InputError: It is.
     """
     if not head.lines:
         return
@@ -77,7 +77,7 @@ def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
             and (each.open or not counts_alone)
             and each.excludes_prose(head)
         ):
-            raise CorpusError(f"{name}: this is no text, but looks like the format {each.name}")
-    stranger = find_stranger(head)
-    if stranger and not stranger.may_be_text:
-        raise CorpusError(f"{name}: this is no text, but {stranger.what}; {stranger.advice}")
+            raise InputError(f"{name}: this is no text, but looks like the format {each.name}")
+    unsupported = find_unsupported(head)
+    if unsupported and not unsupported.may_be_text:
+        raise InputError(f"{name}: this is no text, but {unsupported.what}; {unsupported.advice}")

@@ -8,14 +8,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data_prep.corpus import CorpusError
 from data_prep.counts import MAX_COUNT
+from data_prep.errors import InputError
 
 BLANKS = " \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 1 << 24
 BLOCK_BYTES = 3 << 17  # of text parsed at once; the arrays made of it stay in the cache
-PIECE_BYTES = 1 << 23  # of text for a process at a time: some 50 ms of work
+SPAN_BYTES = 1 << 23  # of text for a process at a time: some 50 ms of work
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?")
 _MAX_DECIMAL = 40  # characters
@@ -55,7 +55,7 @@ def read_blocks(path: Path, start: int, stop: int, name: str) -> Iterator[tuple[
     A line that ends with the file gets one.
 
     Raises:
-        CorpusError: A line of more than `MAX_LINE_BYTES`.
+        InputError: A line of more than `MAX_LINE_BYTES`.
     """
     left = stop - start
     with path.open("rb") as stream:
@@ -68,7 +68,7 @@ def read_blocks(path: Path, start: int, stop: int, name: str) -> Iterator[tuple[
                 if not text.endswith(b"\n"):
                     if left:
                         line = LineNumbers(path).at(start + text.rfind(b"\n") + 1)
-                        raise CorpusError(
+                        raise InputError(
                             f"{name}:{line}: the line has more than {MAX_LINE_BYTES} bytes"
                         )
                     text += b"\n"
@@ -80,11 +80,11 @@ def parse_number(text: str, limit: int, label: str, place: str, least: int = 1) 
     """Return a whole number from `least` to a limit.
 
     Raises:
-        CorpusError: It is something else.
+        InputError: It is something else.
     """
     if text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= limit:
         return int(text)
-    raise CorpusError(
+    raise InputError(
         f"{place}: {label} {quote(text)} must be a whole number from {least} to {limit}"
     )
 
@@ -93,7 +93,7 @@ def parse_count(text: str, place: str) -> int:
     """Return a count, which may be written like 2.0 or 2e+00; 0 if the word is not there.
 
     Raises:
-        CorpusError: It is no whole number from 0 to `MAX_COUNT`.
+        InputError: It is no whole number from 0 to `MAX_COUNT`.
     """
     if text.isascii() and text.isdigit() and len(text) < 19:
         number = Decimal(int(text))
@@ -102,21 +102,21 @@ def parse_count(text: str, place: str) -> int:
         number = Decimal(text) if fits else Decimal(-1)
     if 0 <= number <= MAX_COUNT and number == int(number):
         return int(number)
-    raise CorpusError(f"{place}: count {quote(text)} must be a whole number from 0 to {MAX_COUNT}")
+    raise InputError(f"{place}: count {quote(text)} must be a whole number from 0 to {MAX_COUNT}")
 
 
 def decode(line: bytes, place: str) -> str:
     """Return the text of a line.
 
     Raises:
-        CorpusError: It is not UTF-8.
+        InputError: It is not UTF-8.
     """
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode()) + 1
         byte = line[error.start]
-        raise CorpusError(f"{place}:{column}: byte 0x{byte:02x} is not UTF-8") from None
+        raise InputError(f"{place}:{column}: byte 0x{byte:02x} is not UTF-8") from None
 
 
 def quote(text: str) -> str:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError, Entries, Log, Piece
+from data_prep.corpus import Entries, Span, Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats.entries import check_shape, group, whole_counts
 from data_prep.formats.format import Format
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
@@ -83,7 +84,7 @@ class Npz:
             limit: Number of rows to read.
 
         Raises:
-            CorpusError: There is no matrix, or one of another layout or shape.
+            InputError: There is no matrix, or one of another layout or shape.
         """
         with _open_arrays(path, name) as arrays:
             layout = "dense"
@@ -111,19 +112,19 @@ class Npz:
         return self.size if self.documents == self.rows else None
 
     @property
-    def pieces(self) -> list[Piece]:
+    def spans(self) -> list[Span]:
         """One: a compressed archive can't be entered in the middle."""
-        return [Piece(0, self.size, 0, self.documents)]
+        return [Span(0, self.size, 0, self.documents)]
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
         """Yield the documents, as `Corpus.read`."""
-        return group(self.entries(log), piece, self.documents, self.vocabulary_size, self.name)
+        return group(self.entries(tally), span, self.documents, self.vocabulary_size, self.name)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield the entries in the order of the file, as `Sortable.entries`."""
         with _open_arrays(self.path, self.name) as arrays:
             for documents, ids, counts in _CHUNKS[self.layout](self, arrays):
-                log.entries += counts.size
+                tally.entries += counts.size
                 entries = self._check(documents, ids, counts)
                 if entries.size:
                     yield entries
@@ -324,20 +325,20 @@ _DATA_AXES = {"bsr": (3,), "dia": (2,)}
 
 @contextmanager
 def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
-    """Yield the arrays of a file; tell of anything wrong as a `CorpusError`."""
+    """Yield the arrays of a file; tell of anything wrong as a `InputError`."""
     try:
         with ExitStack() as stack:
             yield _Arrays(stack, path)
-    except CorpusError:
+    except InputError:
         raise
     except KeyError as error:
-        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error.args[0]}") from None
+        raise InputError(f"{name}: not a matrix of SciPy or NumPy: {error.args[0]}") from None
     except _BROKEN as error:
-        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
+        raise InputError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Npz:
-    return Npz.open(path, name, vocabulary_size, reading.limit)
+def _open(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Npz:
+    return Npz.open(path, name, vocabulary_size, options.limit)
 
 
 NPZ = Format(

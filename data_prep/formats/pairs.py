@@ -15,13 +15,14 @@ from typing import BinaryIO, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.corpus import Span, Tally
 from data_prep.counts import MAX_COUNT, Counts, CountsError
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.digits import MAX_DIGITS, are_digits, characters_of, parse, within
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, decode, parse_count, parse_number, quote
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
@@ -42,36 +43,36 @@ class Pairs:
     name: str
     vocabulary_size: int
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
     def open(cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None) -> Self:
         """Open a file for its first `limit` documents, by default all; errors call it `name`.
 
         Raises:
-            CorpusError: There are no documents.
+            InputError: There are no documents.
         """
         with path.open("rb") as stream:
-            pieces = _cut(stream, sys.maxsize if limit is None else limit)
-        if not pieces:
-            raise CorpusError(f"{name}: the file has no documents, must be lines of id:count,...")
-        return cls(path, name, vocabulary_size, pieces[-1].after, pieces)
+            spans = _cut(stream, sys.maxsize if limit is None else limit)
+        if not spans:
+            raise InputError(f"{name}: the file has no documents, must be lines of id:count,...")
+        return cls(path, name, vocabulary_size, spans[-1].after, spans)
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        first = piece.first
-        for _, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        first = span.first
+        for _, text in lines.read_blocks(self.path, span.start, span.stop, self.name):
             parsed = parse_block(text, first, self.vocabulary_size)
             if parsed is None:
                 parsed = parse_block(_simplify(text), first, self.vocabulary_size)
             if parsed is None:
-                parsed = self._parse_lines(text, first, log)
+                parsed = self._parse_lines(text, first, tally)
             counts, documents = parsed
             if counts.shape[0]:
                 yield counts
             first += documents
 
-    def _parse_lines(self, text: bytes, first: int, log: Log) -> tuple[Counts, int]:
+    def _parse_lines(self, text: bytes, first: int, tally: Tally) -> tuple[Counts, int]:
         """Parse lines one by one: slow, and knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
@@ -79,8 +80,8 @@ class Pairs:
                 documents.append(
                     _parse_line(line, self.vocabulary_size, f"{self.name}:{number + 1}")
                 )
-            except CorpusError as error:
-                log.skip(error)
+            except InputError as error:
+                tally.skip(error)
                 documents.append({})
         return join_documents(documents, first, self.vocabulary_size), len(documents)
 
@@ -89,8 +90,8 @@ def _matches(head: Head) -> bool:
     return head.mostly(_DAMAGED_LINE)
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Pairs:
-    return Pairs.open(path, name, vocabulary_size or 0, reading.limit)
+def _open(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Pairs:
+    return Pairs.open(path, name, vocabulary_size or 0, options.limit)
 
 
 FORMAT = Format(
@@ -102,9 +103,9 @@ FORMAT = Format(
 )
 
 
-def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
-    """Cut the first `limit` lines into pieces, blank lines at their ends left out."""
-    pieces: dict[int, Piece] = {}
+def _cut(stream: BinaryIO, limit: int) -> list[Span]:
+    """Cut the first `limit` lines into spans, blank lines at their ends left out."""
+    spans: dict[int, Span] = {}
     offset = start = lines.text_start(stream)
     line = first = 0
     stream.seek(offset)
@@ -116,16 +117,16 @@ def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
         content = len(chunk.rstrip(BLANKS.encode()))
         if content:
             last = line + newlines - chunk.count(b"\n", content)
-            pieces[start] = Piece(start, offset + content, first, last + 1)
+            spans[start] = Span(start, offset + content, first, last + 1)
         line += newlines
         offset += len(chunk)
-        if newlines and offset - start >= lines.PIECE_BYTES:
+        if newlines and offset - start >= lines.SPAN_BYTES:
             cut = offset - len(chunk) + chunk.rfind(b"\n") + 1
-            if start in pieces:
-                piece = pieces[start]
-                pieces[start] = Piece(start, min(piece.stop, cut), first, min(piece.after, line))
+            if start in spans:
+                span = spans[start]
+                spans[start] = Span(start, min(span.stop, cut), first, min(span.after, line))
             start, first = cut, line
-    return list(pieces.values())
+    return list(spans.values())
 
 
 def _simplify(text: bytes) -> bytes:
@@ -235,13 +236,13 @@ def parse_items(
         place: File and line, for errors.
 
     Raises:
-        CorpusError: An item is not of this form, or the counts of a word add up to too much.
+        InputError: An item is not of this form, or the counts of a word add up to too much.
     """
     counts: dict[int, int] = {}
     for column, item in items:
         word, colon, count = item.partition(":")
         if not colon:
-            raise CorpusError(f"{place}:{column}: {quote(item)} must be of the form id:count")
+            raise InputError(f"{place}:{column}: {quote(item)} must be of the form id:count")
         number = parse_number(
             word.rstrip(BLANKS),
             vocabulary_size + first_id - 1,
@@ -253,7 +254,7 @@ def parse_items(
         column += len(item) - len(start)
         total = counts.get(number - first_id, 0) + parse_count(start, f"{place}:{column}")
         if total > MAX_COUNT:
-            raise CorpusError(
+            raise InputError(
                 f"{place}:{column}: the counts of word id {number} add up to {total}; "
                 f"at most {MAX_COUNT} is allowed"
             )

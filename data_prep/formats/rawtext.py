@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats.matrix import Matrix
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.spelling import same_spelling, word_pattern
 from data_prep.vocabulary import read_vocabulary
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def count_texts(
-    documents: Iterable[str], name: str, words: list[str] | None, reading: Reading, log: Log
+    documents: Iterable[str], name: str, words: list[str] | None, options: ReadOptions, tally: Tally
 ) -> tuple[list[str], Matrix]:
     """Count the words of texts.
 
@@ -30,40 +31,38 @@ def count_texts(
         documents: The texts.
         name: What errors call them.
         words: The vocabulary; None to make it of the words that occur.
-        reading: Options.
-        log: Has what the reader of the texts reports.
+        options: Options.
+        tally: Has what the reader of the texts reports.
 
     Returns:
         The vocabulary, and the counts.
 
     Raises:
-        CorpusError: A text can't be read, or there are no words to count.
+        InputError: A text can't be read, or there are no words to count.
     """
-    matrix, found = _count_words(documents, name, words, reading)
+    matrix, found = _count_words(documents, name, words, options)
     lengths = np.diff(matrix.indptr)
     filled = np.flatnonzero(lengths)
     counts = Counts.from_rows(filled, lengths[filled], matrix.indices, matrix.data, matrix.shape[1])
-    return words or found, Matrix(name, counts, matrix.shape[0], log)
+    return words or found, Matrix(name, counts, matrix.shape[0], tally)
 
 
 def _count_words(
-    documents: Iterable[str], name: str, words: list[str] | None, reading: Reading
+    documents: Iterable[str], name: str, words: list[str] | None, options: ReadOptions
 ) -> tuple["sparse.csr_matrix", list[str]]:
     try:
         from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
             CountVectorizer,  # here: it takes a second
         )
     except ImportError:
-        raise CorpusError(
-            f"{name}: raw text needs scikit-learn: pip install scikit-learn"
-        ) from None
+        raise InputError(f"{name}: raw text needs scikit-learn: pip install scikit-learn") from None
     vectorizer = CountVectorizer(
         preprocessor=lambda text: same_spelling(text.lower()),
         token_pattern=word_pattern(),
-        stop_words=_stop_words(reading.stop_words),
-        min_df=reading.min_df,
-        max_df=reading.max_df,
-        max_features=reading.max_words,
+        stop_words=_stop_words(options.stop_words),
+        min_df=options.min_df,
+        max_df=options.max_df,
+        max_features=options.max_words,
         vocabulary=None if words is None else _spellings(words),
     )
     try:
@@ -71,10 +70,10 @@ def _count_words(
             # That words of a given vocabulary or stop words can't occur in lower-case text.
             warnings.simplefilter("ignore", UserWarning)
             matrix = vectorizer.fit_transform(documents)
-    except CorpusError:
+    except InputError:
         raise
     except ValueError as error:  # no words, or none in so many documents
-        raise CorpusError(f"{name}: {str(error).rstrip('.')}") from None
+        raise InputError(f"{name}: {str(error).rstrip('.')}") from None
     return matrix, vectorizer.get_feature_names_out().tolist()
 
 

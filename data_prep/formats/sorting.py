@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from data_prep.corpus import Corpus, Log, OutOfOrderError, Piece, Sortable
+from data_prep.corpus import Corpus, OutOfOrderError, Sortable, Span, Tally
 from data_prep.counts import Counts
 from data_prep.formats.entries import counts_of
 
@@ -38,32 +38,32 @@ def with_documents_in_order(
         if not isinstance(corpus, Sortable):
             raise
     with tempfile.TemporaryDirectory(prefix="data_prep-") as folder:
-        return work(_sort(corpus, Path(folder), Log(allowed)))
+        return work(_sort(corpus, Path(folder), Tally(allowed)))
 
 
 @dataclass(frozen=True)
 class _Sorted:
-    """A corpus in files of entries: one for each piece, the documents of which it has."""
+    """A corpus in files of entries: one for each span, the documents of which it has."""
 
     folder: Path
     name: str
     vocabulary_size: int
     documents: int
     promised: int | None
-    pieces: list[Piece]
-    log: Log
+    spans: list[Span]
+    tally: Tally
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        if piece is self.pieces[0]:
-            log.extend(self.log)
-        rows = np.fromfile(self.folder / str(piece.start), np.int32).reshape(-1, 3)
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        if span is self.spans[0]:
+            tally.extend(self.tally)
+        rows = np.fromfile(self.folder / str(span.start), np.int32).reshape(-1, 3)
         entries = rows[np.argsort(rows[:, 0], kind="stable")].T
         if entries.size:
             yield counts_of(entries, self.vocabulary_size, self.name)
 
 
-def _sort(corpus: Sortable, folder: Path, log: Log) -> _Sorted:
+def _sort(corpus: Sortable, folder: Path, tally: Tally) -> _Sorted:
     """Deal the entries to files, each for some documents in a row."""
     wanted = _MAX_BUCKETS if corpus.promised is None else 1 + corpus.promised // _BUCKET_ENTRIES
     width = -(-corpus.documents // min(wanted, _MAX_BUCKETS))
@@ -72,7 +72,7 @@ def _sort(corpus: Sortable, folder: Path, log: Log) -> _Sorted:
         files = [
             stack.enter_context((folder / str(number)).open("wb")) for number in range(len(firsts))
         ]
-        for entries in corpus.entries(log):
+        for entries in corpus.entries(tally):
             within = entries[:, entries[0] < corpus.documents]
             numbers = within[0] // width
             order = np.argsort(numbers, kind="stable")
@@ -80,8 +80,8 @@ def _sort(corpus: Sortable, folder: Path, log: Log) -> _Sorted:
             content = np.ascontiguousarray(within[:, order].T, np.int32)
             for file, start, stop in zip(files, bounds[:-1], bounds[1:], strict=True):
                 file.write(content[start:stop].tobytes())
-    pieces = [
-        Piece(number, number + 1, first, min(first + width, corpus.documents))
+    spans = [
+        Span(number, number + 1, first, min(first + width, corpus.documents))
         for number, first in enumerate(firsts)
     ]
     return _Sorted(
@@ -90,6 +90,6 @@ def _sort(corpus: Sortable, folder: Path, log: Log) -> _Sorted:
         corpus.vocabulary_size,
         corpus.documents,
         corpus.promised,
-        pieces,
-        log,
+        spans,
+        tally,
     )

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
+from data_prep.corpus import Corpus, Entries, Span, Tally
 from data_prep.counts import MAX_COUNT, Counts
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.digits import (
     MAX_DIGITS,
@@ -31,7 +32,7 @@ from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group, whole_c
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
 from data_prep.formats.matrix import Matrix
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 MAX_ENTRIES = 10**12
 
@@ -83,7 +84,7 @@ class Triples:
     vocabulary_size: int
     header: Header
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
     def open_docword(
@@ -92,7 +93,7 @@ class Triples:
         """Open a UCI file: the totals on three lines, then the triples.
 
         Raises:
-            CorpusError: The header is bad, or promises another vocabulary.
+            InputError: The header is bad, or promises another vocabulary.
         """
         with path.open("rb") as stream:
             stream.seek(lines.text_start(stream))
@@ -114,7 +115,7 @@ class Triples:
         """Open a Matrix Market file: a matrix of documents x words.
 
         Raises:
-            CorpusError: It is a matrix of another kind or shape.
+            InputError: It is a matrix of another kind or shape.
         """
         with path.open("rb") as stream:
             header, is_array = _read_matrix_header(stream, name)
@@ -134,35 +135,35 @@ class Triples:
     ) -> Self:
         room = os.fstat(stream.fileno()).st_size - header.size
         if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
-            raise CorpusError(
+            raise InputError(
                 f"{name}: the header says {header.entries} entries, and {room} bytes follow"
             )
         check_shape(name, header.documents, header.words, vocabulary_size)
         documents = header.documents if limit is None else min(limit, header.documents)
-        pieces = _cut(stream, header.size, documents)
-        return cls(path, name, vocabulary_size, header, documents, pieces)
+        spans = _cut(stream, header.size, documents)
+        return cls(path, name, vocabulary_size, header, documents, spans)
 
     @property
     def promised(self) -> int | None:
         """The number of lines, unless reading stops at a limit."""
         return self.header.entries if self.documents == self.header.documents else None
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        blocks = self._read_entries(piece.start, piece.stop, log)
-        return group(blocks, piece, self.documents, self.vocabulary_size, self.name)
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        blocks = self._read_entries(span.start, span.stop, tally)
+        return group(blocks, span, self.documents, self.vocabulary_size, self.name)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield all lines, as `Sortable.entries`."""
-        return self._read_entries(self.pieces[0].start, self.pieces[-1].stop, log)
+        return self._read_entries(self.spans[0].start, self.spans[-1].stop, tally)
 
-    def _read_entries(self, start: int, stop: int, log: Log) -> Iterator[Entries]:
+    def _read_entries(self, start: int, stop: int, tally: Tally) -> Iterator[Entries]:
         numbers = LineNumbers(self.path)
         for offset, text in lines.read_blocks(self.path, start, stop, self.name):
             entries = self._parse_block(text)
             if entries is None:
-                entries = self._parse_lines(text, numbers.at(offset), log)
-            log.entries += entries.shape[1]
+                entries = self._parse_lines(text, numbers.at(offset), tally)
+            tally.entries += entries.shape[1]
             if not entries[2].all():
                 entries = entries[:, entries[2] > 0]
             if self.header.is_mirrored:
@@ -200,14 +201,14 @@ class Triples:
         )
         return entries if good else None
 
-    def _parse_lines(self, text: bytes, first: int, log: Log) -> Entries:
+    def _parse_lines(self, text: bytes, first: int, tally: Tally) -> Entries:
         """Parse lines one by one: slow, takes any blanks, and knows where an error is."""
         entries = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
                 entries.append(self._parse_line(line, f"{self.name}:{number}"))
-            except CorpusError as error:
-                log.skip(error)
+            except InputError as error:
+                tally.skip(error)
         return np.array(entries, np.int32).reshape(-1, 3).T
 
     def _parse_line(self, line: bytes, place: str) -> list[int]:
@@ -215,7 +216,7 @@ class Triples:
         fields = list(re.finditer("[^ \t\r]+", text))
         labels = _LABELS[: self.header.columns]
         if len(fields) != len(labels):
-            raise CorpusError(
+            raise InputError(
                 f"{place}:1: {quote(text.strip(BLANKS))} must be of the form {', '.join(labels)}"
             )
         places = [f"{place}:{field.start() + 1}" for field in fields]
@@ -223,7 +224,7 @@ class Triples:
         word = parse_number(fields[1][0], self.vocabulary_size, "word id", places[1])
         count = parse_count(fields[2][0], places[2]) if len(fields) > 2 else 1
         if len(fields) > 3 and parse_count(fields[3][0], places[3]):
-            raise CorpusError(f"{places[3]}: a count has no {labels[3]}, must be 0")
+            raise InputError(f"{places[3]}: a count has no {labels[3]}, must be 0")
         return [document - 1, word - 1, count]
 
 
@@ -233,16 +234,16 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
     stream.seek(lines.text_start(stream))
     banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").lower().split()
     if len(banner) != 5 or banner[0] not in ("%%matrixmarket", "%matrixmarket"):
-        raise CorpusError(f"{name}:1: the line must be %%MatrixMarket and four words")
+        raise InputError(f"{name}:1: the line must be %%MatrixMarket and four words")
     _, subject, layout, field, symmetry = banner
     if subject != "matrix" or layout not in ("coordinate", "array"):
-        raise CorpusError(
+        raise InputError(
             f"{name}:1: {quote(' '.join(banner[1:]))} must begin with matrix coordinate or "
             "matrix array"
         )
     is_known = field in _FIELDS and symmetry in _SYMMETRIES
     if not is_known or (layout, field) == ("array", "pattern"):
-        raise CorpusError(
+        raise InputError(
             f"{name}:1: {quote(f'{field} {symmetry}')} must be one of {', '.join(_FIELDS)}, and "
             f"one of {', '.join(_SYMMETRIES)}; scipy.io.mmwrite writes such a file"
         )
@@ -252,7 +253,7 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
     labels = _TOTALS if layout == "coordinate" else _TOTALS[:2]
     sizes = decode(text, f"{name}:{line + 1}").split()
     if len(sizes) != len(labels):
-        raise CorpusError(
+        raise InputError(
             f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form {', '.join(labels)}"
         )
     documents, words, *entries = (
@@ -260,7 +261,7 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
         for size, label in zip(sizes, labels, strict=True)
     )
     if symmetry != "general" and documents != words:
-        raise CorpusError(
+        raise InputError(
             f"{name}:{line + 1}: a {symmetry} matrix of {documents} x {words} is not square"
         )
     stored = documents * words if is_general else documents * (documents + 1) // 2
@@ -288,14 +289,14 @@ def _read_array(
     parts = 2 if header.columns > 3 else 1  # real and imaginary
     promised = parts * header.entries
     if size - header.size + 1 < 2 * promised:  # a character and a blank each
-        raise CorpusError(f"{name}: the file ends before the {promised} numbers it promises")
+        raise InputError(f"{name}: the file ends before the {promised} numbers it promises")
     numbers = [
         _parse_numbers(path, name, offset, text)
         for offset, text in lines.read_blocks(path, header.size, size, name)
     ]
     counts: NDArray[Any] = np.concatenate((*numbers, np.zeros(0)))
     if counts.size != promised:
-        raise CorpusError(
+        raise InputError(
             f"{name}: there are {counts.size} numbers, but the header promises {promised}"
         )
     if parts > 1:
@@ -334,11 +335,11 @@ def _header_number(text: str, label: str, place: str) -> int:
     return parse_number(text.strip(BLANKS), limit, f"the number of {label}", f"{place}:1")
 
 
-def _cut(stream: BinaryIO, start: int, documents: int) -> list[Piece]:
-    """Cut the lines into pieces where a document ends, blank lines at their end left out."""
+def _cut(stream: BinaryIO, start: int, documents: int) -> list[Span]:
+    """Cut the lines into spans where a document ends, blank lines at their end left out."""
     stop = _content_end(stream, start)
     starts = [(start, 0)]
-    for offset in range(start + lines.PIECE_BYTES, stop, lines.PIECE_BYTES):
+    for offset in range(start + lines.SPAN_BYTES, stop, lines.SPAN_BYTES):
         if offset > starts[-1][0]:
             found = _next_document(stream, offset, stop)
             if found is None:
@@ -346,9 +347,9 @@ def _cut(stream: BinaryIO, start: int, documents: int) -> list[Piece]:
             starts.append(found)
     firsts = [first for _, first in starts]
     if firsts != sorted(set(firsts)):
-        return [Piece(start, stop, 0, documents)]
+        return [Span(start, stop, 0, documents)]
     starts = [each for each in starts if each[1] < documents] + [(stop, documents)]
-    return [Piece(start, stop, first, after) for (start, first), (stop, after) in pairwise(starts)]
+    return [Span(start, stop, first, after) for (start, first), (stop, after) in pairwise(starts)]
 
 
 def _content_end(stream: BinaryIO, start: int) -> int:
@@ -388,12 +389,14 @@ def _is_docword(head: Head) -> bool:
     )
 
 
-def _open_docword(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
-    return Triples.open_docword(path, name, vocabulary_size or 0, reading.limit)
+def _open_docword(
+    path: Path, name: str, vocabulary_size: int | None, options: ReadOptions
+) -> Corpus:
+    return Triples.open_docword(path, name, vocabulary_size or 0, options.limit)
 
 
-def _open_mtx(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
-    return Triples.open_matrix_market(path, name, vocabulary_size or 0, reading.limit)
+def _open_mtx(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Corpus:
+    return Triples.open_matrix_market(path, name, vocabulary_size or 0, options.limit)
 
 
 DOCWORD = Format(

@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from data_prep.errors import InputError
+
 MAGIC = 0xCED7230A
 MAX_RECORD_BYTES = 1 << 24  # of one payload; bounds the memory that a claimed length can ask for
 READ_BYTES = 1 << 20
@@ -14,7 +16,7 @@ READ_BYTES = 1 << 20
 _LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
 
 
-class RecordIOError(ValueError):
+class RecordIOError(InputError):
     """Bytes that are not well-formed records, or counts that can't be written as records."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from data_prep.formats import opening
+from data_prep.formats import plain_file
 from data_prep.formats.entries import MAX_DOCUMENTS
 from data_prep.formats.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
@@ -33,8 +33,8 @@ def cooldown() -> int:
         f"a vocabulary {MAX_VOCABULARY_BYTES // MIB} MiB",
         f"a corpus {MAX_DOCUMENTS:,} documents",
         (
-            f"gzip is refused from {opening._UNPACKED_BYTES // GIB} GiB on, when it is more than "
-            f"{opening._UNPACKED_TIMES} times as large as its file"
+            f"gzip is refused from {plain_file._UNPACKED_BYTES // GIB} GiB on, when it is more "
+            f"than {plain_file._UNPACKED_TIMES} times as large as its file"
         ),
         (
             f"unpacks to more than {archive.MAX_MODEL_BYTES // GIB} GiB, to more than "

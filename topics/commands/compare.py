@@ -7,12 +7,12 @@ from pathlib import Path
 from cli.arguments import Commands, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json
-from topics.commands.tables import HEAD, cells
+from topics.commands.quality_columns import HEAD, cells
 from topics.model import archive
-from topics.model.vocabulary import top_words
-from topics.quality.compare import ALIKE, Comparison, Move, compare
+from topics.model.top_words import top_words
+from topics.quality.matching import ALIKE, Comparison, Move, compare
 from topics.quality.measures import Quality, measure
-from topics.report.comparison import write_comparison
+from topics.report.comparison_page import write_comparison
 
 _WAYS = ("up", "down")
 

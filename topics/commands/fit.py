@@ -9,8 +9,8 @@ from pathlib import Path
 from cli.arguments import Commands, whole_from
 from cli.progress import Progress
 from topics.commands.inputs import open_documents, positive
-from topics.lda.fit import FewTopicsWarning, fit
 from topics.lda.refine import SWEEPS, refine
+from topics.lda.spectral import FewTopicsWarning, fit
 from topics.model import archive
 
 

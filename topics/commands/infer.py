@@ -8,7 +8,7 @@ from pathlib import Path
 from cli.arguments import Commands
 from topics.commands.inputs import add_model, open_documents
 from topics.commands.outputs import output
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.model import archive
 
 

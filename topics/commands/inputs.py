@@ -7,12 +7,9 @@ from pathlib import Path
 
 from scipy import sparse
 
+from data_prep.errors import InputError
 from data_prep.recordio import RecordIOError, read_blocks
-from topics.lda.blocks import Corpus, CountsError, check_counts
-
-
-class InputError(ValueError):
-    """A file named on the command line can't be used."""
+from topics.lda.blocks import Blocks, CountsError, check_counts
 
 
 def add_model(command: argparse.ArgumentParser) -> None:
@@ -57,12 +54,12 @@ def read_documents(file: Path) -> sparse.csr_array:
     return counts
 
 
-def open_documents(file: Path) -> Corpus:
+def open_documents(file: Path) -> Blocks:
     """Return the documents of a RecordIO file, in blocks.
 
     Passing through it raises as `read_documents` does.
     """
-    return Corpus(lambda: _read_blocks(file))
+    return Blocks(lambda: _read_blocks(file))
 
 
 def _read_blocks(file: Path) -> Iterator[sparse.csr_array]:

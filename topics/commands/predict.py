@@ -12,15 +12,15 @@ import numpy as np
 
 from cli.arguments import Commands, whole_from
 from cli.progress import Progress
+from data_prep.errors import InputError
 from data_prep.formats.known import FORMATS
-from data_prep.formats.reading import Reading
-from topics.commands.inputs import InputError
+from data_prep.formats.read_options import ReadOptions
 from topics.commands.outputs import output
 from topics.documents import Documents, from_texts, read_text, with_documents
 from topics.endpoint import client
-from topics.endpoint.payload import FORMS
+from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import is_changing, model_address
-from topics.model import archive, vocabulary
+from topics.model import archive, top_words
 
 _DESCRIPTION = """\
 Ask an endpoint for the topic mixtures of documents. Prints a JSON object a line, in the order of
@@ -87,7 +87,7 @@ def add(commands: Commands) -> None:
     group = command.add_argument_group("how to ask")
     group.add_argument(
         "--content-type",
-        choices=tuple(FORMS),
+        choices=tuple(CONTENT_TYPES),
         default="csv",
         help="of the requests; the answers are the same (default: %(default)s)",
     )
@@ -131,14 +131,16 @@ def run(options: argparse.Namespace) -> None:
     if bool(texts) == (options.documents is not None):
         raise InputError("give either DOCUMENTS, or --text and --file")
     if not texts:
-        reading = Reading(
+        read_options = ReadOptions(
             options.format,
             options.limit,
             first_id=options.first_id,
             field=tuple(options.field or ()),
             column=tuple(options.column or ()),
         )
-        with_documents(options.documents, options.vocab, reading, lambda read: _ask(read, options))
+        with_documents(
+            options.documents, options.vocab, read_options, lambda read: _ask(read, options)
+        )
     elif options.vocab is None:
         raise InputError("--text and --file need --vocab")
     else:
@@ -155,7 +157,10 @@ def _ask(documents: Documents, options: argparse.Namespace) -> None:
             file=sys.stderr,
         )
     mixtures = client.predict(
-        options.endpoint, documents.blocks(), form=options.content_type, parallel=options.parallel
+        options.endpoint,
+        documents.blocks(),
+        content_type=options.content_type,
+        parallel=options.parallel,
     )
     wordless = 0
     with (
@@ -183,8 +188,8 @@ def _topic_words(options: argparse.Namespace) -> list[list[str]] | None:
     if not options.top or (options.vocab is None and options.model is None):
         return None
     model = archive.load(options.model or model_address(options.endpoint))
-    words = vocabulary.load(options.vocab, model.beta.shape[1])
-    return vocabulary.top_words(model, words, options.words)
+    words = top_words.load(options.vocab, model.beta.shape[1])
+    return top_words.top_words(model, words, options.words)
 
 
 def _largest(

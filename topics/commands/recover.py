@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.arguments import Commands
-from topics.commands.inputs import InputError, add_json, add_model
+from data_prep.errors import InputError
+from topics.commands.inputs import add_json, add_model
 from topics.model import archive
 from topics.quality.likelihood import match_topics
 

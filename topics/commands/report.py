@@ -8,8 +8,8 @@ from cli.arguments import Commands
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_model
 from topics.model import archive
-from topics.report.overview import look_at
-from topics.report.page import write_report
+from topics.report.model_page import write_report
+from topics.report.overview import summarize
 from topics.report.pictures import save_report_pictures
 
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> None:
     corpus = prepared.load(options.corpus)
     if sys.stderr.isatty():
         print("inferring the topics of the documents ...", file=sys.stderr)
-    overview = look_at(model, options.model, corpus)
+    overview = summarize(model, options.model, corpus)
     write_report(options.out, overview)
     suspect = sum(topic.suspect for topic in overview.topics)
     warned = f" ({suspect} with a warning)" if suspect else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.arguments import Commands, whole_from
 from topics.commands.inputs import add_json, add_model
-from topics.model import archive, vocabulary
+from topics.model import archive, top_words
 
 
 def add(commands: Commands) -> None:
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a line a topic, or JSON."""
     model = archive.load(options.model)
-    words = vocabulary.load(options.vocab, model.beta.shape[1])
+    words = top_words.load(options.vocab, model.beta.shape[1])
     topics = [
         {
             "topic": topic,
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
                 {"word": words[id_], "probability": float(model.beta[topic, id_])} for id_ in ids
             ],
         }
-        for topic, ids in enumerate(vocabulary.top_ids(model, options.words).tolist())
+        for topic, ids in enumerate(top_words.top_ids(model, options.words).tolist())
     ]
     if options.json:
         print(json.dumps({"topics": topics}, indent=2, ensure_ascii=False))

@@ -8,8 +8,8 @@ import sys
 from cli.arguments import PICTURES, Commands, picture, whole_from
 from topics import prepared
 from topics.commands.inputs import add_corpus, add_json, positive
-from topics.commands.tables import MEASURES
-from topics.quality.sweep import (
+from topics.commands.quality_columns import MEASURES
+from topics.quality.num_topics import (
     PARTS,
     Mean,
     Recommendation,

@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.endpoint.payload import FORMS, Request, write_requests
+from topics.endpoint.payload import CONTENT_TYPES, Request, write_requests
 from topics.endpoint.state import EndpointError, explain, why_not_found
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def predict(
     endpoint: str,
     blocks: Iterable[sparse.csr_array],
     *,
-    form: str = "csv",
+    content_type: str = "csv",
     parallel: int = PARALLEL,
 ) -> Generator[Mixture | None]:
     """Yield the topic mixture of each document, in order.
@@ -64,7 +64,7 @@ def predict(
     Args:
         endpoint: Name of the endpoint, in the account and Region of the environment.
         blocks: (documents, vocabulary) word counts, one after the other; float32.
-        form: How requests are written, one of `payload.FORMS`. The answers do not depend on it.
+        content_type: One of `payload.CONTENT_TYPES`; the answers do not depend on it.
         parallel: Requests under way at once.
 
     Yields:
@@ -77,8 +77,8 @@ def predict(
     topics = None
     try:
         with closing(boto3.client("sagemaker-runtime", config=_config(parallel))) as runtime:
-            asking = _Asking(runtime, endpoint, FORMS[form].media)
-            requests = write_requests(blocks, form)
+            asking = _Asking(runtime, endpoint, CONTENT_TYPES[content_type].media)
+            requests = write_requests(blocks, content_type)
             for request, mixtures in _map_in_order(asking.ask, requests, parallel, asking.stop):
                 if len(mixtures) and topics not in (None, mixtures.shape[1]):
                     raise EndpointError(

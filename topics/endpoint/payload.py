@@ -35,7 +35,7 @@ class Request(NamedTuple):
     asked: list[bool]
 
 
-class Form(NamedTuple):
+class ContentType(NamedTuple):
     """A way to write documents.
 
     Attributes:
@@ -51,17 +51,17 @@ class Form(NamedTuple):
     encode: Callable[[sparse.csr_array], Iterator[bytes]]
 
 
-def write_requests(blocks: Iterable[sparse.csr_array], form: str) -> Iterator[Request]:
+def write_requests(blocks: Iterable[sparse.csr_array], content_type: str) -> Iterator[Request]:
     """Write documents into bodies that a request can carry.
 
     Args:
         blocks: (documents, vocabulary) word counts, one after the other; float32.
-        form: One of `FORMS`.
+        content_type: One of `CONTENT_TYPES`.
 
     Raises:
         PayloadError: A document by itself is larger than a body may be.
     """
-    _, head, between, tail, encode_rows = FORMS[form]
+    _, head, between, tail, encode_rows = CONTENT_TYPES[content_type]
     around = len(head) + len(tail)
     rows: list[bytes] = []
     asked: list[bool] = []
@@ -70,8 +70,8 @@ def write_requests(blocks: Iterable[sparse.csr_array], form: str) -> Iterator[Re
         added = len(row) + len(between)
         if around + len(row) > MAX_BODY_BYTES:
             raise PayloadError(
-                f"document {number} takes {around + len(row):,} bytes as {form}; a request has at"
-                f" most {MAX_BODY_BYTES:,}, and json-sparse and recordio need the fewest"
+                f"document {number} takes {around + len(row):,} bytes as {content_type}; a request"
+                f" has at most {MAX_BODY_BYTES:,}, and json-sparse and recordio need the fewest"
             )
         if asked and (size + added > MAX_REQUEST_BYTES or len(asked) == MAX_REQUEST_DOCUMENTS):
             yield Request(head + between.join(rows) + tail if rows else b"", asked)
@@ -139,9 +139,13 @@ def _entries(counts: sparse.csr_array) -> Iterator[tuple[list[int], list[str]]]:
         yield counts.indices[start:stop].tolist(), values
 
 
-FORMS = {
-    "csv": Form("text/csv", b"", b"\n", b"\n", _encode_csv),
-    "json-dense": Form("application/json", b'{"instances":[', b",", b"]}", _encode_json_dense),
-    "json-sparse": Form("application/json", b'{"instances":[', b",", b"]}", _encode_json_sparse),
-    "recordio": Form("application/x-recordio-protobuf", b"", b"", b"", _encode_recordio),
+CONTENT_TYPES = {
+    "csv": ContentType("text/csv", b"", b"\n", b"\n", _encode_csv),
+    "json-dense": ContentType(
+        "application/json", b'{"instances":[', b",", b"]}", _encode_json_dense
+    ),
+    "json-sparse": ContentType(
+        "application/json", b'{"instances":[', b",", b"]}", _encode_json_sparse
+    ),
+    "recordio": ContentType("application/x-recordio-protobuf", b"", b"", b"", _encode_recordio),
 }

@@ -39,7 +39,7 @@ def check_counts(counts: sparse.csr_array) -> None:
         raise CountsError(f"word counts must be numbers from 0 to {MAX_COUNT:,}")
 
 
-class Corpus:
+class Blocks:
     """Documents in blocks: (documents, V) matrices of word counts, float32.
 
     Args:
@@ -90,9 +90,9 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def in_memory(counts: sparse.csr_array) -> Corpus:
+def in_memory(counts: sparse.csr_array) -> Blocks:
     """Make a corpus of a (documents, V) matrix of word counts."""
-    return Corpus(lambda: [counts])
+    return Blocks(lambda: [counts])
 
 
 def for_products(matrix: sparse.csr_array, vectors: int) -> sparse.csr_array | sparse.csc_array:

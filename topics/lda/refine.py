@@ -32,8 +32,8 @@ from scipy import sparse
 from scipy.special import psi
 from threadpoolctl import threadpool_limits
 
-from topics.lda.blocks import Corpus, for_products
-from topics.lda.infer import Block, blocks, word_shares
+from topics.lda.blocks import Blocks, for_products
+from topics.lda.mixtures import Block, blocks, word_shares
 from topics.model.archive import Model
 from topics.quality.likelihood import per_word_log_likelihoods
 
@@ -55,7 +55,7 @@ Array32 = NDArray[np.float32]
 
 
 def refine(
-    corpus: Corpus,
+    corpus: Blocks,
     model: Model,
     sweeps: int = SWEEPS,
     *,
@@ -138,7 +138,7 @@ class _Part(NamedTuple):
     gammas: list[Array32]
 
 
-def _sum(corpus: Corpus, alpha: Array, beta: Array, gammas: dict[int, list[Array32]]) -> _Sums:
+def _sum(corpus: Blocks, alpha: Array, beta: Array, gammas: dict[int, list[Array32]]) -> _Sums:
     """Go through the documents once; `gammas` holds their mixtures, block by block."""
     prior = alpha.astype(np.float32)
     word_topics = np.ascontiguousarray(beta.T, np.float32)
@@ -212,7 +212,7 @@ def _log_likelihood(block: Block, shares: Array32, gamma: Array32) -> float:
     return float(of_words - lengths @ np.log(gamma.sum(axis=1, dtype=np.float64)))
 
 
-def _fit_factor(corpus: Corpus, model: Model) -> float:
+def _fit_factor(corpus: Blocks, model: Model) -> float:
     """Return the factor of alpha under which `inference` completes documents best.
 
     Its mixtures are smoother than those of the sweeps under the same alpha, by up to half a word a

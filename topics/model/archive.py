@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.errors import InputError
 from data_prep.files import replacing
 
 MEMBER = "model_algo-1"
@@ -67,7 +68,7 @@ _TAR_HARMLESS = {"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "com
 _TAR_ATTRIBUTES = ("SCHILY.xattr.", "LIBARCHIVE.xattr.")
 
 
-class ArtifactError(ValueError):
+class ArtifactError(InputError):
     """A model file that can't be read, is not one, or holds an impossible model."""
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda.blocks import Corpus, in_memory
-from topics.lda.infer import infer
+from data_prep.errors import InputError
+from topics.lda.blocks import Blocks, in_memory
+from topics.lda.mixtures import infer
 from topics.model.archive import Model
 
 # A share of the flat distribution in every prediction: the spectral method gives many words the
@@ -18,7 +19,7 @@ SMOOTHING = 0.01
 _MAX_WORDS = 1 << 27  # of the documents that are split at once; each takes some bytes
 
 
-class EvaluationError(ValueError):
+class EvaluationError(InputError):
     """Models or documents that can't be compared."""
 
 
@@ -74,7 +75,7 @@ def unigram(counts: sparse.csr_array) -> Model:
 
 
 def per_word_log_likelihood(
-    model: Model, documents: sparse.csr_array | Corpus, *, seed: int = 0
+    model: Model, documents: sparse.csr_array | Blocks, *, seed: int = 0
 ) -> float:
     """Score a model on unseen documents by document completion.
 
@@ -101,10 +102,10 @@ def per_word_log_likelihood(
 
 
 def per_word_log_likelihoods(
-    models: Sequence[Model], documents: sparse.csr_array | Corpus, *, seed: int = 0
+    models: Sequence[Model], documents: sparse.csr_array | Blocks, *, seed: int = 0
 ) -> list[float]:
     """Score models as `per_word_log_likelihood` does; the documents are split once for all."""
-    corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
+    corpus = documents if isinstance(documents, Blocks) else in_memory(documents)
     rng = np.random.default_rng(seed)
     totals, words = [0.0] * len(models), 0.0
     for counts in corpus:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from topics.lda.infer import InferenceError
+from topics.lda.mixtures import InferenceError
 from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
+from topics.model.top_words import top_ids
 from topics.prepared import Prepared
 from topics.quality.coherence import npmi, umass
 from topics.quality.likelihood import per_word_log_likelihood, unigram

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
+from topics.model.top_words import top_ids
 from topics.prepared import Prepared
 from topics.quality.measures import Quality, baseline, measure
 
@@ -122,7 +122,7 @@ class Overview:
     common: list[str]
 
 
-def look_at(model: Model, source: str, corpus: Prepared) -> Overview:
+def summarize(model: Model, source: str, corpus: Prepared) -> Overview:
     """Compute all that a report shows.
 
     Raises:

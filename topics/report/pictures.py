@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from data_prep.files import replacing
-from topics.quality.sweep import Recommendation, Trial
+from topics.quality.num_topics import Recommendation, Trial
 from topics.report.overview import WORDS, Overview
 
 if TYPE_CHECKING:

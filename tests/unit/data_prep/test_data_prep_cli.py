@@ -212,7 +212,7 @@ def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
     assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
 
 
-# Converts, but for ever waits for an interrupt when the first piece is done and others are not.
+# Converts, but for ever waits for an interrupt when the first span is done and others are not.
 CONVERSION_THAT_WAITS = """
 import signal, sys
 from data_prep.__main__ import main

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from data_prep.corpus import CorpusError
-from data_prep.formats.reading import Reading
+from data_prep.errors import InputError
+from data_prep.formats.read_options import ReadOptions
 from data_prep.inspection import Overview, inspect
 from data_prep.plot import plot
 
@@ -15,10 +15,10 @@ def look(tmp_path: Path) -> Callable[..., Overview]:
     """Inspect a corpus of the words a to d."""
     (tmp_path / "vocab.txt").write_text("a\nb\nc\nd\n", encoding="utf-8")
 
-    def look(content: bytes, document: int | None = None, **reading: Any) -> Overview:
+    def look(content: bytes, document: int | None = None, **options: Any) -> Overview:
         (tmp_path / "corpus.txt").write_bytes(content)
         files = tmp_path / "corpus.txt", tmp_path / "vocab.txt"
-        return inspect(*files, Reading(**reading), document)
+        return inspect(*files, ReadOptions(**options), document)
 
     return look
 
@@ -78,12 +78,12 @@ def test_a_document_without_words_can_be_shown(look: Callable[..., Overview]) ->
 
 
 def test_a_document_that_is_not_there_is_refused(look: Callable[..., Overview]) -> None:
-    with pytest.raises(CorpusError, match="there is no document 3"):
+    with pytest.raises(InputError, match="there is no document 3"):
         look(b"1:1\n1:1\n", 3)
 
 
 def test_a_corpus_without_documents_is_refused(look: Callable[..., Overview]) -> None:
-    with pytest.raises(CorpusError, match=r"corpus\.txt: there is no document$"):
+    with pytest.raises(InputError, match=r"corpus\.txt: there is no document$"):
         look(b"", format="text")
 
 
@@ -94,7 +94,7 @@ def test_triples_in_any_order_are_sorted_first(look: Callable[..., Overview]) ->
 
 
 def test_a_file_that_was_cut_off_is_refused(look: Callable[..., Overview]) -> None:
-    with pytest.raises(CorpusError, match="there are 1 entries, but the header says 2"):
+    with pytest.raises(InputError, match="there are 1 entries, but the header says 2"):
         look(b"1\n4\n2\n1 1 1\n")
 
 

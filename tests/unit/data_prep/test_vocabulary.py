@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.vocabulary import read_vocabulary
 
 
@@ -34,13 +34,13 @@ def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
 )
 def test_bad_vocabularies_are_told_with_the_line(file: Path, content: bytes, problem: str) -> None:
     file.write_bytes(content)
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(InputError) as caught:
         read_vocabulary(file)
     assert str(caught.value) == f"{file}{problem}"
 
 
 def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="Is a directory"):
+    with pytest.raises(InputError, match="Is a directory"):
         read_vocabulary(tmp_path)
 
 
@@ -63,7 +63,7 @@ def test_numbers_beside_the_words_are_not_taken_for_parts_of_words(
     file: Path, content: bytes
 ) -> None:
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=r"have [23] columns, must be a word a line; cut takes"):
+    with pytest.raises(InputError, match=r"have [23] columns, must be a word a line; cut takes"):
         read_vocabulary(file)
 
 
@@ -93,7 +93,7 @@ def test_characters_of_a_spelling_that_do_not_show_are_kept(file: Path) -> None:
 def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, content: bytes) -> None:
     """R writes them, and a first line that is no word: all ids would be one off."""
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=r"quotes around what is on each line, .*; tr -d"):
+    with pytest.raises(InputError, match=r"quotes around what is on each line, .*; tr -d"):
         read_vocabulary(file)
 
 

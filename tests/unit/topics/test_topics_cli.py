@@ -14,9 +14,9 @@ from scipy import sparse
 from data_prep.recordio import encode, read_matrix
 from topics.__main__ import main
 from topics.lda.blocks import in_memory
-from topics.lda.fit import fit
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.lda.refine import refine
+from topics.lda.spectral import fit
 from topics.model.archive import Model, load, save
 
 ROOT = Path(__file__).parents[3]

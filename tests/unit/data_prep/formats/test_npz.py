@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
+from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
+from data_prep.errors import InputError
 from data_prep.formats import npz
 from data_prep.formats.npz import Npz
 from data_prep.formats.sorting import with_documents_in_order
@@ -26,9 +27,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(corpus: Corpus) -> list[list[float]]:
-    log = Log()
-    rows = dense(corpus, log)
-    check_promise(corpus, log)
+    tally = Tally()
+    rows = dense(corpus, tally)
+    check_promise(corpus, tally)
     return rows
 
 
@@ -121,7 +122,7 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
 )
 def test_other_arrays_are_refused(file: Path, arrays: dict[str, object], problem: str) -> None:
     save(file, **arrays)
-    with pytest.raises(CorpusError, match=re.escape(problem)) as caught:
+    with pytest.raises(InputError, match=re.escape(problem)) as caught:
         read(Npz.open(file, "corpus", 3))
     assert len(str(caught.value).splitlines()) == 1
 
@@ -135,21 +136,21 @@ def test_an_array_that_claims_more_than_its_file_holds_is_refused(file: Path) ->
         for name, content in members.items():
             new.writestr(name, content)
     with pytest.raises(
-        CorpusError, match=r"the array data says 9999999 elements, in 1[0-9]{2} bytes"
+        InputError, match=r"the array data says 9999999 elements, in 1[0-9]{2} bytes"
     ):
         Npz.open(file, "corpus", 3)
 
 
 def test_sums_above_what_float32_can_hold_are_refused(file: Path) -> None:
     save(file, indices=np.array([2, 2, 1]), data=np.array([9_000_000, 9_000_000, 1]))
-    with pytest.raises(CorpusError, match=r"corpus: document 1: .* add up to 18000000"):
+    with pytest.raises(InputError, match=r"corpus: document 1: .* add up to 18000000"):
         read(Npz.open(file, "corpus", 3))
 
 
 def test_a_damaged_archive_is_refused(file: Path) -> None:
     save(file)
     file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(CorpusError, match="corpus: not a matrix of SciPy or NumPy"):
+    with pytest.raises(InputError, match="corpus: not a matrix of SciPy or NumPy"):
         Npz.open(file, "corpus", 3)
 
 
@@ -164,7 +165,7 @@ def test_damaged_bytes_raise_nothing_but_the_error_of_the_module(
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     file.write_bytes(content)
-    with suppress(CorpusError):
+    with suppress(InputError):
         with_documents_in_order(Npz.open(file, "corpus", 3), read, 0)
 
 
@@ -173,14 +174,14 @@ def test_a_claimed_size_is_not_read_in_one_piece(file: Path) -> None:
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         assert "data.npy" in archive.namelist()
     save(file, shape=np.array([99_999_999, 3]))
-    with pytest.raises(CorpusError, match="the array indptr does not fit the shape"):
-        Npz.open(file, "corpus", 3).entries(Log()).__next__()
+    with pytest.raises(InputError, match="the array indptr does not fit the shape"):
+        Npz.open(file, "corpus", 3).entries(Tally()).__next__()
 
 
 @pytest.mark.parametrize("header", [b"{'descr': '<u2', '", b"{'descr': (\n", b" {\n  'a'\n x"])
 def test_a_header_that_python_can_not_parse_is_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
-    with pytest.raises(CorpusError, match=r"not a matrix of SciPy or NumPy: "):
+    with pytest.raises(InputError, match=r"not a matrix of SciPy or NumPy: "):
         Npz.open(tmp_path / "x.npy", "x.npy", 3)
 
 
@@ -188,4 +189,4 @@ def test_what_python_2_has_written_is_read_without_a_warning(tmp_path: Path) -> 
     header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 3L)}\n"
     content = b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header
     (tmp_path / "x.npy").write_bytes(content + np.array([1, 0, 2], "<u2").tobytes())
-    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Log()) == [[1, 0, 2]]
+    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Tally()) == [[1, 0, 2]]

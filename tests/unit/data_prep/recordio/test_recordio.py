@@ -174,7 +174,7 @@ def test_a_document_larger_than_a_record_is_refused_by_its_row() -> None:
         b"".join(encode(wide))
 
 
-# Reading
+# ReadOptions
 
 
 def test_a_sparse_record_is_read() -> None:

@@ -27,7 +27,7 @@ from local_aws.lda_image import documents, serve
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio
 from local_aws.lda_image.configuration import Hyperparameters
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.model import archive
 from topics.model.archive import Model
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from data_prep.recordio import read_matrix
 from local_aws.lda_image import documents
 from topics.endpoint import payload
-from topics.endpoint.payload import FORMS, PayloadError, write_requests
+from topics.endpoint.payload import CONTENT_TYPES, PayloadError, write_requests
 
 
 def counts(*rows: Sequence[float]) -> sparse.csr_array:
@@ -54,29 +54,29 @@ def test_recordio_holds_a_record_for_each_document() -> None:
     np.testing.assert_array_equal(read.toarray(), DOCUMENTS.toarray())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_every_form_says_the_same_to_the_image(form: str) -> None:
     (request,) = write_requests([DOCUMENTS[:1], DOCUMENTS[1:]], form)
-    read = documents.parse(request.body, FORMS[form].media, 3)
+    read = documents.parse(request.body, CONTENT_TYPES[form].media, 3)
     np.testing.assert_array_equal(read.toarray(), DOCUMENTS.toarray())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_documents_without_words_are_left_out_and_remembered(form: str) -> None:
     blocks = [counts([0, 0], [1, 2]), counts([0, 0]), counts([3, 0])]
     (request,) = write_requests(blocks, form)
     assert request.asked == [False, True, False, True]
-    read = documents.parse(request.body, FORMS[form].media, 2)
+    read = documents.parse(request.body, CONTENT_TYPES[form].media, 2)
     np.testing.assert_array_equal(read.toarray(), [[1, 2], [3, 0]])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_request_without_any_words_has_no_body(form: str) -> None:
     assert list(write_requests([counts([0, 0])], form)) == [(b"", [False])]
     assert list(write_requests([], form)) == []
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_no_body_is_larger_than_it_may_be_and_none_could_hold_more(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_request_has_a_limited_number_of_documents(monkeypatch: pytest.MonkeyP
     ]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_document_that_is_too_large_by_itself_is_named(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +116,7 @@ def test_a_document_that_is_too_large_by_itself_is_named(
         list(write_requests([long], form))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_document_larger_than_a_common_request_goes_out_alone(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics.lda.infer import InferenceError
+from topics.lda.mixtures import InferenceError
 from topics.model.archive import Model
 from topics.quality import likelihood
 from topics.quality.likelihood import (

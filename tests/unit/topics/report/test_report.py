@@ -18,7 +18,7 @@ from topics.model.archive import Model, save
 from topics.report import overview as overview_module
 from topics.report.markup import Html, join, page, tag
 from topics.report.numbers import decimal, percent
-from topics.report.overview import Overview, look_at
+from topics.report.overview import Overview, summarize
 
 WORDS = ["ape", "bear", "cat", "</script><script>alert(1)</script>", "$x^2$", "\u732b\u732b"]
 MODEL = Model(
@@ -76,7 +76,7 @@ def test_numbers_have_a_minus_sign_that_is_one() -> None:
 
 def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corpus: Path) -> None:
     read = prepared.load(corpus)
-    found = look_at(MODEL, "here", read)
+    found = summarize(MODEL, "here", read)
     assert sum(topic.size for topic in found.topics) == pytest.approx(1)
     assert found.train == found.sampled == read.train.shape[0]
     assert found.test == 15
@@ -102,7 +102,7 @@ def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corp
 
 def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview_module, "MAX_DOCUMENTS", 5)
-    found = look_at(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", prepared.load(corpus))
     assert (found.sampled, found.train) == (5, 45)
     numbers = {document.number for topic in found.topics for document in topic.documents}
     assert numbers <= {1, 12, 23, 34, 45}
@@ -122,7 +122,7 @@ def test_documents_are_named_by_their_number_in_the_corpus_that_was_converted(
     read = prepared.load(tmp_path / "corpus")
     model = Model(np.ones(2), np.array([[1.0, 0], [0, 1]]))
     most = max(int(row[0]) for row in read.train.toarray())
-    first = next(topic for topic in look_at(model, "", read).topics if topic.number == 0)
+    first = next(topic for topic in summarize(model, "", read).topics if topic.number == 0)
     assert first.documents[0].number == most
 
 
@@ -131,7 +131,7 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
     beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
     counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
     words = ["said", "ape", "also", "dog"]
-    found = look_at(
+    found = summarize(
         Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
     )
     assert [topic.telling[0] for topic in found.topics] == ["ape", "dog"]
@@ -144,7 +144,7 @@ def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
     matrix = sparse.csr_array(np.array(counts, np.float32))
     words = [f"word{number}" for number in range(matrix.shape[1])]
     corpus = prepared.Prepared(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
-    return look_at(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
+    return summarize(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
 
 
 def test_a_topic_of_more_than_a_third_of_all_words_is_warned_of() -> None:
@@ -272,7 +272,7 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
     out = tmp_path / "report.html"
     command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
     assert main([*command, "--out", str(out)]) == 0
-    found = look_at(
+    found = summarize(
         Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]),
         "",
         prepared.load(tmp_path / "corpus"),
@@ -292,7 +292,7 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
 def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apart(
     outline: Outline, corpus: Path
 ) -> None:
-    found = look_at(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", prepared.load(corpus))
     links = [link["href"] for link in outline.all("a")]
     assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
     assert "Words that set it apart" in outline.text

@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 from scipy.special import psi
 
-from topics.lda import infer as infer_module
-from topics.lda.infer import InferenceError, infer
+from topics.lda import mixtures
+from topics.lda.mixtures import InferenceError, infer
 from topics.model.archive import Model
 
 
@@ -30,7 +30,7 @@ def test_a_mixture_is_the_fixed_point_of_the_update() -> None:
     norms = weights @ model.beta
     ratio = np.divide(counts.toarray(), norms, out=np.zeros(counts.shape), where=norms > 0)
     updated = model.alpha + weights * (ratio @ model.beta.T)
-    assert (np.abs(updated - gamma).max(axis=1) <= infer_module.TOLERANCE * lengths + 1e-9).all()
+    assert (np.abs(updated - gamma).max(axis=1) <= mixtures.TOLERANCE * lengths + 1e-9).all()
 
 
 def test_the_mixtures_that_documents_were_drawn_from_are_found() -> None:
@@ -52,7 +52,7 @@ def test_a_mixture_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch)
     model, counts, _ = drawn()
     together = infer(model, counts)
     alone = np.vstack([infer(model, counts[[row]]) for row in range(counts.shape[0])])
-    monkeypatch.setattr(infer_module, "_BLOCK_ELEMENTS", 700)
+    monkeypatch.setattr(mixtures, "_BLOCK_ELEMENTS", 700)
     in_small_batches = infer(model, counts)
     np.testing.assert_allclose(alone, together, atol=1e-12)
     np.testing.assert_allclose(in_small_batches, together, atol=1e-12)

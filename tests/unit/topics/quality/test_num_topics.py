@@ -13,12 +13,12 @@ from cli.progress import Progress
 from tests.support.prepared_corpus import write_corpus
 from topics import prepared
 from topics.__main__ import main
-from topics.lda import fit as fit_module
+from topics.lda import spectral
 from topics.model.archive import Model
 from topics.prepared import Prepared
-from topics.quality import sweep as sweep_module
+from topics.quality import num_topics as num_topics_module
 from topics.quality.likelihood import EvaluationError
-from topics.quality.sweep import Trial, gain, recommend, split, sweep
+from topics.quality.num_topics import Trial, gain, recommend, split, sweep
 
 TOO_MANY = 15
 REASON = "15 topics asked for, <b>but</b> there are $2$ directions"
@@ -37,10 +37,10 @@ def no_model_of_15(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == TOO_MANY:
-            raise fit_module.SpectralError(REASON)
-        return fit_module.fit(counts, number, **options)
+            raise spectral.SpectralError(REASON)
+        return spectral.fit(counts, number, **options)
 
-    monkeypatch.setattr(sweep_module, "fit", fit)
+    monkeypatch.setattr(num_topics_module, "fit", fit)
 
 
 def counted(rows: list[list[int]]) -> Prepared:
@@ -101,7 +101,7 @@ def test_a_sweep_does_not_look_at_the_test_documents(corpus: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "problem"),
-    [(fit_module.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
+    [(spectral.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
 )
 def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     corpus: Path, error: Exception, problem: str, monkeypatch: pytest.MonkeyPatch
@@ -109,9 +109,9 @@ def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == 1:
             raise error
-        return fit_module.fit(counts, number, **options)
+        return spectral.fit(counts, number, **options)
 
-    monkeypatch.setattr(sweep_module, "fit", fit)
+    monkeypatch.setattr(num_topics_module, "fit", fit)
     one, two = sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1)
     assert (one.problem, one.measures) == (problem, {})
     assert two.problem is None
@@ -130,7 +130,7 @@ def test_the_progress_bar_is_gone_before_a_row_is_printed(
         def __exit__(self, *error: object) -> None:
             shown.clear()
 
-    monkeypatch.setattr(sweep_module, "Progress", Bar)
+    monkeypatch.setattr(num_topics_module, "Progress", Bar)
     for _ in sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1):
         assert shown == []
 
@@ -301,9 +301,9 @@ def test_what_a_fit_warns_of_is_told_once_for_the_number(
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == 2:
             warnings.warn("only 1 shows clearly", stacklevel=2)
-        return fit_module.fit(counts, number, **options)
+        return spectral.fit(counts, number, **options)
 
-    monkeypatch.setattr(sweep_module, "fit", fit)
+    monkeypatch.setattr(num_topics_module, "fit", fit)
     assert main(["sweep", "--num-topics", "1,2", "--corpus", str(corpus), "--json"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "topics: 2 topics: only 1 shows clearly\n"

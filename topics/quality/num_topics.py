@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.progress import Progress
-from topics.lda.fit import SpectralError, fit
+from topics.lda.spectral import SpectralError, fit
 from topics.model.archive import Model
 from topics.prepared import Prepared
 from topics.quality.likelihood import EvaluationError

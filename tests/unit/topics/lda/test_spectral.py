@@ -11,11 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda import blocks
-from topics.lda import fit as fit_module
-from topics.lda.blocks import Corpus, in_memory
-from topics.lda.fit import FewTopicsWarning, SpectralError, fit
+from topics.lda import blocks, spectral
+from topics.lda.blocks import Blocks, in_memory
 from topics.lda.refine import refine
+from topics.lda.spectral import FewTopicsWarning, SpectralError, fit
 from topics.quality.likelihood import match_topics, per_word_log_likelihood, unigram
 
 Array = NDArray[np.float64]
@@ -65,13 +64,11 @@ def pair_moment(counts: sparse.csr_array, alpha0: float) -> Array:
     return average_over_positions(counts, 2) - alpha0 / (alpha0 + 1) * np.outer(words, words)
 
 
-def whitening(
-    counts: sparse.csr_array, alpha0: float
-) -> tuple[Corpus, fit_module._Averages, Array]:
+def whitening(counts: sparse.csr_array, alpha0: float) -> tuple[Blocks, spectral._Averages, Array]:
     """The corpus, its averages, and what whitens its pair moment."""
     corpus = in_memory(counts)
-    averages = fit_module._average(corpus)
-    values, vectors = fit_module._directions(corpus, averages, alpha0, 1, np.random.default_rng(0))
+    averages = spectral._average(corpus)
+    values, vectors = spectral._directions(corpus, averages, alpha0, 1, np.random.default_rng(0))
     return corpus, averages, averages.scale * vectors / np.sqrt(values)
 
 
@@ -79,10 +76,10 @@ def whitening(
 def test_the_directions_are_eigenvectors_of_the_pair_moment(
     alpha0: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit_module, "noise_edge", lambda *_: 0.0)
+    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
     corpus = in_memory(tiny())
-    values, vectors = fit_module._directions(
-        corpus, fit_module._average(corpus), alpha0, 1, np.random.default_rng(0)
+    values, vectors = spectral._directions(
+        corpus, spectral._average(corpus), alpha0, 1, np.random.default_rng(0)
     )
     moment = scale(tiny()) * pair_moment(tiny(), alpha0) * scale(tiny()).T
     expected = np.linalg.eigvalsh(moment)[::-1][: len(values)]
@@ -95,10 +92,10 @@ def test_the_triple_moment_is_that_of_the_definition(
     alpha0: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Summed up in whitened coordinates, in blocks, it equals the definition's V x V x V array."""
-    monkeypatch.setattr(fit_module, "_ROWS", 2)
+    monkeypatch.setattr(spectral, "_ROWS", 2)
     monkeypatch.setattr(blocks, "_ENTRIES", 3)
     monkeypatch.setattr(blocks, "_ENTRIES_A_WORD", 0)
-    monkeypatch.setattr(fit_module, "noise_edge", lambda *_: 0.0)
+    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
     corpus, averages, whiten = whitening(tiny(), alpha0)
     assert len(list(corpus)) > 2
 
@@ -111,7 +108,7 @@ def test_the_triple_moment_is_that_of_the_definition(
     moment += scale * np.einsum("i,j,k->ijk", words, words, words)
 
     expected = np.einsum("xyz,xi,yj,zk->ijk", moment, whiten, whiten, whiten)
-    found = fit_module._whitened_triples(corpus, averages, whiten.astype(np.float32), alpha0)
+    found = spectral._whitened_triples(corpus, averages, whiten.astype(np.float32), alpha0)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
@@ -135,7 +132,7 @@ def test_a_corpus_that_is_read_again_at_each_pass_gives_the_same_model(
     expected = fit(counts, 5)
     monkeypatch.setattr(blocks, "_KEPT_BYTES", 0)
     pieces = [counts[:300], counts[300:301], counts[301:]]
-    streamed = fit(Corpus(lambda: pieces), 5)
+    streamed = fit(Blocks(lambda: pieces), 5)
     assert np.array_equal(streamed.beta, expected.beta)
 
 
@@ -298,14 +295,14 @@ def test_parameters_out_of_range_are_refused(topics: int, alpha0: float) -> None
 def test_the_projection_is_the_nearest_point_of_the_simplex() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(0, 1, (200, 6))
-    nearest = fit_module._project_to_simplex(rows)
+    nearest = spectral._project_to_simplex(rows)
     np.testing.assert_allclose(nearest.sum(axis=1), 1)
     assert (nearest >= 0).all()
     distance = np.linalg.norm(rows - nearest, axis=1)
     for other in rng.dirichlet(np.full(6, 0.5), 200):
         assert (distance <= np.linalg.norm(rows - other, axis=1) + 1e-12).all()
     inside = rng.dirichlet(np.ones(6), 20)
-    np.testing.assert_allclose(fit_module._project_to_simplex(inside), inside)
+    np.testing.assert_allclose(spectral._project_to_simplex(inside), inside)
 
 
 @pytest.fixture(scope="module")

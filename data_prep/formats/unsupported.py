@@ -7,7 +7,7 @@ from typing import NamedTuple
 from data_prep.formats.format import Head
 
 
-class Stranger(NamedTuple):
+class Unsupported(NamedTuple):
     """Something that is not read.
 
     Attributes:
@@ -23,9 +23,9 @@ class Stranger(NamedTuple):
     may_be_text: bool = False
 
 
-def find_stranger(head: Head) -> Stranger | None:
+def find_unsupported(head: Head) -> Unsupported | None:
     """Return what the start of a file looks like, if that is not read."""
-    return next((stranger for stranger in _STRANGERS if stranger.matches(head)), None)
+    return next((unsupported for unsupported in _UNSUPPORTED if unsupported.matches(head)), None)
 
 
 def _starts(*signatures: bytes) -> Callable[[Head], bool]:
@@ -92,10 +92,10 @@ _MAKE_COUNTS = (
     " that are read"
 )
 
-_STRANGERS = (
-    Stranger(_starts(b"%PDF"), "a PDF file", "pdftotext makes text of it"),
-    Stranger(_is_tar, "a tar archive", "unpack it: a folder is read"),
-    Stranger(
+_UNSUPPORTED = (
+    Unsupported(_starts(b"%PDF"), "a PDF file", "pdftotext makes text of it"),
+    Unsupported(_is_tar, "a tar archive", "unpack it: a folder is read"),
+    Unsupported(
         _starts(
             *(b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c"),
             *(b"\x04\x22\x4d\x18", b"\x1f\x9d", b"\x1f\x8b", b"\x5d\x00\x00"),
@@ -103,68 +103,68 @@ _STRANGERS = (
         "a compressed file",
         "unpack it: only gzip is read as it is, and once",
     ),
-    Stranger(
+    Unsupported(
         _starts(b"PAR1"),
         "a Parquet file",
         'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)',
     ),
-    Stranger(
+    Unsupported(
         _starts(b"RDX2\n", b"RDX3\n", b"X\n\x00\x00\x00"),
         "data of R",
         "Matrix::writeMM writes word counts that are read",
     ),
-    Stranger(_starts(b"MATLAB 5.0 MAT-file"), "a file of MATLAB", _MAKE_COUNTS),
-    Stranger(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),
-    Stranger(
+    Unsupported(_starts(b"MATLAB 5.0 MAT-file"), "a file of MATLAB", _MAKE_COUNTS),
+    Unsupported(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),
+    Unsupported(
         _starts(*(b"\x80" + bytes([version]) for version in range(2, 6))),
         "a pickle of Python, which could run any program",
         _MAKE_COUNTS,
     ),
-    Stranger(
+    Unsupported(
         _starts(b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"),
         "text in UTF-32",
         "iconv -f UTF-32 -t UTF-8 converts it",
     ),
-    Stranger(_is_utf16, "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"),
-    Stranger(
+    Unsupported(_is_utf16, "text in UTF-16", "iconv -f UTF-16 -t UTF-8 converts it"),
+    Unsupported(
         _has_returns_alone,
         "lines that end with a carriage return alone",
         r"tr '\r' '\n' makes lines of them",
         may_be_text=True,
     ),
-    Stranger(
+    Unsupported(
         _matches(rb"\[\s*(?:[\[{(\"]|[0-9]+\s*,)|[A-Za-z]+\([\[{]"),
         "a JSON array or a list of Python",
         f"jq -c '.[]' makes JSON Lines of an array of objects; {_MAKE_COUNTS}",
         may_be_text=True,
     ),
-    Stranger(
+    Unsupported(
         _matches(rb"<[!?a-zA-Z]"),
         "XML or HTML",
         "take the text out of it: a line or a .txt file for a document",
         may_be_text=True,
     ),
-    Stranger(_matches(rb"(?i)@relation\s"), "an ARFF file", _MAKE_COUNTS, may_be_text=True),
-    Stranger(
+    Unsupported(_matches(rb"(?i)@relation\s"), "an ARFF file", _MAKE_COUNTS, may_be_text=True),
+    Unsupported(
         _has_counted_words,
         "counts in a layout that is not known",
         "id:count pairs have commas between them and ids from 1, or a label in front as in "
         "svmlight or lda-c",
         may_be_text=True,
     ),
-    Stranger(
+    Unsupported(
         _has_numbers_in_columns,
         "a table with blanks between its columns",
         f"{_MAKE_COUNTS}; UCI docword has three lines in front",
         may_be_text=True,
     ),
-    Stranger(
+    Unsupported(
         _has_its_length_in_front,
         "lines with their number in front, as gensim's LowCorpus",
         "leave out the first line: tail -n +2",
         may_be_text=True,
     ),
-    Stranger(
+    Unsupported(
         _has_names_in_front,
         "lines with a name or a number in front of each text, as for Mallet",
         "cut takes the text out, or name the columns in a first line and use --column",

@@ -7,7 +7,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.vocabulary import read_vocabulary
 from topics.model.archive import Model
 
@@ -48,7 +48,7 @@ def load(file: Path | None, size: int) -> Sequence[str]:
         return Ids(size)
     try:
         words = read_vocabulary(file)
-    except CorpusError as error:
+    except InputError as error:
         raise VocabularyError(str(error)) from None
     if len(words) != size:
         raise VocabularyError(f"{file} has {len(words)} words, the model {size}")

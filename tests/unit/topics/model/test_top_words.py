@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topics.model.archive import Model
-from topics.model.vocabulary import VocabularyError, load, top_ids
+from topics.model.top_words import VocabularyError, load, top_ids
 
 
 @pytest.fixture

@@ -15,11 +15,13 @@ import pytest
 from scipy import sparse
 
 from data_prep.convert import convert
-from data_prep.corpus import Corpus, CorpusError, Log
-from data_prep.formats import opening
+from data_prep.corpus import Corpus, Tally
+from data_prep.errors import InputError
+from data_prep.formats import plain_file
+from data_prep.formats.any_format import open_corpus
 from data_prep.formats.known import FORMATS
-from data_prep.formats.opening import STANDARD_INPUT, open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.formats.plain_file import STANDARD_INPUT
+from data_prep.formats.read_options import ReadOptions
 from data_prep.parts import write_parts
 from tests.support.readers import dense
 
@@ -40,9 +42,9 @@ def vocabulary(tmp_path: Path) -> Path:
 
 
 def read(path: Path, vocabulary: Path | None, **options: object) -> list[list[float]]:
-    with open_corpus(path, vocabulary, Reading(**options)) as (words, corpus):  # type: ignore[arg-type]
+    with open_corpus(path, vocabulary, ReadOptions(**options)) as (words, corpus):  # type: ignore[arg-type]
         assert corpus.vocabulary_size == len(words)
-        return dense(corpus, Log())
+        return dense(corpus, Tally())
 
 
 def packed() -> bytes:
@@ -81,14 +83,14 @@ def test_the_format_can_be_given(tmp_path: Path) -> None:
 
 def test_raw_text_needs_no_vocabulary_and_makes_one(tmp_path: Path) -> None:
     (tmp_path / "corpus").write_bytes(TEXT)
-    with open_corpus(tmp_path / "corpus", None, Reading()) as (words, _):
+    with open_corpus(tmp_path / "corpus", None, ReadOptions()) as (words, _):
         assert words == ["one", "three", "two"]
 
 
 @pytest.mark.parametrize("content", [PAIRS, DOCWORD, MATRIX_MARKET])
 def test_other_formats_need_a_vocabulary(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match="needs --vocab"):
+    with pytest.raises(InputError, match="needs --vocab"):
         read(tmp_path / "corpus", None)
 
 
@@ -115,7 +117,7 @@ def test_what_was_kept_meanwhile_is_removed(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "corpus").write_bytes(gzip.compress(PAIRS))
     before = sorted(tmp_path.iterdir())
-    with open_corpus(tmp_path / "corpus", vocabulary, Reading()):
+    with open_corpus(tmp_path / "corpus", vocabulary, ReadOptions()):
         assert len(list(tmp_path.iterdir())) == len(before) + 1
     assert sorted(tmp_path.iterdir()) == before
 
@@ -144,14 +146,14 @@ def test_what_can_not_be_read_is_told_by_name(
 ) -> None:
     file = tmp_path / "corpus.txt"
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=problem) as caught:
+    with pytest.raises(InputError, match=problem) as caught:
         read(file, vocabulary)
     assert str(caught.value).startswith(str(file))
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_corpus_that_is_not_there_is_refused(tmp_path: Path, vocabulary: Path) -> None:
-    with pytest.raises(CorpusError, match="no-corpus: No such file or directory"):
+    with pytest.raises(InputError, match="no-corpus: No such file or directory"):
         read(tmp_path / "no-corpus", vocabulary)
 
 
@@ -164,7 +166,7 @@ def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_corpus(
     (tmp_path / "corpus").write_bytes(PAIRS)
     with (
         pytest.raises(OSError, match="No space left"),
-        open_corpus(tmp_path / "corpus", vocabulary, Reading()) as (_, corpus),
+        open_corpus(tmp_path / "corpus", vocabulary, ReadOptions()) as (_, corpus),
     ):
         work(corpus)
 
@@ -182,7 +184,7 @@ def test_an_option_that_would_do_nothing_is_refused(
     tmp_path: Path, vocabulary: Path, content: bytes, given: dict[str, object], problem: str
 ) -> None:
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match=f"corpus: {problem}$"):
+    with pytest.raises(InputError, match=f"corpus: {problem}$"):
         read(tmp_path / "corpus", vocabulary, **given)
 
 
@@ -248,7 +250,7 @@ def test_what_is_not_recognised_is_not_taken_for_text(
     tmp_path: Path, vocabulary: Path, content: bytes, problem: str, given: bool
 ) -> None:
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match=f"corpus: .*{problem}") as caught:
+    with pytest.raises(InputError, match=f"corpus: .*{problem}") as caught:
         read(tmp_path / "corpus", vocabulary if given else None)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -259,7 +261,7 @@ def test_what_is_not_recognised_is_of_no_format_of_counts_either(
     tmp_path: Path, vocabulary: Path, content: bytes, wrong: str
 ) -> None:
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match=r"corpus") as caught:
+    with pytest.raises(InputError, match=r"corpus") as caught:
         read(tmp_path / "corpus", vocabulary, format=wrong)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -278,7 +280,7 @@ def test_what_is_not_recognised_is_of_no_format_of_counts_either(
 )
 def test_prose_is_text(tmp_path: Path, content: str) -> None:
     (tmp_path / "corpus").write_text(content, encoding="utf-8")
-    with open_corpus(tmp_path / "corpus", None, Reading()) as (words, corpus):
+    with open_corpus(tmp_path / "corpus", None, ReadOptions()) as (words, corpus):
         assert words
         assert corpus.documents == content.count("\n")
 
@@ -309,7 +311,7 @@ def test_counts_and_tables_are_no_text_even_when_the_format_says_so(
     tmp_path: Path, content: bytes, problem: str
 ) -> None:
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match=f"this is no text, {problem}|{problem}"):
+    with pytest.raises(InputError, match=f"this is no text, {problem}|{problem}"):
         read(tmp_path / "corpus", None, format="text")
 
 
@@ -317,7 +319,7 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "1.txt").write_bytes(b"1:10,2:30\n")
     with pytest.raises(
-        CorpusError, match=r"1\.txt: this is no text, but looks like the format pairs"
+        InputError, match=r"1\.txt: this is no text, but looks like the format pairs"
     ):
         read(tmp_path / "folder", None)
 
@@ -326,7 +328,7 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
 def test_numbers_are_no_text_of_a_column(tmp_path: Path, column: tuple[str, ...]) -> None:
     """Or the counts of a table would become words."""
     (tmp_path / "corpus").write_bytes(b"n,m,body\n12,1.5,one\n13,,two\n")
-    with pytest.raises(CorpusError, match=r"there are numbers and no text in 'n.*there are 'n, m,"):
+    with pytest.raises(InputError, match=r"there are numbers and no text in 'n.*there are 'n, m,"):
         read(tmp_path / "corpus", None, column=column)
 
 
@@ -339,14 +341,14 @@ def test_empty_files_of_a_folder_have_no_documents(tmp_path: Path, vocabulary: P
     (folder / "part-2.gz").write_bytes(gzip.compress(b""))
     assert read(folder, vocabulary) == ROWS
     (folder / "part-1").unlink()
-    with pytest.raises(CorpusError, match=r"part-0: the file has no documents$"):
+    with pytest.raises(InputError, match=r"part-0: the file has no documents$"):
         read(folder, vocabulary)
 
 
 def test_a_prepared_folder_is_not_read_as_its_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     (tmp_path / "vocab.txt").write_text("one\ntwo\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"prepared already; name its train\.recordio"):
+    with pytest.raises(InputError, match=r"prepared already; name its train\.recordio"):
         read(tmp_path, None)
 
 
@@ -356,7 +358,7 @@ def test_a_guess_that_fails_says_that_it_was_one(
 ) -> None:
     vocabulary.write_text("a\nb\n", encoding="utf-8")
     (tmp_path / "corpus").write_bytes(content)
-    with pytest.raises(CorpusError, match=r"\(the format \w+ is a guess; --format overrules it\)$"):
+    with pytest.raises(InputError, match=r"\(the format \w+ is a guess; --format overrules it\)$"):
         read(tmp_path / "corpus", vocabulary)
 
 
@@ -372,7 +374,7 @@ def test_an_option_of_another_format_is_refused(
     tmp_path: Path, vocabulary: Path, given: dict[str, object], problem: str
 ) -> None:
     (tmp_path / "corpus").write_bytes(PAIRS)
-    with pytest.raises(CorpusError, match=problem):
+    with pytest.raises(InputError, match=problem):
         read(tmp_path / "corpus", vocabulary, **given)
 
 
@@ -380,12 +382,12 @@ def test_a_bomb_of_gzip_is_refused_before_it_fills_the_disk(
     tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From a file or a pipe, in one member or many; a thousand times is all that gzip can."""
-    monkeypatch.setattr(opening, "_UNPACKED_BYTES", 1 << 22)
+    monkeypatch.setattr(plain_file, "_UNPACKED_BYTES", 1 << 22)
     one = gzip.compress(b"1:1\n" * (1 << 22), 9)
     many = gzip.compress(bytes(1 << 20), 9) * 32
     for content in (one, many):
         (tmp_path / "corpus").write_bytes(content)
-        with pytest.raises(CorpusError, match=r"bytes of gzip unpack to more than [0-9,]{9},"):
+        with pytest.raises(InputError, match=r"bytes of gzip unpack to more than [0-9,]{9},"):
             read(tmp_path / "corpus", vocabulary)
 
 
@@ -400,7 +402,7 @@ def test_what_gzip_packs_well_is_no_bomb(tmp_path: Path, vocabulary: Path) -> No
 def test_a_large_file_that_unpacks_to_as_much_as_it_may_is_read(
     tmp_path: Path, vocabulary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opening, "_UNPACKED_BYTES", 10)
+    monkeypatch.setattr(plain_file, "_UNPACKED_BYTES", 10)
     (tmp_path / "corpus").write_bytes(gzip.compress(PAIRS * 20))
     assert len(read(tmp_path / "corpus", vocabulary)) == 40
 
@@ -434,15 +436,15 @@ def test_a_file_that_changes_while_it_is_read_is_told(
     file = tmp_path / "corpus"
     file.write_bytes(content)
     with (
-        pytest.raises(CorpusError, match="corpus: the file was changed while it was read"),
-        open_corpus(file, vocabulary, Reading()) as (_, corpus),
+        pytest.raises(InputError, match="corpus: the file was changed while it was read"),
+        open_corpus(file, vocabulary, ReadOptions()) as (_, corpus),
     ):
         change_and_read(file, change, corpus)
 
 
 def change_and_read(file: Path, change: Callable[[Path], None], corpus: Corpus) -> None:
     change(file)
-    dense(corpus, Log())
+    dense(corpus, Tally())
 
 
 def test_a_corpus_that_changes_is_not_published(
@@ -457,12 +459,12 @@ def test_a_corpus_that_changes_is_not_published(
         return parts
 
     monkeypatch.setattr("data_prep.convert.write_parts", write_and_change)
-    with pytest.raises(CorpusError, match="was changed while it was read"):
+    with pytest.raises(InputError, match="was changed while it was read"):
         convert(file, vocabulary, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_closed_standard_input_is_told(vocabulary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(CorpusError, match="standard input is closed"):
+    with pytest.raises(InputError, match="standard input is closed"):
         read(STANDARD_INPUT, vocabulary)

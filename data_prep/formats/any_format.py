@@ -1,34 +1,23 @@
 """Open a corpus of any format: a file, a folder, standard input; also in gzip."""
 
-import sys
-import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from gzip import BadGzipFile, GzipFile
-from io import BufferedReader
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import NamedTuple
 
-from cli.progress import Progress
-from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.corpus import Corpus, Tally
+from data_prep.errors import InputError
 from data_prep.formats import csvtable, jsonl, known, textlines
 from data_prep.formats.chain import Chain
 from data_prep.formats.format import Format, Head, OpenCounts, ReadTexts
+from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
 from data_prep.formats.rawtext import count_texts
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import MANIFEST
 from data_prep.vocabulary import read_vocabulary
 
-STANDARD_INPUT = Path("-")
-
-_GZIP = b"\x1f\x8b"
-_COPY_BYTES = 1 << 20
-# What gzip may unpack to: counts and texts become 3 to 10 times as large, a bomb 1000 times.
-_UNPACKED_BYTES = 1 << 30
-_UNPACKED_TIMES = 100
 _CHECKED_FILES = 20  # of a folder of texts, whether they are texts
 _MAX_NUMBERED_WORDS = 1 << 22
 
@@ -49,12 +38,12 @@ class _File(NamedTuple):
         """Return the file that is to be read.
 
         Raises:
-            CorpusError: A link leads to it out of the folder.
+            InputError: A link leads to it out of the folder.
         """
         # As it is now: what is read is what was checked.
         target = self.path.resolve() if self.path.is_symlink() else self.path
         if self.leads_out():
-            raise CorpusError(
+            raise InputError(
                 f"{self.name}: the link leads out of the folder {self.folder}; copy the file"
             )
         return target
@@ -62,7 +51,11 @@ class _File(NamedTuple):
 
 @contextmanager
 def open_corpus(
-    path: Path, vocabulary: Path | list[str] | None, reading: Reading, *, makes_words: bool = True
+    path: Path,
+    vocabulary: Path | list[str] | None,
+    options: ReadOptions,
+    *,
+    makes_words: bool = True,
 ) -> Iterator[tuple[list[str], Corpus]]:
     """Open a corpus; what standard input or gzip gives is kept in a temporary file meanwhile.
 
@@ -70,14 +63,14 @@ def open_corpus(
         path: A file, a folder, or `STANDARD_INPUT`.
         vocabulary: The words, or a file with a word a line; None to make it of the words of raw
             text, and to call the words of a matrix by their numbers from 0.
-        reading: Options.
+        options: Options.
         makes_words: Whether raw text can do without a vocabulary.
 
     Yields:
         The vocabulary and the documents.
 
     Raises:
-        CorpusError: There is no corpus, or no vocabulary for it. If reading it fails later on and
+        InputError: There is no corpus, or no vocabulary for it. If reading it fails later on and
             its format was guessed, the error says so. At the end: a file has changed.
     """
     name = "standard input" if path == STANDARD_INPUT else str(path)
@@ -85,44 +78,44 @@ def open_corpus(
     try:
         with ExitStack() as stack:
             try:
-                chosen, files, is_guess = _choose(path, name, reading, stack)
-                _refuse_idle_options(chosen, name, vocabulary is not None, reading)
+                chosen, files, is_guess = _choose(path, name, options, stack)
+                _refuse_idle_options(chosen, name, vocabulary is not None, options)
                 words = read_vocabulary(vocabulary) if isinstance(vocabulary, Path) else vocabulary
                 if is_guess:
                     guess = f" (the format {chosen.name} is a guess; --format overrules it)"
-                opened = _open(chosen, files, name, words, reading, makes_words)
+                opened = _open(chosen, files, name, words, options, makes_words)
                 if is_guess and chosen is textlines.TEXT and words is not None:
                     _check_has_words(opened[1])
             except OSError as error:
-                raise CorpusError(f"{name}: {error.strerror or error}") from None
+                raise InputError(f"{name}: {error.strerror or error}") from None
             yield opened
-    except CorpusError as error:
+    except InputError as error:
         if guess in str(error):  # as there is none, or it is said already
             raise
-        raise CorpusError(f"{error}{guess}") from None
+        raise InputError(f"{error}{guess}") from None
 
 
 def _choose(
-    path: Path, name: str, reading: Reading, stack: ExitStack
+    path: Path, name: str, options: ReadOptions, stack: ExitStack
 ) -> tuple[Format, Sequence[_File], bool]:
     """Return the format, the files to read, and whether the format is a guess."""
-    chosen = None if reading.format is None else known.FORMATS[reading.format]
-    if chosen is None and reading.field:
+    chosen = None if options.format is None else known.FORMATS[options.format]
+    if chosen is None and options.field:
         chosen = jsonl.FORMAT
-    elif chosen is None and reading.column:
+    elif chosen is None and options.column:
         chosen = csvtable.FORMAT
     elif chosen is None and path.is_dir() and any(path.rglob("*.txt")):
         chosen = textlines.FOLDER
     if not path.is_dir():
         if chosen is textlines.FOLDER:
-            raise CorpusError(f"{name}: the format folder is for a folder of .txt files")
-        files = [_File(stack.enter_context(_plain_file(path, name)), name)]
+            raise InputError(f"{name}: the format folder is for a folder of .txt files")
+        files = [_File(stack.enter_context(plain_file(path, name)), name)]
     elif chosen is textlines.FOLDER:
         files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
     else:
         listed = [_File(file, str(file), path) for file in _list_folder(path, "*")]
         files = [
-            _File(stack.enter_context(_plain_file(file.target(), file.name)), file.name)
+            _File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
             for file in listed
         ]
         # Spark writes empty files among others.
@@ -143,10 +136,10 @@ def _list_folder(folder: Path, pattern: str) -> list[Path]:
     """Return the files of a folder in the order of their paths, without hidden and marker files.
 
     Raises:
-        CorpusError: There is none, or it is a corpus that `convert` has written.
+        InputError: There is none, or it is a corpus that `convert` has written.
     """
     if (folder / MANIFEST).is_file():
-        raise CorpusError(
+        raise InputError(
             f"{folder}: this corpus is prepared already; name its train.recordio or test.recordio"
         )
     files = sorted(file for file in folder.rglob(pattern) if file.is_file())
@@ -154,7 +147,7 @@ def _list_folder(folder: Path, pattern: str) -> list[Path]:
         files = [file for file in files if not file.name.startswith((".", "_"))]
     if not files:
         kind = "file" if pattern == "*" else f"{pattern.removeprefix('*')} file"
-        raise CorpusError(f"{folder}: there is no {kind} in the folder")
+        raise InputError(f"{folder}: there is no {kind} in the folder")
     return files
 
 
@@ -163,15 +156,15 @@ def _open(
     files: Sequence[_File],
     name: str,
     words: list[str] | None,
-    reading: Reading,
+    options: ReadOptions,
     makes_words: bool,
 ) -> tuple[list[str], Corpus]:
     if words is None and not (chosen.knows_words or (chosen.texts and makes_words)):
-        raise CorpusError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
+        raise InputError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
     if chosen.texts:
-        return _read_texts(chosen.texts, files, name, words, reading)
+        return _read_texts(chosen.texts, files, name, words, options)
     if chosen.open:
-        corpus = _open_counts(chosen.open, files, name, words, reading)
+        corpus = _open_counts(chosen.open, files, name, words, options)
         return words or _number_words(corpus), corpus
     raise TypeError(chosen.name)
 
@@ -181,21 +174,21 @@ def _read_texts(
     files: Sequence[_File],
     name: str,
     words: list[str] | None,
-    reading: Reading,
+    options: ReadOptions,
 ) -> tuple[list[str], Corpus]:
-    log = Log(reading.skip_bad)
-    documents = chain.from_iterable(_texts_of(file, texts, reading, log) for file in files)
-    return count_texts(islice(documents, reading.limit), name, words, reading, log)
+    tally = Tally(options.skip_bad)
+    documents = chain.from_iterable(_texts_of(file, texts, options, tally) for file in files)
+    return count_texts(islice(documents, options.limit), name, words, options, tally)
 
 
-def _texts_of(file: _File, texts: ReadTexts, reading: Reading, log: Log) -> Iterator[str]:
+def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
     try:
         path = file.target()
-    except CorpusError as error:
-        log.skip(error)
+    except InputError as error:
+        tally.skip(error)
         yield ""
         return
-    yield from texts(path, file.name, reading, log)
+    yield from texts(path, file.name, options, tally)
 
 
 def _open_counts(
@@ -203,15 +196,15 @@ def _open_counts(
     files: Sequence[_File],
     name: str,
     words: list[str] | None,
-    reading: Reading,
+    options: ReadOptions,
 ) -> Corpus:
     size = None if words is None else len(words)
     parts: list[Corpus] = []
-    left = reading.limit
+    left = options.limit
     for file in files:
         if left == 0:
             break
-        parts.append(open_file(file.path, file.name, size, replace(reading, limit=left)))
+        parts.append(open_file(file.path, file.name, size, replace(options, limit=left)))
         size = parts[-1].vocabulary_size
         left = None if left is None else left - parts[-1].documents
     return parts[0] if len(parts) == 1 else Chain(name, parts)
@@ -219,7 +212,7 @@ def _open_counts(
 
 def _number_words(corpus: Corpus) -> list[str]:
     if corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
-        raise CorpusError(
+        raise InputError(
             f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without, there may be "
             f"{_MAX_NUMBERED_WORDS}"
         )
@@ -228,112 +221,25 @@ def _number_words(corpus: Corpus) -> list[str]:
 
 def _check_has_words(corpus: Corpus) -> None:
     """Check that a text has any word of its vocabulary, or it is hardly meant as text."""
-    if not any(True for piece in corpus.pieces for _ in corpus.read(piece, Log())):
-        raise CorpusError(f"{corpus.name}: none of the words of the text is in the vocabulary")
+    if not any(True for span in corpus.spans for _ in corpus.read(span, Tally())):
+        raise InputError(f"{corpus.name}: none of the words of the text is in the vocabulary")
 
 
-def _refuse_idle_options(chosen: Format, name: str, has_vocabulary: bool, reading: Reading) -> None:
+def _refuse_idle_options(
+    chosen: Format, name: str, has_vocabulary: bool, options: ReadOptions
+) -> None:
     """Reject options that would silently have no effect."""
     for option in ("stop_words", "min_df", "max_df", "max_words"):
-        if getattr(reading, option) == getattr(Reading, option):
+        if getattr(options, option) == getattr(ReadOptions, option):
             continue
         flag = f"--{option.replace('_', '-')}"
         if not chosen.texts:
-            raise CorpusError(f"{name}: {flag} is for raw text, and the format is {chosen.name}")
+            raise InputError(f"{name}: {flag} is for raw text, and the format is {chosen.name}")
         if has_vocabulary and option != "stop_words":
-            raise CorpusError(f"{name}: {flag} chooses words, and --vocab has chosen them")
+            raise InputError(f"{name}: {flag} chooses words, and --vocab has chosen them")
     for option, wanted in (("first_id", "svmlight"), ("field", "jsonl"), ("column", "csv")):
-        if getattr(reading, option) not in (None, ()) and chosen.name != wanted:
-            raise CorpusError(
+        if getattr(options, option) not in (None, ()) and chosen.name != wanted:
+            raise InputError(
                 f"{name}: --{option.replace('_', '-')} is for the format {wanted}, and the format "
                 f"is {chosen.name}"
             )
-
-
-@contextmanager
-def _plain_file(path: Path, name: str) -> Iterator[Path]:
-    """Yield a path to the content that can be read from any position."""
-    with _source(path) as stream:
-        packed = stream.peek(2).startswith(_GZIP)
-        if path.is_file() and not packed:
-            with _unchanged(path, name):
-                yield path
-            return
-        with tempfile.NamedTemporaryFile(prefix="data_prep-") as spool:
-            if packed:
-                _unpack(stream, spool, name)
-            else:
-                _copy(stream, spool, name)
-            spool.flush()
-            yield Path(spool.name)
-
-
-def _source(path: Path) -> BufferedReader:
-    if path != STANDARD_INPUT:
-        return path.open("rb")
-    if sys.stdin is None:  # as after `<&-`
-        raise CorpusError("standard input is closed; name a file, or give it a corpus")
-    return cast(BufferedReader, sys.stdin.buffer)
-
-
-@contextmanager
-def _unchanged(path: Path, name: str) -> Iterator[None]:
-    """Check at the end that a file is as it was, which explains whatever was wrong with it."""
-    before = _state(path)
-    try:
-        yield
-    except Exception:
-        if _state(path) == before:
-            raise
-    if _state(path) != before:
-        raise CorpusError(f"{name}: the file was changed while it was read; start again") from None
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _copy(source: IO[bytes], target: IO[bytes], name: str) -> None:
-    with Progress(f"reading {name}") as progress:
-        while chunk := source.read(_COPY_BYTES):
-            target.write(chunk)
-            progress.advance(len(chunk))
-
-
-def _unpack(source: IO[bytes], target: IO[bytes], name: str) -> None:
-    packed = _Counting(source)
-    unpacked = 0
-    try:
-        with (
-            Progress(f"reading {name}") as progress,
-            GzipFile(fileobj=cast(IO[bytes], packed)) as content,
-        ):
-            while chunk := content.read(_COPY_BYTES):
-                unpacked += len(chunk)
-                if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed.bytes):
-                    raise CorpusError(
-                        f"{name}: {packed.bytes:,} bytes of gzip unpack to more than "
-                        f"{unpacked:,}, which no corpus does; if it is one, unpack it first"
-                    )
-                target.write(chunk)
-                progress.advance(len(chunk))
-    except (EOFError, zlib.error, BadGzipFile) as error:
-        raise CorpusError(f"{name}: not a whole gzip file: {error}") from None
-
-
-class _Counting:
-    """Counts the bytes that are read of a stream."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Read as the stream does."""
-        content = self._stream.read(size)
-        self.bytes += len(content)
-        return content

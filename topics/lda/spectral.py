@@ -56,7 +56,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from topics.lda.blocks import Corpus, for_products, in_memory
+from data_prep.errors import InputError
+from topics.lda.blocks import Blocks, for_products, in_memory
 from topics.lda.eigen import Array32, top_eigenpairs
 from topics.lda.noise import noise_edge
 from topics.lda.refine import refine
@@ -76,7 +77,7 @@ _SWEEPS = 2  # more take longer and gain little
 _LIKENESS = 200.0  # of the halves of a topic: the shape of the gamma distribution between them
 
 
-class SpectralError(ValueError):
+class SpectralError(InputError):
     """A parameter is out of range, or there are no words to find topics in."""
 
 
@@ -96,7 +97,7 @@ class FewTopicsWarning(UserWarning):
 
 
 def fit(
-    documents: sparse.csr_array | Corpus,
+    documents: sparse.csr_array | Blocks,
     num_topics: int,
     *,
     alpha0: float = 1.0,
@@ -133,7 +134,7 @@ def fit(
             f"num_topics is {num_topics}, must be at least 1; alpha0 is {alpha0}, must be from"
             f" {_LEAST_ALPHA0:g} to {_MOST_ALPHA0:g}"
         )
-    corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
+    corpus = documents if isinstance(documents, Blocks) else in_memory(documents)
     rng = np.random.default_rng(seed)
     # The blocks of the corpus keep all cores busy: more threads would be in their way.
     with threadpool_limits(1, "blas"):
@@ -237,7 +238,7 @@ class _Averages(NamedTuple):
     thrice: Array
 
 
-def _average(corpus: Corpus, num_topics: int = 1) -> _Averages:
+def _average(corpus: Blocks, num_topics: int = 1) -> _Averages:
     def sum_up(counts: sparse.csr_array) -> tuple[dict[float, int], Array]:
         if counts.shape[1] * num_topics > MAX_ELEMENTS:
             raise SpectralError(
@@ -279,7 +280,7 @@ def _sum_words(counts: sparse.csr_array) -> tuple[dict[float, int], Array]:
 
 
 def _directions(
-    corpus: Corpus, averages: _Averages, alpha0: float, num_topics: int, rng: np.random.Generator
+    corpus: Blocks, averages: _Averages, alpha0: float, num_topics: int, rng: np.random.Generator
 ) -> tuple[Array, Array32]:
     """Return eigenvalues (k,), largest first, and eigenvectors (V, k) of the scaled pair moment.
 
@@ -323,7 +324,7 @@ def _directions(
     )
 
 
-def _whitened_triples(corpus: Corpus, averages: _Averages, whiten: Array32, alpha0: float) -> Array:
+def _whitened_triples(corpus: Blocks, averages: _Averages, whiten: Array32, alpha0: float) -> Array:
     """Return the triple moment (k, k, k) in whitened coordinates."""
 
     def sum_triples(counts: sparse.csr_array) -> tuple[Array, Array32]:

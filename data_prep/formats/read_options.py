@@ -5,7 +5,7 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """Options of all readers.
 
     Attributes:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from data_prep.files import replacing
-from topics.quality.compare import ALIKE, Comparison, Move, Pair
+from topics.quality.matching import ALIKE, Comparison, Move, Pair
 from topics.quality.measures import Quality
 from topics.report.markup import Html, page, tag
 from topics.report.numbers import decimal

@@ -9,8 +9,8 @@ import pytest
 from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, save
-from topics.quality.compare import compare
 from topics.quality.likelihood import EvaluationError
+from topics.quality.matching import compare
 
 WORDS = ["ape", "bear", "cat", "dog"]
 
