@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from data_prep.corpus import Corpus, Tally
 from data_prep.formats.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
@@ -13,8 +14,11 @@ from data_prep.formats.read_options import ReadOptions
 _BYTES = 1 << 16
 _LINES = 1000
 
-OpenCounts = Callable[[Path, str, int | None, ReadOptions], Corpus]
-"""Opens a file: its path, what errors call it, the size of the vocabulary if known, options."""
+OpenCounts = Callable[[Path, str, Any, ReadOptions], Corpus]
+"""Opens a file: its path, its name in errors, the size of the vocabulary, options.
+
+The size is an `int`; it may be None where `Format.knows_words` says so.
+"""
 
 ReadTexts = Callable[[Path, str, ReadOptions, Tally], Iterator[str]]
 """Yields the documents of a file: its path, what errors call it, options, what was left out."""

@@ -20,7 +20,7 @@ from data_prep.formats import lines
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import LineNumbers, decode, quote
 from data_prep.formats.pairs import COUNT, join_documents, parse_block, parse_items
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 _ITEMS = rb"(?:[ \t]++[0-9]++:" + COUNT + rb")*+"
 _LABEL = rb"[+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?"
@@ -62,39 +62,28 @@ class Labelled:
 
     @classmethod
     def open_ldac(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a file of lda-c for its first `limit` documents, by default all.
+        """Open a file of lda-c; errors call it `name`.
 
         Raises:
             InputError: There are no documents.
         """
-        spans = list(_cut(path, name, limit))
+        spans = list(_cut(path, name, options.limit))
         return cls(path, name, vocabulary_size, True, 0, _count(spans, name), spans)
 
     @classmethod
     def open_svmlight(
-        cls,
-        path: Path,
-        name: str,
-        vocabulary_size: int,
-        limit: int | None = None,
-        first_id: int | None = None,
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a file of svmlight for its first `limit` documents, by default all.
-
-        Args:
-            path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words.
-            limit: Number of documents.
-            first_id: 0 or 1; None to tell it from the ids.
+        """Open a file of svmlight; errors call it `name`.
 
         Raises:
             InputError: There are no documents, or the ids don't tell where they begin.
         """
-        spans = list(_cut(path, name, limit))
+        spans = list(_cut(path, name, options.limit))
         documents = _count(spans, name)
+        first_id = options.first_id
         if first_id is None:
             first_id = _find_first_id(path, name, spans[-1].stop, vocabulary_size)
         return cls(path, name, vocabulary_size, False, first_id, documents, spans)
@@ -216,27 +205,15 @@ def _has_counts_of_pairs(head: Head) -> bool:
     return _has_labels(head) and 2 * sum(map(_is_counted, head.lines)) > len(head.lines)
 
 
-def _open_ldac(
-    path: Path, name: str, vocabulary_size: int | None, options: ReadOptions
-) -> Labelled:
-    return Labelled.open_ldac(path, name, vocabulary_size or 0, options.limit)
-
-
-def _open_svmlight(
-    path: Path, name: str, vocabulary_size: int | None, options: ReadOptions
-) -> Labelled:
-    return Labelled.open_svmlight(path, name, vocabulary_size or 0, options.limit, options.first_id)
-
-
 LDAC = Format(
     name="ldac",
     description="Blei's lda-c: N id:count ... with ids from 0",
     matches=_has_counts_of_pairs,
-    open=_open_ldac,
+    open=Labelled.open_ldac,
 )
 SVMLIGHT = Format(
     name="svmlight",
     description="label id:count ..., as libsvm",
     matches=_has_labels,
-    open=_open_svmlight,
+    open=Labelled.open_svmlight,
 )

@@ -21,7 +21,7 @@ from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.formats.entries import check_shape, group, whole_counts
 from data_prep.formats.format import Format
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
@@ -73,15 +73,19 @@ class Npz:
 
     @classmethod
     def open(
-        cls, path: Path, name: str, vocabulary_size: int | None, limit: int | None = None
+        cls,
+        path: Path,
+        name: str,
+        vocabulary_size: int | None,
+        options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file for its first `limit` rows, by default all; errors call it `name`.
+        """Open a file.
 
         Args:
             path: The file.
             name: What errors call it.
             vocabulary_size: The number of words; None to take that of the matrix.
-            limit: Number of rows to read.
+            options: Of which the limit counts.
 
         Raises:
             InputError: There is no matrix, or one of another layout or shape.
@@ -103,7 +107,7 @@ class Npz:
                 raise ValueError(f"the shape {list(shape)} must be documents x words")
         rows, words = shape
         check_shape(name, rows, words, words if vocabulary_size is None else vocabulary_size)
-        documents = rows if limit is None else min(limit, rows)
+        documents = rows if options.limit is None else min(options.limit, rows)
         return cls(path, name, words, layout, rows, size, documents)
 
     @property
@@ -337,17 +341,13 @@ def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
         raise InputError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Npz:
-    return Npz.open(path, name, vocabulary_size, options.limit)
-
-
 NPZ = Format(
     name="npz",
     description="a sparse matrix of SciPy, or one dense array of NumPy",
     matches=lambda head: head.content.startswith(_ZIP),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Npz.open,
 )
 NPY = Format(
     name="npy",
@@ -355,5 +355,5 @@ NPY = Format(
     matches=lambda head: head.content.startswith(_MAGIC),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Npz.open,
 )

@@ -22,7 +22,7 @@ from data_prep.formats import lines
 from data_prep.formats.digits import MAX_DIGITS, are_digits, characters_of, parse, within
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, decode, parse_count, parse_number, quote
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
@@ -46,14 +46,16 @@ class Pairs:
     spans: list[Span]
 
     @classmethod
-    def open(cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None) -> Self:
-        """Open a file for its first `limit` documents, by default all; errors call it `name`.
+    def open(
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
+    ) -> Self:
+        """Open a file; errors call it `name`.
 
         Raises:
             InputError: There are no documents.
         """
         with path.open("rb") as stream:
-            spans = _cut(stream, sys.maxsize if limit is None else limit)
+            spans = _cut(stream, sys.maxsize if options.limit is None else options.limit)
         if not spans:
             raise InputError(f"{name}: the file has no documents, must be lines of id:count,...")
         return cls(path, name, vocabulary_size, spans[-1].after, spans)
@@ -90,16 +92,12 @@ def _matches(head: Head) -> bool:
     return head.mostly(_DAMAGED_LINE)
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Pairs:
-    return Pairs.open(path, name, vocabulary_size or 0, options.limit)
-
-
 FORMAT = Format(
     name="pairs",
     description="a document a line, id:count,id:count,... with ids from 1",
     matches=_matches,
     is_sound=lambda head: head.mostly(_LINE),
-    open=_open,
+    open=Pairs.open,
 )
 
 

@@ -35,3 +35,6 @@ class ReadOptions:
     def with_words_chosen(self) -> Self:
         """Return the options for another corpus, which is to have the words of the first."""
         return replace(self, stop_words=None, min_df=1, max_df=1.0, max_words=None)
+
+
+DEFAULTS = ReadOptions()

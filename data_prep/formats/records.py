@@ -14,7 +14,7 @@ from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.entries import check_shape, counts_of, whole_counts
 from data_prep.formats.format import Format
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 from data_prep.recordio import MAGIC, RecordIOError, read_blocks, read_frames
 
 _MAGIC = MAGIC.to_bytes(4, "little")
@@ -34,21 +34,25 @@ class Records:
 
     @classmethod
     def open(
-        cls, path: Path, name: str, vocabulary_size: int | None, limit: int | None = None
+        cls,
+        path: Path,
+        name: str,
+        vocabulary_size: int | None,
+        options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file for its first `limit` records, by default all; errors call it `name`.
+        """Open a file.
 
         Args:
             path: The file.
             name: What errors call it.
             vocabulary_size: The number of words; None to take that of the records.
-            limit: Number of records to read.
+            options: Of which the limit counts.
 
         Raises:
             InputError: There is no record, or one is malformed or of another vocabulary.
         """
         try:
-            spans = _cut(path, limit)
+            spans = _cut(path, options.limit)
             if not spans:
                 raise InputError(f"{name}: there is no record")
             with path.open("rb") as stream:
@@ -94,15 +98,11 @@ def _cut(path: Path, limit: int | None) -> list[Span]:
     return spans
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Records:
-    return Records.open(path, name, vocabulary_size, options.limit)
-
-
 FORMAT = Format(
     name="recordio",
     description="RecordIO-protobuf, which convert writes",
     matches=lambda head: head.content.startswith(_MAGIC),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Records.open,
 )

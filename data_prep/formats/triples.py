@@ -1,8 +1,7 @@
-"""Read lines of document, word and count: UCI Bag-of-Words `docword` and Matrix Market files.
+"""Read lines of document, word and count, such as UCI Bag-of-Words `docword` files.
 
-Numbers count from 1. Both formats promise their totals in front; documents that no line names have
-no words. The lines of a document stand together: if they don't, `sorting` brings them together.
-Matrix Market files may also have all numbers of a matrix instead, zeros included.
+Numbers count from 1. Totals stand in front. Documents that no line names have no words. The lines
+of a document stand together; where they don't, `sorting` brings them together.
 """
 
 import os
@@ -11,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_prep.corpus import Corpus, Entries, Span, Tally
+from data_prep.corpus import Entries, Span, Tally
 from data_prep.counts import MAX_COUNT, Counts
 from data_prep.errors import InputError
 from data_prep.formats import lines
@@ -28,29 +26,16 @@ from data_prep.formats.digits import (
     parse_short,
     within,
 )
-from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
+from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
-from data_prep.formats.matrix import Matrix
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 MAX_ENTRIES = 10**12
 
-_MAX_HEADER_LINE = 1 << 12
-_TOTALS = ("documents", "words", "entries")
+MAX_HEADER_LINE = 1 << 12
+TOTALS = ("documents", "words", "entries")
 _LABELS = ("document", "word id", "count", "imaginary part")
-_FIELDS = {
-    "integer": 3,
-    "unsigned-integer": 3,
-    "real": 3,
-    "double": 3,
-    "complex": 4,
-    "pattern": 2,
-}
-# A matrix that is its own mirror image, but for the sign of imaginary parts, which are all 0 here.
-# Where it is skew, of two counts one is negative: there is no such corpus.
-_SYMMETRIES = ("general", "symmetric", "hermitian")
-_BANNER = re.compile(rb"%%?MatrixMarket\s", re.IGNORECASE)
 _DECIMALS = re.compile(rb"(?<=\d)(?:\.0*(?:[eE]\+?0+)?|[eE]\+?0+)(?=\n)")
 _DOCWORD_LINE = re.compile(rb"\d+[ \t]+\d+[ \t]+\S+$")
 
@@ -88,7 +73,7 @@ class Triples:
 
     @classmethod
     def open_docword(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
         """Open a UCI file: the totals on three lines, then the triples.
 
@@ -98,48 +83,40 @@ class Triples:
         with path.open("rb") as stream:
             stream.seek(lines.text_start(stream))
             documents, words, entries = (
-                _header_number(
-                    decode(stream.readline(_MAX_HEADER_LINE), f"{name}:{line}"),
+                header_number(
+                    decode(stream.readline(MAX_HEADER_LINE), f"{name}:{line}"),
                     label,
                     f"{name}:{line}",
                 )
-                for line, label in enumerate(_TOTALS, 1)
+                for line, label in enumerate(TOTALS, 1)
             )
             header = Header(documents, words, entries, 3, stream.tell())
-            return cls._open(stream, path, name, header, vocabulary_size, limit)
+            return cls.open_after(header, stream, path, name, vocabulary_size, options)
 
     @classmethod
-    def open_matrix_market(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
-    ) -> Self | Matrix:
-        """Open a Matrix Market file: a matrix of documents x words.
-
-        Raises:
-            InputError: It is a matrix of another kind or shape.
-        """
-        with path.open("rb") as stream:
-            header, is_array = _read_matrix_header(stream, name)
-            if is_array:
-                return _read_array(path, name, header, vocabulary_size, limit)
-            return cls._open(stream, path, name, header, vocabulary_size, limit)
-
-    @classmethod
-    def _open(
+    def open_after(
         cls,
+        header: Header,
         stream: BinaryIO,
         path: Path,
         name: str,
-        header: Header,
         vocabulary_size: int,
-        limit: int | None,
+        options: ReadOptions,
     ) -> Self:
+        """Open the lines after a header.
+
+        Raises:
+            InputError: The header promises more than there is, or another vocabulary.
+        """
         room = os.fstat(stream.fileno()).st_size - header.size
         if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
             raise InputError(
                 f"{name}: the header says {header.entries} entries, and {room} bytes follow"
             )
         check_shape(name, header.documents, header.words, vocabulary_size)
-        documents = header.documents if limit is None else min(limit, header.documents)
+        documents = header.documents
+        if options.limit is not None:
+            documents = min(options.limit, documents)
         spans = _cut(stream, header.size, documents)
         return cls(path, name, vocabulary_size, header, documents, spans)
 
@@ -167,7 +144,7 @@ class Triples:
             if not entries[2].all():
                 entries = entries[:, entries[2] > 0]
             if self.header.is_mirrored:
-                entries = _mirror(entries)
+                entries = mirror(entries)
             if entries.size:
                 yield entries
 
@@ -228,109 +205,18 @@ class Triples:
         return [document - 1, word - 1, count]
 
 
-def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
-    """Return the header, and whether all numbers of the matrix follow, instead of entries."""
-    line = 1
-    stream.seek(lines.text_start(stream))
-    banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").lower().split()
-    if len(banner) != 5 or banner[0] not in ("%%matrixmarket", "%matrixmarket"):
-        raise InputError(f"{name}:1: the line must be %%MatrixMarket and four words")
-    _, subject, layout, field, symmetry = banner
-    if subject != "matrix" or layout not in ("coordinate", "array"):
-        raise InputError(
-            f"{name}:1: {quote(' '.join(banner[1:]))} must begin with matrix coordinate or "
-            "matrix array"
-        )
-    is_known = field in _FIELDS and symmetry in _SYMMETRIES
-    if not is_known or (layout, field) == ("array", "pattern"):
-        raise InputError(
-            f"{name}:1: {quote(f'{field} {symmetry}')} must be one of {', '.join(_FIELDS)}, and "
-            f"one of {', '.join(_SYMMETRIES)}; scipy.io.mmwrite writes such a file"
-        )
-    while (text := stream.readline(lines.MAX_LINE_BYTES)).startswith(b"%") or text.isspace():
-        line += 1
-    is_general = symmetry == "general"
-    labels = _TOTALS if layout == "coordinate" else _TOTALS[:2]
-    sizes = decode(text, f"{name}:{line + 1}").split()
-    if len(sizes) != len(labels):
-        raise InputError(
-            f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form {', '.join(labels)}"
-        )
-    documents, words, *entries = (
-        _header_number(size, label, f"{name}:{line + 1}")
-        for size, label in zip(sizes, labels, strict=True)
-    )
-    if symmetry != "general" and documents != words:
-        raise InputError(
-            f"{name}:{line + 1}: a {symmetry} matrix of {documents} x {words} is not square"
-        )
-    stored = documents * words if is_general else documents * (documents + 1) // 2
-    header = Header(
-        documents,
-        words,
-        entries[0] if entries else stored,
-        _FIELDS[field],
-        stream.tell(),
-        not is_general,
-    )
-    return header, layout == "array"
-
-
-def _read_array(
-    path: Path, name: str, header: Header, vocabulary_size: int, limit: int | None
-) -> Matrix:
-    """Read a matrix in full: in memory, bounded by the size of the file.
-
-    SciPy is not used: its reader ends the process where numbers follow a header of no documents,
-    or too many follow that of a skew-symmetric matrix (SciPy 1.17).
-    """
-    check_shape(name, header.documents, header.words, vocabulary_size)
-    size = path.stat().st_size
-    parts = 2 if header.columns > 3 else 1  # real and imaginary
-    promised = parts * header.entries
-    if size - header.size + 1 < 2 * promised:  # a character and a blank each
-        raise InputError(f"{name}: the file ends before the {promised} numbers it promises")
-    numbers = [
-        _parse_numbers(path, name, offset, text)
-        for offset, text in lines.read_blocks(path, header.size, size, name)
-    ]
-    counts: NDArray[Any] = np.concatenate((*numbers, np.zeros(0)))
-    if counts.size != promised:
-        raise InputError(
-            f"{name}: there are {counts.size} numbers, but the header promises {promised}"
-        )
-    if parts > 1:
-        counts = counts.view(np.complex128)
-    if header.is_mirrored:  # the lower half, column by column
-        ids, documents = np.triu_indices(header.words)
-    else:
-        ids, documents = np.divmod(np.arange(counts.size), header.documents)
-    entries = whole_counts(documents, ids, counts, name)
-    if header.is_mirrored:
-        entries = _mirror(entries)
-    return Matrix.from_entries(entries, name, header.documents, vocabulary_size, limit)
-
-
-def _parse_numbers(path: Path, name: str, offset: int, text: bytes) -> NDArray[np.float64]:
-    try:
-        if b"_" in text:  # which Python takes as a part of a number
-            raise ValueError
-        return np.array(text.split(), np.float64)
-    except ValueError:
-        first = LineNumbers(path).at(offset)
-        for number, line in enumerate(text.split(b"\n"), first):
-            for field in decode(line, f"{name}:{number}").split():
-                parse_count(field, f"{name}:{number}")
-        raise
-
-
-def _mirror(entries: Entries) -> Entries:
+def mirror(entries: Entries) -> Entries:
     """Add the mirror image of what is not on the diagonal."""
     mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
     return np.concatenate((entries, mirrored), axis=1)
 
 
-def _header_number(text: str, label: str, place: str) -> int:
+def header_number(text: str, label: str, place: str) -> int:
+    """Return one of the totals of a header.
+
+    Raises:
+        InputError: It is no whole number, or too large.
+    """
     limit = MAX_DOCUMENTS if label == "documents" else MAX_ENTRIES
     return parse_number(text.strip(BLANKS), limit, f"the number of {label}", f"{place}:1")
 
@@ -389,27 +275,10 @@ def _is_docword(head: Head) -> bool:
     )
 
 
-def _open_docword(
-    path: Path, name: str, vocabulary_size: int | None, options: ReadOptions
-) -> Corpus:
-    return Triples.open_docword(path, name, vocabulary_size or 0, options.limit)
-
-
-def _open_mtx(path: Path, name: str, vocabulary_size: int | None, options: ReadOptions) -> Corpus:
-    return Triples.open_matrix_market(path, name, vocabulary_size or 0, options.limit)
-
-
 DOCWORD = Format(
     name="docword",
     description="UCI Bag-of-Words",
     matches=_is_docword,
-    is_sound=lambda head: _is_docword(head) and len(head.lines) > len(_TOTALS),
-    open=_open_docword,
-)
-MATRIX_MARKET = Format(
-    name="mtx",
-    description="Matrix Market, documents x words",
-    matches=lambda head: _BANNER.match(head.content) is not None,
-    is_signed=True,
-    open=_open_mtx,
+    is_sound=lambda head: _is_docword(head) and len(head.lines) > len(TOTALS),
+    open=Triples.open_docword,
 )

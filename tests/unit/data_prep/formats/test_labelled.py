@@ -12,6 +12,7 @@ from data_prep.corpus import Corpus, Tally
 from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.labelled import Labelled
+from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense
 
 
@@ -22,14 +23,16 @@ def file(tmp_path: Path) -> Path:
 
 def ldac(file: Path, content: bytes, words: int = 3, limit: int | None = None) -> Corpus:
     file.write_bytes(content)
-    return Labelled.open_ldac(file, str(file), words, limit)
+    return Labelled.open_ldac(file, str(file), words, ReadOptions(limit=limit))
 
 
 def svmlight(
     file: Path, content: bytes, words: int = 3, limit: int | None = None, first_id: int | None = 1
 ) -> Corpus:
     file.write_bytes(content)
-    return Labelled.open_svmlight(file, str(file), words, limit, first_id)
+    return Labelled.open_svmlight(
+        file, str(file), words, ReadOptions(limit=limit, first_id=first_id)
+    )
 
 
 def read(corpus: Corpus, skip_bad: int = 0) -> list[list[float]]:

@@ -14,6 +14,7 @@ from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
 from data_prep.errors import InputError
 from data_prep.formats import npz
 from data_prep.formats.npz import Npz
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from tests.support.readers import dense
 
@@ -83,7 +84,7 @@ def test_ids_in_any_order_and_duplicates(file: Path) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3, 9])
 def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
     save(file)
-    assert read(Npz.open(file, "corpus", 3, limit)) == ROWS[:limit]
+    assert read(Npz.open(file, "corpus", 3, ReadOptions(limit=limit))) == ROWS[:limit]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from data_prep.corpus import Tally
 from data_prep.errors import InputError
 from data_prep.formats.pairs import Pairs
+from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense, read_all
 
 
@@ -21,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 def read(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> list[list[float]]:
     """Return the documents as dense rows."""
     file.write_bytes(content)
-    return dense(Pairs.open(file, str(file), words, limit), Tally())
+    return dense(Pairs.open(file, str(file), words, ReadOptions(limit=limit)), Tally())
 
 
 # Good input

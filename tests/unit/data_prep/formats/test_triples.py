@@ -18,6 +18,8 @@ from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
 from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.matrix import Matrix
+from data_prep.formats.matrix_market import open_matrix_market
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.formats.triples import Triples
 from tests.support.readers import dense
@@ -30,12 +32,12 @@ def file(tmp_path: Path) -> Path:
 
 def docword(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> Triples:
     file.write_bytes(content)
-    return Triples.open_docword(file, str(file), words, limit)
+    return Triples.open_docword(file, str(file), words, ReadOptions(limit=limit))
 
 
 def matrix_market(file: Path, content: bytes, words: int = 3) -> Triples | Matrix:
     file.write_bytes(content)
-    return Triples.open_matrix_market(file, str(file), words)
+    return open_matrix_market(file, str(file), words)
 
 
 def read(corpus: Corpus, skip_bad: int = 0) -> list[list[float]]:
@@ -290,7 +292,7 @@ def test_what_scipy_writes_is_read(
     counts = np.random.default_rng(1).poisson(3, (40, 30)).astype(dtype)
     with file.open("wb") as stream:
         io.mmwrite(stream, layout(counts))
-    corpus = Triples.open_matrix_market(file, "matrix", 30)
+    corpus = open_matrix_market(file, "matrix", 30)
     assert with_documents_in_order(corpus, read, 0) == counts.tolist()
 
 
