@@ -20,8 +20,8 @@ from topics.lda.blocks import in_memory
 from topics.lda.mixtures import infer
 from topics.lda.refine import refine
 from topics.lda.spectral import FewTopicsWarning, fit
-from topics.model.archive import Model
 from topics.model.top_words import top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi
 from topics.quality.likelihood import per_word_log_likelihood, per_word_log_likelihoods, unigram
 

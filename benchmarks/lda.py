@@ -32,8 +32,8 @@ from topics.endpoint.payload import CONTENT_TYPES
 from topics.lda.mixtures import infer
 from topics.lda.spectral import fit
 from topics.model import archive
-from topics.model.archive import Model
 from topics.model.top_words import top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi
 from topics.quality.likelihood import match_topics, per_word_log_likelihood
 

@@ -5,14 +5,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import fields
 from pathlib import Path
 
 from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
+from data_prep.corpus_arguments import add_read_options, add_vocabulary_options, read_options
 from data_prep.errors import InputError
-from data_prep.formats.known import DESCRIPTION, FORMATS
-from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import Manifest
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
@@ -122,14 +120,14 @@ def _parser() -> argparse.ArgumentParser:
         "--documents", type=whole_from(1), default=3000, metavar="N", help="(default: 3000)"
     )
     command.add_argument(
-        "--vocabulary",
+        "--words",
         type=whole_from(MIN_VOCABULARY, MAX_VOCABULARY),
         default=1000,
         metavar="N",
-        help="words (default: 1000)",
+        help=f"words in the vocabulary, {MIN_VOCABULARY} to {MAX_VOCABULARY:,} (default: 1000)",
     )
     command.add_argument(
-        "--topics",
+        "--num-topics",
         type=whole_from(1, MAX_TOPICS),
         default=10,
         metavar="N",
@@ -154,89 +152,9 @@ def _input_parser() -> Parser:
         help="a file, also in gzip; a folder of .txt files or of others of one format; or - for "
         "standard input",
     )
-    group.add_argument(
-        "--vocab",
-        type=Path,
-        metavar="FILE",
-        help="a word a line, UTF-8; raw text can do without: then the words are those it has; "
-        "recordio, npz and npy as well: then the words are numbers from 0",
-    )
-    group.add_argument(
-        "--format",
-        choices=FORMATS,
-        help=f"{DESCRIPTION} (default: told from the content)",
-    )
-    group.add_argument(
-        "--first-id",
-        type=int,
-        choices=(0, 1),
-        help="id of the first word in svmlight (default: told from the ids)",
-    )
-    group.add_argument(
-        "--limit", type=whole_from(1), metavar="N", help="read only the first N documents"
-    )
-    group.add_argument(
-        "--skip-bad",
-        type=whole_from(0),
-        default=0,
-        metavar="N",
-        help="leave out up to N bad lines and report them (default: 0)",
-    )
-    text = parser.add_argument_group(
-        "raw text",
-        "Words are two or more letters with their marks, digits and underscores, in lower case and "
-        "Unicode's form NFC.",
-    )
-    text.add_argument(
-        "--field",
-        action="append",
-        metavar="NAME",
-        help="the text's field in JSON Lines; several are joined in their order",
-    )
-    text.add_argument(
-        "--column",
-        action="append",
-        metavar="NAME",
-        help="the text's column in CSV; several are joined in their order",
-    )
-    text.add_argument(
-        "--stop-words", metavar="WORDS", help="words to leave out: english, or a file, one a line"
-    )
-    text.add_argument(
-        "--min-df",
-        type=_document_frequency,
-        default=1,
-        metavar="N",
-        help="keep words that are in N documents or more; a share if N has a point (default: 1)",
-    )
-    text.add_argument(
-        "--max-df",
-        type=_document_frequency,
-        default=1.0,
-        metavar="N",
-        help="keep words that are in N documents or fewer; a share if N has a point (default: 1.0)",
-    )
-    text.add_argument(
-        "--max-words",
-        type=whole_from(1),
-        metavar="N",
-        help="keep only the N words that occur most often",
-    )
+    add_read_options(parser)
+    add_vocabulary_options(parser)
     return parser
-
-
-def _document_frequency(text: str) -> int | float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if "." in text and 0 <= number <= 1:
-        return number
-    if text.isascii() and text.isdigit() and number >= 1:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r} must be a whole number from 1 on, or a share from 0.0 to 1.0"
-    )
 
 
 def _fraction(text: str) -> float:
@@ -247,12 +165,6 @@ def _fraction(text: str) -> float:
     if not 0 <= fraction < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a number from 0 to below 1")
     return fraction
-
-
-def _read_options(options: argparse.Namespace) -> ReadOptions:
-    given = {field.name: getattr(options, field.name) for field in fields(ReadOptions)}
-    several = {name: tuple(given[name] or ()) for name in ("field", "column")}
-    return ReadOptions(**given | several)
 
 
 def _report(error: InputError) -> None:
@@ -267,7 +179,7 @@ def _convert(options: argparse.Namespace) -> None:
         options.corpus,
         options.vocab,
         options.out,
-        options=_read_options(options),
+        options=read_options(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
         test_corpus=options.test,
@@ -285,7 +197,7 @@ def _inspect(options: argparse.Namespace) -> None:
     from data_prep.inspection import inspect
 
     overview = inspect(
-        options.corpus, options.vocab, _read_options(options), options.document, _report
+        options.corpus, options.vocab, read_options(options), options.document, _report
     )
     if options.json:
         print(json.dumps(overview.as_json(), indent=2, ensure_ascii=False))
@@ -317,12 +229,12 @@ def _sample(options: argparse.Namespace) -> None:
     write_sample(
         options.out,
         documents=options.documents,
-        vocabulary_size=options.vocabulary,
-        topics=options.topics,
+        vocabulary_size=options.words,
+        topics=options.num_topics,
         seed=options.seed,
     )
     print(
-        f"{options.documents:,} documents, {options.vocabulary:,} words, {options.topics} topics"
+        f"{options.documents:,} documents, {options.words:,} words, {options.num_topics} topics"
         f" -> {options.out}"
     )
 

@@ -1,7 +1,7 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def convert(
     return manifest
 
 
-def _write_vocabulary(words: list[str], path: Path) -> Vocabulary:
+def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
     content = "".join(f"{word}\n" for word in words).encode()
     with path.open("wb") as stream:
         stream.write(content)

@@ -1,7 +1,7 @@
 """Find out what is in a corpus."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ class Overview:
         shown: (vocabulary,) word counts of the document to show.
     """
 
-    def __init__(self, words: list[str], documents: int, document: int | None = None) -> None:
+    def __init__(self, words: Sequence[str], documents: int, document: int | None = None) -> None:
         self.words = words
         self.documents = documents
         self.document = document

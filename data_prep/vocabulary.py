@@ -1,7 +1,9 @@
 """Read and write a vocabulary: a word a line."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 from data_prep.errors import InputError
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
@@ -12,6 +14,24 @@ MAX_VOCABULARY_BYTES = 1 << 28
 # characters that don't show are part of how a word is spelled, like the joiners of Persian.
 _UNSHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _NUMBER = re.compile(r"\s*[0-9]+(\.[0-9]*)?\s*")
+
+
+class NumberedWords(Sequence[str]):
+    """Words that nothing names: each is called by its id, from 0."""
+
+    def __init__(self, size: int) -> None:
+        self._ids = range(size)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        found = self._ids[at]
+        return str(found) if isinstance(found, int) else list(map(str, found))
 
 
 def read_vocabulary(path: Path) -> list[str]:

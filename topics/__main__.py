@@ -7,40 +7,22 @@ import sys
 from cli.arguments import Parser, run_command
 from data_prep.errors import InputError
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
-from topics.documents import DocumentsError
-from topics.endpoint.payload import PayloadError
 from topics.endpoint.state import EndpointError
-from topics.lda.mixtures import InferenceError
-from topics.lda.spectral import SpectralError
-from topics.model import archive, top_words
-from topics.prepared import PreparedError
-from topics.quality.likelihood import EvaluationError
 
 _COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict)
 _EXAMPLES = """\
 examples:
-  python -m topics fit build/nyt/train.recordio --num-topics 10 --refine --out model.tar.gz
+  python -m topics fit --prepared build/nyt --num-topics 10 --refine --out model.tar.gz
   python -m topics show model.tar.gz --vocab build/nyt/vocab.txt
-  python -m topics report model.tar.gz --corpus build/nyt --out report.html
-  python -m topics sweep --num-topics 5,10,20,40 --corpus build/nyt --plot sweep.png
-  python -m topics compare model.tar.gz s3://BUCKET/KEY --corpus build/nyt
+  python -m topics report model.tar.gz --prepared build/nyt --html report.html
+  python -m topics sweep --num-topics 5,10,20,40 --prepared build/nyt --plot sweep.png
+  python -m topics compare model.tar.gz s3://BUCKET/KEY --prepared build/nyt
+  python -m topics infer model.tar.gz articles.jsonl --field body --vocab build/nyt/vocab.txt
   python -m topics predict --endpoint lda-dev build/nyt/test.recordio --limit 3
 
-MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. What asks AWS takes credentials and Region
-from the environment, as the AWS CLI does.
+MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. Commands that ask AWS take credentials and
+Region from the environment, as the AWS CLI does.
 """
-_INPUT_ERRORS = (
-    InputError,
-    InputError,
-    DocumentsError,
-    PayloadError,
-    PreparedError,
-    archive.ArtifactError,
-    top_words.VocabularyError,
-    EvaluationError,
-    InferenceError,
-    SpectralError,
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         "topics",
         lambda: options.run(options),
-        bad_input=_INPUT_ERRORS,
+        bad_input=(InputError,),
         failures=(EndpointError,),
     )
 

@@ -16,7 +16,7 @@ from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import MANIFEST
-from data_prep.vocabulary import read_vocabulary
+from data_prep.vocabulary import NumberedWords, read_vocabulary
 
 _CHECKED_FILES = 20  # of a folder of texts, whether they are texts
 _MAX_NUMBERED_WORDS = 1 << 22
@@ -52,11 +52,11 @@ class _File(NamedTuple):
 @contextmanager
 def open_corpus(
     path: Path,
-    vocabulary: Path | list[str] | None,
+    vocabulary: Path | Sequence[str] | None,
     options: ReadOptions,
     *,
     makes_words: bool = True,
-) -> Iterator[tuple[list[str], Corpus]]:
+) -> Iterator[tuple[Sequence[str], Corpus]]:
     """Open a corpus; what standard input or gzip gives is kept in a temporary file meanwhile.
 
     Args:
@@ -64,7 +64,8 @@ def open_corpus(
         vocabulary: The words, or a file with a word a line; None to make it of the words of raw
             text, and to call the words of a matrix by their numbers from 0.
         options: Options.
-        makes_words: Whether raw text can do without a vocabulary.
+        makes_words: Whether words are to be made up where there is no vocabulary: of raw text, or
+            as numbers that a vocabulary file has room for.
 
     Yields:
         The vocabulary and the documents.
@@ -155,17 +156,17 @@ def _open(
     chosen: Format,
     files: Sequence[_File],
     name: str,
-    words: list[str] | None,
+    words: Sequence[str] | None,
     options: ReadOptions,
     makes_words: bool,
-) -> tuple[list[str], Corpus]:
+) -> tuple[Sequence[str], Corpus]:
     if words is None and not (chosen.knows_words or (chosen.texts and makes_words)):
         raise InputError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
     if chosen.texts:
         return _read_texts(chosen.texts, files, name, words, options)
     if chosen.open:
         corpus = _open_counts(chosen.open, files, name, words, options)
-        return words or _number_words(corpus), corpus
+        return words or _number_words(corpus, makes_words), corpus
     raise TypeError(chosen.name)
 
 
@@ -173,9 +174,9 @@ def _read_texts(
     texts: ReadTexts,
     files: Sequence[_File],
     name: str,
-    words: list[str] | None,
+    words: Sequence[str] | None,
     options: ReadOptions,
-) -> tuple[list[str], Corpus]:
+) -> tuple[Sequence[str], Corpus]:
     tally = Tally(options.skip_bad)
     documents = chain.from_iterable(_texts_of(file, texts, options, tally) for file in files)
     return count_texts(islice(documents, options.limit), name, words, options, tally)
@@ -195,7 +196,7 @@ def _open_counts(
     open_file: OpenCounts,
     files: Sequence[_File],
     name: str,
-    words: list[str] | None,
+    words: Sequence[str] | None,
     options: ReadOptions,
 ) -> Corpus:
     size = None if words is None else len(words)
@@ -210,13 +211,13 @@ def _open_counts(
     return parts[0] if len(parts) == 1 else Chain(name, parts)
 
 
-def _number_words(corpus: Corpus) -> list[str]:
-    if corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
+def _number_words(corpus: Corpus, makes_words: bool) -> Sequence[str]:
+    if makes_words and corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
         raise InputError(
             f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without, there may be "
             f"{_MAX_NUMBERED_WORDS}"
         )
-    return list(map(str, range(corpus.vocabulary_size)))
+    return NumberedWords(corpus.vocabulary_size)
 
 
 def _check_has_words(corpus: Corpus) -> None:

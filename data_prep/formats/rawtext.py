@@ -4,7 +4,7 @@ Unlike the other formats this one is held in memory: not the texts, but the coun
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 
 def count_texts(
-    documents: Iterable[str], name: str, words: list[str] | None, options: ReadOptions, tally: Tally
-) -> tuple[list[str], Matrix]:
+    documents: Iterable[str],
+    name: str,
+    words: Sequence[str] | None,
+    options: ReadOptions,
+    tally: Tally,
+) -> tuple[Sequence[str], Matrix]:
     """Count the words of texts.
 
     Args:
@@ -48,7 +52,7 @@ def count_texts(
 
 
 def _count_words(
-    documents: Iterable[str], name: str, words: list[str] | None, options: ReadOptions
+    documents: Iterable[str], name: str, words: Sequence[str] | None, options: ReadOptions
 ) -> tuple["sparse.csr_matrix", list[str]]:
     try:
         from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
@@ -83,7 +87,7 @@ def _stop_words(chosen: str | None) -> str | list[str] | None:
     return list(map(same_spelling, read_vocabulary(Path(chosen))))
 
 
-def _spellings(words: list[str]) -> list[str]:
+def _spellings(words: Sequence[str]) -> list[str]:
     """Return as what each word of a vocabulary is looked for; equal words stay apart."""
     taken = {word for word in words if same_spelling(word) == word}
     spellings = []

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -35,10 +35,23 @@ def with_documents_in_order(
     try:
         return work(corpus)
     except OutOfOrderError:
-        if not isinstance(corpus, Sortable):
-            raise
+        pass
+    with sorted_corpus(corpus, allowed) as ordered:
+        return work(ordered)
+
+
+@contextmanager
+def sorted_corpus(corpus: Corpus, allowed: int) -> Iterator[Corpus]:
+    """Yield a corpus with its documents in order, from temporary files.
+
+    Args:
+        corpus: One that stops with `OutOfOrderError`.
+        allowed: How many bad lines are tolerated.
+    """
+    if not isinstance(corpus, Sortable):
+        raise TypeError(corpus.name)
     with tempfile.TemporaryDirectory(prefix="data_prep-") as folder:
-        return work(_sort(corpus, Path(folder), Tally(allowed)))
+        yield _sort(corpus, Path(folder), Tally(allowed))
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep.documents import open_documents
 from data_prep.errors import InputError
 from local_aws import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
-from topics.commands.inputs import open_documents
 from topics.endpoint import client
 from topics.endpoint.state import EndpointError
 from topics.lda import mixtures
-from topics.lda.spectral import SpectralError, fit
+from topics.lda.blocks import Blocks
+from topics.lda.spectral import fit
 from topics.model import archive
 from topics.model.archive import ArtifactError, Model, encode
 
@@ -199,8 +200,8 @@ def test_documents(tmp_path: Path, content: bytes) -> None:
     """RecordIO on the way of `topics fit` and `topics infer`."""
     (tmp_path / "documents").write_bytes(content)
     model = Model(np.ones(2), np.full((2, 200), 1 / 200))
-    with suppress(InputError, mixtures.InferenceError):
-        for counts in open_documents(tmp_path / "documents"):
+    with suppress(InputError), open_documents(tmp_path / "documents") as documents:
+        for counts in documents.blocks():
             assert np.isfinite(mixtures.infer(model, counts)).all()
-    with suppress(InputError, SpectralError):
-        fit(open_documents(tmp_path / "documents"), 1, max_restarts=1, max_iterations=2)
+    with suppress(InputError), open_documents(tmp_path / "documents") as documents:
+        fit(Blocks(documents.blocks), 1, max_restarts=1, max_iterations=2)

@@ -1,12 +1,11 @@
 """`topics compare`: two models side by side."""
 
 import argparse
-import json
 from pathlib import Path
 
 from cli.arguments import Commands, whole_from
-from topics import prepared
-from topics.commands.inputs import add_corpus, add_json
+from topics.commands.common_arguments import add_documents, add_json, read_chosen
+from topics.commands.outputs import print_json
 from topics.commands.quality_columns import HEAD, cells
 from topics.model import archive
 from topics.model.top_words import top_words
@@ -30,7 +29,7 @@ def add(commands: Commands) -> None:
         command.add_argument(
             name.lower(), metavar=name, help="model.tar.gz: a file, or s3://BUCKET/KEY"
         )
-    add_corpus(command)
+    add_documents(command, uses="the training and the held-out documents", test=True)
     command.add_argument(
         "--words",
         type=whole_from(1),
@@ -46,14 +45,14 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a comparison."""
     models = archive.load(options.a), archive.load(options.b)
-    corpus = prepared.load(options.corpus)
+    corpus = read_chosen(options)
     qualities = [measure(model, corpus) for model in models]
     found = compare(*models, corpus.words, options.words)
     tops = [top_words(model, corpus.words, options.words) for model in models]
     if options.html:
         write_comparison(options.html, (options.a, options.b), found, qualities, tops)
     if options.json:
-        print(json.dumps(_as_json(options, found, qualities), indent=2, ensure_ascii=False))
+        print_json(_as_json(options, found, qualities))
     else:
         print("\n".join(_lines(options, found, qualities, tops)))
 

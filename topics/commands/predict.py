@@ -12,15 +12,15 @@ import numpy as np
 
 from cli.arguments import Commands, whole_from
 from cli.progress import Progress
+from data_prep.documents import Documents, count_documents, read_text
 from data_prep.errors import InputError
-from data_prep.formats.known import FORMATS
-from data_prep.formats.read_options import ReadOptions
+from topics.commands.common_arguments import add_documents, open_chosen
 from topics.commands.outputs import output
-from topics.documents import Documents, from_texts, read_text, with_documents
 from topics.endpoint import client
 from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import is_changing, model_address
-from topics.model import archive, top_words
+from topics.model import archive
+from topics.model.top_words import check_words, top_words
 
 _DESCRIPTION = """\
 Ask an endpoint for the topic mixtures of documents. Prints a JSON object a line, in the order of
@@ -30,10 +30,10 @@ the mixture null.
 """
 _EXAMPLES = """\
 examples:
-  python -m topics predict --endpoint topic-model-dev build/corpus/test.recordio
-  python -m topics predict --endpoint topic-model-dev --vocab build/corpus/vocab.txt --table \\
+  python -m topics predict --endpoint topic-model-dev build/prepared/test.recordio
+  python -m topics predict --endpoint topic-model-dev --vocab build/prepared/vocab.txt --table \\
       --text "The court heard the case on Monday"
-  python -m topics predict --endpoint topic-model-dev --vocab build/corpus/vocab.txt \\
+  python -m topics predict --endpoint topic-model-dev --vocab build/prepared/vocab.txt \\
       articles.jsonl --field body --content-type recordio --out predictions.jsonl
 """
 _TABLE_HEAD = "document  topic  share  words"
@@ -49,40 +49,17 @@ def add(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--endpoint", required=True, metavar="NAME")
-    group = command.add_argument_group("what to ask about")
-    group.add_argument(
-        "documents",
-        nargs="?",
-        type=Path,
-        metavar="DOCUMENTS",
-        help="whatever data_prep reads: a .recordio file; or with --vocab id:count lines, raw text"
-        " with a document a line, a folder of .txt files, ... or - for standard input",
-    )
+    add_documents(command, uses="the held-out documents, or the training documents if there are no")
+    group = command.add_argument_group("or texts, with --vocab")
     group.add_argument(
         "--text", action="append", metavar="TEXT", help="a document; may be repeated"
     )
     group.add_argument(
-        "--file", action="append", type=Path, metavar="FILE", help="the same, from a file"
-    )
-    group.add_argument("--vocab", type=Path, metavar="FILE", help="vocab.txt, a word a line")
-    group.add_argument("--format", choices=FORMATS, help="(default: told from the content)")
-    group.add_argument(
-        "--first-id",
-        type=int,
-        choices=(0, 1),
-        help="id of the first word in svmlight (default: told from the ids)",
-    )
-    group.add_argument(
-        "--field",
+        "--file",
         action="append",
-        metavar="NAME",
-        help="the text's field in JSON Lines; may be repeated",
-    )
-    group.add_argument(
-        "--column", action="append", metavar="NAME", help="the text's column in CSV; as --field"
-    )
-    group.add_argument(
-        "--limit", type=whole_from(1), metavar="N", help="only the first N documents"
+        type=Path,
+        metavar="FILE",
+        help="a file that is one document; may be repeated",
     )
     group = command.add_argument_group("how to ask")
     group.add_argument(
@@ -128,28 +105,21 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Ask, and write the answers as they come."""
     texts = [*(options.text or []), *map(read_text, options.file or [])]
-    if bool(texts) == (options.documents is not None):
+    named = options.documents is not None or options.prepared is not None
+    if bool(texts) == named:
         raise InputError("give either DOCUMENTS, or --text and --file")
-    if not texts:
-        read_options = ReadOptions(
-            options.format,
-            options.limit,
-            first_id=options.first_id,
-            field=tuple(options.field or ()),
-            column=tuple(options.column or ()),
-        )
-        with_documents(
-            options.documents, options.vocab, read_options, lambda read: _ask(read, options)
-        )
+    if named:
+        with open_chosen(options, held_out=True) as documents:
+            _ask(documents, options)
     elif options.vocab is None:
         raise InputError("--text and --file need --vocab")
     else:
-        _ask(from_texts(texts, options.vocab), options)
+        _ask(count_documents(texts, options.vocab), options)
 
 
 def _ask(documents: Documents, options: argparse.Namespace) -> None:
     start = time.perf_counter()
-    words = _topic_words(options)
+    words = _topic_words(documents, options)
     if is_changing(options.endpoint):
         print(
             f"the endpoint {options.endpoint!r} is being updated: answers may come from its old"
@@ -183,13 +153,13 @@ def _ask(documents: Documents, options: argparse.Namespace) -> None:
     )
 
 
-def _topic_words(options: argparse.Namespace) -> list[list[str]] | None:
+def _topic_words(documents: Documents, options: argparse.Namespace) -> list[list[str]] | None:
     """Return the most probable words of each topic; None when nothing says what they are."""
     if not options.top or (options.vocab is None and options.model is None):
         return None
     model = archive.load(options.model or model_address(options.endpoint))
-    words = top_words.load(options.vocab, model.beta.shape[1])
-    return top_words.top_words(model, words, options.words)
+    check_words(len(documents.words), model)
+    return top_words(model, documents.words, options.words)
 
 
 def _largest(

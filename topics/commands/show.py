@@ -1,12 +1,12 @@
 """`topics show`: alpha and the most probable words."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from cli.arguments import Commands, whole_from
-from topics.commands.inputs import add_json, add_model
+from topics.commands.common_arguments import add_json, add_model
+from topics.commands.outputs import print_json
 from topics.model import archive, top_words
 
 
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a line a topic, or JSON."""
     model = archive.load(options.model)
-    words = top_words.load(options.vocab, model.beta.shape[1])
+    words = top_words.read_words(options.vocab, model)
     topics = [
         {
             "topic": topic,
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         for topic, ids in enumerate(top_words.top_ids(model, options.words).tolist())
     ]
     if options.json:
-        print(json.dumps({"topics": topics}, indent=2, ensure_ascii=False))
+        print_json({"topics": topics})
     else:
         for topic in topics:
             print(_topic_line(topic))

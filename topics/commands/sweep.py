@@ -1,13 +1,12 @@
 """`topics sweep`: how many topics?"""
 
 import argparse
-import json
 import math
 import sys
 
 from cli.arguments import PICTURES, Commands, picture, whole_from
-from topics import prepared
-from topics.commands.inputs import add_corpus, add_json, positive
+from topics.commands.common_arguments import add_documents, add_json, positive, read_chosen
+from topics.commands.outputs import print_json
 from topics.commands.quality_columns import MEASURES
 from topics.quality.num_topics import (
     PARTS,
@@ -41,7 +40,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--num-topics", type=_numbers, required=True, metavar="N,N,...", help="such as 5,10,20,40"
     )
-    add_corpus(command)
+    add_documents(command, uses="the training documents")
     command.add_argument(
         "--splits",
         type=whole_from(2, PARTS),
@@ -71,7 +70,7 @@ def _numbers(text: str) -> list[int]:
 
 def run(options: argparse.Namespace) -> int:
     """Print a row a number, as it is known, and the recommendation; 1 if there is none."""
-    splits = split(prepared.load(options.corpus), options.splits)
+    splits = split(read_chosen(options), options.splits)
     if sys.stderr.isatty():
         numbers = ", ".join(map(str, options.num_topics))
         print(f"fitting {numbers} topics on {options.splits} splits each ...", file=sys.stderr)
@@ -88,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             print(_row(trial), flush=True)
     found = recommend(trials)
     if options.json:
-        print(json.dumps(_as_json(trials, options.splits, words, found), indent=2))
+        print_json(_as_json(trials, options.splits, words, found))
     else:
         print(f"words   {_cell(words)}  (word frequencies alone)")
         if found:

@@ -72,7 +72,7 @@ def predict(
 
     Raises:
         EndpointError: The endpoint is missing, refuses, fails, or answers something else.
-        PayloadError: A document that no request can carry.
+        InputError: A document that no request can carry.
     """
     topics = None
     try:

@@ -10,16 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from data_prep.errors import InputError
 from data_prep.recordio import RecordIOError, encode
 
 MAX_BODY_BYTES = 6 * 1024 * 1024  # of InvokeEndpoint; a body of one document may have so many
 # A serverless endpoint takes 4 MB. Larger bodies would not be faster: they are sent in parallel.
 MAX_REQUEST_BYTES = 4_000_000
 MAX_REQUEST_DOCUMENTS = 200  # an answer may take 60 s; and the next request shows progress
-
-
-class PayloadError(ValueError):
-    """A document that no request can carry."""
 
 
 class Request(NamedTuple):
@@ -59,7 +56,7 @@ def write_requests(blocks: Iterable[sparse.csr_array], content_type: str) -> Ite
         content_type: One of `CONTENT_TYPES`.
 
     Raises:
-        PayloadError: A document by itself is larger than a body may be.
+        InputError: A document by itself is larger than a body may be.
     """
     _, head, between, tail, encode_rows = CONTENT_TYPES[content_type]
     around = len(head) + len(tail)
@@ -69,7 +66,7 @@ def write_requests(blocks: Iterable[sparse.csr_array], content_type: str) -> Ite
     for number, row in enumerate(_encode_filled(blocks, encode_rows), 1):
         added = len(row) + len(between)
         if around + len(row) > MAX_BODY_BYTES:
-            raise PayloadError(
+            raise InputError(
                 f"document {number} takes {around + len(row):,} bytes as {content_type}; a request"
                 f" has at most {MAX_BODY_BYTES:,}, and json-sparse and recordio need the fewest"
             )
@@ -117,7 +114,7 @@ def _encode_recordio(counts: sparse.csr_array) -> Iterator[bytes]:
         try:
             yield b"".join(encode(counts[row : row + 1]))
         except RecordIOError as error:  # of a document with millions of different words
-            raise PayloadError(str(error)) from None
+            raise InputError(str(error)) from None
 
 
 def _dense_rows(counts: sparse.csr_array) -> Iterator[str]:

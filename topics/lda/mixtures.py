@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import psi
 
-from topics.model.archive import Model
+from topics.model.top_words import check_words
+from topics.model.topic_model import Model
 
 TOLERANCE = 1e-4  # largest change of gamma in the last step, per word of the document
 MAX_STEPS = 1000
@@ -36,10 +37,6 @@ _SHRINK = 0.8  # drop the documents that are done once no more than this share i
 _FLOOR = {np.dtype(np.float32): np.float32(1e-30), np.dtype(np.float64): np.float64(1e-300)}
 
 Array = NDArray[np.floating]  # all of a call are of one precision
-
-
-class InferenceError(ValueError):
-    """Documents that do not fit the model."""
 
 
 class Block(NamedTuple):
@@ -70,11 +67,9 @@ def infer(model: Model, counts: sparse.csr_array) -> NDArray[np.float64]:
         (D, K) float64, rows sum to 1.
 
     Raises:
-        InferenceError: The documents' vocabulary is not as large as the model's.
+        InputError: The documents' vocabulary is not as large as the model's.
     """
-    words = model.beta.shape[1]
-    if counts.shape[1] != words:
-        raise InferenceError(f"documents of {counts.shape[1]} words, but the model has {words}")
+    check_words(counts.shape[1], model)
     gamma = np.tile(model.alpha, (counts.shape[0], 1))
     for block in blocks(counts, len(model.alpha), np.dtype(np.float64)):
         word_topics = model.beta.T[block.words]

@@ -34,7 +34,7 @@ from threadpoolctl import threadpool_limits
 
 from topics.lda.blocks import Blocks, for_products
 from topics.lda.mixtures import Block, blocks, word_shares
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 from topics.quality.likelihood import per_word_log_likelihoods
 
 SWEEPS = 40  # at most: few corpora gain from more

@@ -62,7 +62,8 @@ from topics.lda.eigen import Array32, top_eigenpairs
 from topics.lda.noise import noise_edge
 from topics.lda.refine import refine
 from topics.lda.tensor import Decomposition, decompose, max_terms
-from topics.model.archive import MAX_ELEMENTS, Model
+from topics.model.ndarray import MAX_ELEMENTS
+from topics.model.topic_model import Model
 
 Array = NDArray[np.float64]
 

@@ -1,58 +1,45 @@
-"""The words behind the columns of beta: `vocab.txt`, a word a line."""
+"""The most probable words of each topic."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.errors import InputError
-from data_prep.vocabulary import read_vocabulary
-from topics.model.archive import Model
+from data_prep.vocabulary import NumberedWords, read_vocabulary
+from topics.model.topic_model import Model
 
 
-class VocabularyError(ValueError):
-    """A vocabulary that can't be read or is not the model's."""
-
-
-class Ids(Sequence[str]):
-    """The ids of words as their names, each made when it is asked for."""
-
-    def __init__(self, size: int) -> None:
-        self._ids = range(size)
-
-    def __len__(self) -> int:
-        return len(self._ids)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[str]: ...
-    def __getitem__(self, at: int | slice) -> str | list[str]:
-        found = self._ids[at]
-        return str(found) if isinstance(found, int) else list(map(str, found))
-
-
-def load(file: Path | None, size: int) -> Sequence[str]:
-    """Read the words of a model's vocabulary.
+def read_words(vocabulary: Path | None, model: Model) -> Sequence[str]:
+    """Return the words of a model.
 
     Args:
-        file: UTF-8, the word of id 0 in the first line; None to call the words by their ids.
-        size: Words of the model.
+        vocabulary: A word a line; None to call the words by their ids.
+        model: The model, which has no words itself.
 
     Raises:
-        VocabularyError: The file can't be read, or its size differs.
+        InputError: The file can't be read, or has more or fewer words than the model.
     """
-    if file is None:
-        return Ids(size)
-    try:
-        words = read_vocabulary(file)
-    except InputError as error:
-        raise VocabularyError(str(error)) from None
-    if len(words) != size:
-        raise VocabularyError(f"{file} has {len(words)} words, the model {size}")
+    if vocabulary is None:
+        return NumberedWords(model.beta.shape[1])
+    words = read_vocabulary(vocabulary)
+    check_words(len(words), model, str(vocabulary))
     return words
+
+
+def check_words(number: int, model: Model, name: str = "the corpus") -> None:
+    """Check that a vocabulary is as large as that of a model.
+
+    Raises:
+        InputError: It has more or fewer words.
+    """
+    size = model.beta.shape[1]
+    if number != size:
+        raise InputError(
+            f"{name} has {number:,} words, the model {size:,}: was the model trained on another"
+            " corpus?"
+        )
 
 
 def top_ids(model: Model, number: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from scipy import sparse
 from data_prep.errors import InputError
 from topics.lda.blocks import Blocks, in_memory
 from topics.lda.mixtures import infer
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 
 # A share of the flat distribution in every prediction: the spectral method gives many words the
 # probability 0 in all topics, and one such word would make any log likelihood -inf.
@@ -92,7 +92,7 @@ def per_word_log_likelihood(
 
     Raises:
         EvaluationError: Counts that are not whole, or no document with two words.
-        InferenceError: The vocabularies differ in size.
+        InputError: The vocabularies differ in size.
 
     Source: Wallach, Murray, Salakhutdinov, Mimno: "Evaluation methods for topic models",
     ICML 2009, section 5.

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 from topics.quality.likelihood import match_topics
 
 LEAST_MOVE = 1e-4  # of a word's probability, to be worth mentioning

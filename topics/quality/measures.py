@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from topics.lda.mixtures import InferenceError
-from topics.model.archive import Model
-from topics.model.top_words import top_ids
-from topics.prepared import Prepared
+from data_prep.documents import TrainTest
+from topics.model.top_words import check_words, top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi, umass
 from topics.quality.likelihood import per_word_log_likelihood, unigram
 
@@ -41,22 +40,20 @@ def _mean(values: NDArray[np.float64]) -> float | None:
     return float(known.mean()) if known.size else None
 
 
-def measure(model: Model, corpus: Prepared) -> Quality:
+def measure(model: Model, corpus: TrainTest) -> Quality:
     """Measure a model.
 
     Raises:
-        InferenceError: The vocabularies of model and corpus differ in size.
+        InputError: The vocabularies of model and corpus differ in size.
         EvaluationError: No held-out document has two words.
     """
-    words = corpus.train.shape[1]
-    if model.beta.shape[1] != words:
-        raise InferenceError(f"documents of {words} words, but the model has {model.beta.shape[1]}")
+    check_words(corpus.train.shape[1], model)
     ids = top_ids(model, COHERENCE_WORDS)
     held_out = None if corpus.test is None else per_word_log_likelihood(model, corpus.test)
     return Quality(held_out, npmi(ids, corpus.train), umass(ids, corpus.train))
 
 
-def baseline(corpus: Prepared) -> float | None:
+def baseline(corpus: TrainTest) -> float | None:
     """Return the held-out log likelihood of the word frequencies alone; None as in `Quality`."""
     return (
         None if corpus.test is None else per_word_log_likelihood(unigram(corpus.train), corpus.test)

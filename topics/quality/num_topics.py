@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.progress import Progress
+from data_prep.documents import TrainTest
 from topics.lda.spectral import SpectralError, fit
-from topics.model.archive import Model
-from topics.prepared import Prepared
+from topics.model.topic_model import Model
 from topics.quality.likelihood import EvaluationError
 from topics.quality.measures import baseline, measure
 
@@ -92,23 +92,23 @@ class Splits:
         held_out: (splits, D) which of them each split holds out; none is held out twice.
     """
 
-    corpus: Prepared
+    corpus: TrainTest
     held_out: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.held_out)
 
-    def __iter__(self) -> Iterator[Prepared]:
+    def __iter__(self) -> Iterator[TrainTest]:
         """Yield each as a corpus, made when it is asked for: in memory there is one at a time."""
         whole = self.corpus
         for chosen in self.held_out:
-            yield Prepared(
+            yield TrainTest(
                 whole.words, whole.train[~chosen], whole.train[chosen], whole.numbers[~chosen]
             )
 
 
-def split(corpus: Prepared, splits: int) -> Splits:
+def split(corpus: TrainTest, splits: int) -> Splits:
     """Divide the training documents; those with too few words are never held out.
 
     Args:
@@ -164,7 +164,7 @@ def _try(splits: Splits, number: int, alpha0: float, progress: Progress) -> Tria
     return Trial(number, measures, float(np.mean(seconds)), None, warning)
 
 
-def _fit(corpus: Prepared, number: int, alpha0: float) -> tuple[Model, str | None]:
+def _fit(corpus: TrainTest, number: int, alpha0: float) -> tuple[Model, str | None]:
     """Return a model, and the first thing that the fit warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from data_prep.documents import TrainTest
 from topics.lda.mixtures import infer
-from topics.model.archive import Model
 from topics.model.top_words import top_ids
-from topics.prepared import Prepared
+from topics.model.topic_model import Model
 from topics.quality.measures import Quality, baseline, measure
 
 Array = NDArray[np.float64]
@@ -122,11 +122,11 @@ class Overview:
     common: list[str]
 
 
-def summarize(model: Model, source: str, corpus: Prepared) -> Overview:
+def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
     """Compute all that a report shows.
 
     Raises:
-        InferenceError: The vocabularies of model and corpus differ in size.
+        InputError: The vocabularies of model and corpus differ in size.
     """
     quality = measure(model, corpus)
     sampled = _sample(corpus.train.shape[0])

@@ -16,7 +16,7 @@ from topics.report.overview import WORDS, Overview
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 
 class Palette(NamedTuple):
@@ -67,7 +67,7 @@ class Picture(NamedTuple):
 
     name: str
     title: str
-    draw: Callable[["Figure", Palette, Overview], None]
+    draw: Callable[["FigureBase", Palette, Overview], None]
 
 
 def svg(picture: Picture, palette: Palette, overview: Overview) -> bytes:
@@ -75,20 +75,31 @@ def svg(picture: Picture, palette: Palette, overview: Overview) -> bytes:
     return _render("svg", _SIZE, palette, picture.draw, overview)
 
 
-def save_report_pictures(folder: Path, overview: Overview) -> list[Path]:
-    """Write the pictures of a report, and one of the words of each topic, as PNG files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = -(-len(overview.topics) // _WORD_COLUMNS)
-    sizes = {"words": (2.2 * _WORD_COLUMNS, 1.9 * rows + 0.3)}
-    files = []
-    for picture in (*PICTURES, Picture("words", "Most probable words", _draw_words)):
-        file = folder / f"{picture.name}.png"
-        size = sizes.get(picture.name, _SIZE)
-        content = _render("png", size, LIGHT, picture.draw, overview, title=picture.title)
-        with replacing(file) as stream:
-            stream.write(content)
-        files.append(file)
-    return files
+def save_report(file: Path, overview: Overview) -> None:
+    """Write the pictures of a report, and the words of each topic, into one file.
+
+    Its ending says the format.
+    """
+    width, height = _SIZE
+    words = _words_height(overview)
+    size = (max(2 * width, 2.2 * _WORD_COLUMNS), 2 * height + words)
+    content = _render(file.suffix.removeprefix("."), size, LIGHT, _draw_report, overview)
+    with replacing(file) as stream:
+        stream.write(content)
+
+
+def _words_height(overview: Overview) -> float:
+    """Return the height of the words of all topics, in inches."""
+    return 1.9 * -(-len(overview.topics) // _WORD_COLUMNS) + 0.5
+
+
+def _draw_report(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
+    ratios = (2 * _SIZE[1], _words_height(overview))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).ravel()
+    pictures = (*PICTURES, Picture("words", "Most probable words", _draw_words))
+    for part, picture in zip((*above.subfigures(2, 2).ravel(), below), pictures, strict=True):
+        picture.draw(part, palette, overview)
+        part.suptitle(picture.title, fontsize=10, x=0.02, ha="left")
 
 
 def save_sweep(
@@ -108,7 +119,6 @@ def _render(
     palette: Palette,
     draw: Draw,
     *data: Any,
-    title: str = "",
 ) -> bytes:
     import matplotlib as mpl  # here: the import takes half a second
     from matplotlib.figure import Figure
@@ -129,8 +139,6 @@ def _render(
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
         draw(figure, palette, *data)
-        if title:
-            figure.suptitle(title, fontsize=10, x=0.02, ha="left")
         figure.savefig(
             content,
             format=format_,
@@ -140,7 +148,7 @@ def _render(
     return content.getvalue()
 
 
-def _draw_alpha(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_alpha(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     axes.plot(overview.model.alpha, color=palette.accent, marker="o", markersize=3, linewidth=1.4)
     axes.set(ylabel="alpha", ylim=(0, None))
@@ -148,7 +156,7 @@ def _draw_alpha(figure: "Figure", palette: Palette, overview: Overview) -> None:
     _number_topics(axes, "x", len(overview.topics))
 
 
-def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_sizes(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     sizes = [100 * topic.size for topic in overview.topics]
     axes.bar(range(len(sizes)), sizes, color=palette.accent, width=0.7)
@@ -161,7 +169,7 @@ def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
     axes.set_xticks(range(len(numbers)), labels=numbers)
 
 
-def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_beta(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     """Each word stands with the topic that has most of it, so that good topics make a stair."""
     from matplotlib.colors import PowerNorm
     from matplotlib.ticker import MaxNLocator
@@ -189,7 +197,7 @@ def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
     _number_topics(axes, "y", len(beta))
 
 
-def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_similarity(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     image = axes.imshow(
         overview.similarity,
@@ -204,7 +212,7 @@ def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> 
     _number_topics(axes, "y", len(overview.topics))
 
 
-def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_words(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     """All in one pair of axes: one for each topic would take a minute for 100 topics."""
     axes = figure.subplots()
     axes.set_axis_off()
@@ -232,7 +240,7 @@ def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
 
 
 def _draw_sweep(
-    figure: "Figure",
+    figure: "FigureBase",
     palette: Palette,
     trials: list[Trial],
     frequencies: float,

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.errors import InputError
-from data_prep.vocabulary import read_vocabulary
+from data_prep.vocabulary import NumberedWords, read_vocabulary
 
 
 @pytest.fixture
@@ -100,3 +100,8 @@ def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, conten
 def test_a_word_may_be_in_quotes_where_others_are_not(file: Path) -> None:
     file.write_text('"\n"apple"\nbear\n', encoding="utf-8")
     assert read_vocabulary(file) == ['"', '"apple"', "bear"]
+
+
+def test_numbered_words_are_not_made_before_they_are_asked_for() -> None:
+    ids = NumberedWords(1 << 40)
+    assert (len(ids), ids[7], ids[-1], ids[2:4]) == (1 << 40, "7", str((1 << 40) - 1), ["2", "3"])

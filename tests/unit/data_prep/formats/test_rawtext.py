@@ -24,7 +24,7 @@ def read(
 ) -> tuple[list[str], list[list[float]]]:
     chosen = ReadOptions(format=kind, **options)
     with open_corpus(path, words, chosen) as (found, corpus):
-        return found, dense(corpus, Tally(chosen.skip_bad))
+        return list(found), dense(corpus, Tally(chosen.skip_bad))
 
 
 def test_words_are_counted_a_document_a_line(file: Path) -> None:

@@ -19,7 +19,7 @@ from topics.endpoint.client import predict
 from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import EndpointError
 from topics.lda.mixtures import infer
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 
 
 class FakeRuntime:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.errors import InputError
 from data_prep.recordio import read_matrix
 from local_aws.lda_image import documents
 from topics.endpoint import payload
-from topics.endpoint.payload import CONTENT_TYPES, PayloadError, write_requests
+from topics.endpoint.payload import CONTENT_TYPES, write_requests
 
 
 def counts(*rows: Sequence[float]) -> sparse.csr_array:
@@ -112,7 +113,7 @@ def test_a_document_that_is_too_large_by_itself_is_named(
 ) -> None:
     long = counts([1] + [0] * 19, [123456789] * 20)
     monkeypatch.setattr(payload, "MAX_BODY_BYTES", 99)
-    with pytest.raises(PayloadError, match=rf"document 2 takes \d\d\d bytes as {form}; .* most 99"):
+    with pytest.raises(InputError, match=rf"document 2 takes \d\d\d bytes as {form}; .* most 99"):
         list(write_requests([long], form))
 
 

@@ -5,9 +5,10 @@ import pytest
 from scipy import sparse
 from scipy.special import psi
 
+from data_prep.errors import InputError
 from topics.lda import mixtures
-from topics.lda.mixtures import InferenceError, infer
-from topics.model.archive import Model
+from topics.lda.mixtures import infer
+from topics.model.topic_model import Model
 
 
 def drawn(
@@ -88,5 +89,5 @@ def test_a_tiny_prior_does_not_underflow() -> None:
 
 def test_documents_of_another_vocabulary_are_refused() -> None:
     model, counts, _ = drawn()
-    with pytest.raises(InferenceError, match="documents of 59 words, but the model has 60"):
+    with pytest.raises(InputError, match="has 59 words, the model 60"):
         infer(model, counts[:, :59])

@@ -9,7 +9,7 @@ from topics.lda import blocks
 from topics.lda import refine as refine_module
 from topics.lda.blocks import in_memory
 from topics.lda.refine import refine
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 from topics.quality.likelihood import match_topics, per_word_log_likelihood
 
 

@@ -3,8 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topics.model.archive import Model
-from topics.model.top_words import VocabularyError, load, top_ids
+from data_prep.errors import InputError
+from topics.model.top_words import read_words, top_ids
+from topics.model.topic_model import Model
+
+TWO_WORDS = Model(np.ones(1), np.full((1, 2), 0.5))
 
 
 @pytest.fixture
@@ -14,7 +17,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_the_word_of_id_0_is_the_first_line(file: Path) -> None:
     file.write_text("naïve\nzebra\n", encoding="utf-8")
-    assert load(file, 2) == ["naïve", "zebra"]
+    assert read_words(file, TWO_WORDS) == ["naïve", "zebra"]
 
 
 @pytest.mark.parametrize(
@@ -31,20 +34,19 @@ def test_a_vocabulary_that_is_not_the_models_is_refused(
     file: Path, content: bytes, problem: str
 ) -> None:
     file.write_bytes(content)
-    with pytest.raises(VocabularyError) as caught:
-        load(file, 2)
+    with pytest.raises(InputError) as caught:
+        read_words(file, TWO_WORDS)
     assert problem in str(caught.value)
     assert str(file) in str(caught.value)
 
 
 def test_a_missing_file_is_named(file: Path) -> None:
-    with pytest.raises(VocabularyError, match="No such file"):
-        load(file, 2)
+    with pytest.raises(InputError, match="No such file"):
+        read_words(file, TWO_WORDS)
 
 
-def test_ids_are_words_that_are_not_made_before_they_are_asked_for() -> None:
-    ids = load(None, 1 << 40)
-    assert (len(ids), ids[7], ids[-1], ids[2:4]) == (1 << 40, "7", str((1 << 40) - 1), ["2", "3"])
+def test_without_a_vocabulary_words_are_called_by_their_ids() -> None:
+    assert list(read_words(None, TWO_WORDS)) == ["0", "1"]
 
 
 @pytest.mark.parametrize("number", [1, 3, 50, 51])

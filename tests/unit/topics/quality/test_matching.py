@@ -59,7 +59,7 @@ def test_models_of_different_vocabularies_are_refused() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_corpus(tmp_path / "build/corpus", WORDS)
+    write_corpus(tmp_path / "build/prepared", WORDS)
     save(A, Path("a.tar.gz"))
     save(B, Path("b.tar.gz"))
     return tmp_path
@@ -116,11 +116,17 @@ def test_a_page_is_written_as_well(folder: Path, capsys: pytest.CaptureFixture[s
     ("arguments", "message"),
     [
         (["a.tar.gz", "none.tar.gz"], "none.tar.gz: No such file or directory"),
-        (["a.tar.gz", "b.tar.gz", "--corpus", "none"], "none: there is no manifest.json; `python"),
-        (["a.tar.gz", "small.tar.gz"], "documents of 4 words, but the model has 2"),
-        (["small.tar.gz", "small.tar.gz"], "documents of 4 words, but the model has 2"),
-        (["large.tar.gz", "other.tar.gz"], "documents of 4 words, but the model has 5"),
-        (["large.tar.gz", "other.tar.gz", "--corpus", "whole"], "of 4 words, but the model has 5"),
+        (
+            ["a.tar.gz", "b.tar.gz", "--prepared", "none"],
+            "none: there is no manifest.json; `python",
+        ),
+        (["a.tar.gz", "small.tar.gz"], "the corpus has 4 words, the model 2: was"),
+        (["small.tar.gz", "small.tar.gz"], "the corpus has 4 words, the model 2: was"),
+        (["large.tar.gz", "other.tar.gz"], "the corpus has 4 words, the model 5: was"),
+        (
+            ["large.tar.gz", "other.tar.gz", "--prepared", "whole"],
+            "the corpus has 4 words, the model 5: was",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

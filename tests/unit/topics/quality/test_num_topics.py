@@ -10,12 +10,11 @@ import pytest
 from scipy import sparse
 
 from cli.progress import Progress
+from data_prep.documents import TrainTest, read_train_test
 from tests.support.prepared_corpus import write_corpus
-from topics import prepared
 from topics.__main__ import main
 from topics.lda import spectral
-from topics.model.archive import Model
-from topics.prepared import Prepared
+from topics.model.topic_model import Model
 from topics.quality import num_topics as num_topics_module
 from topics.quality.likelihood import EvaluationError
 from topics.quality.num_topics import Trial, gain, recommend, split, sweep
@@ -43,17 +42,17 @@ def no_model_of_15(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(num_topics_module, "fit", fit)
 
 
-def counted(rows: list[list[int]]) -> Prepared:
+def counted(rows: list[list[int]]) -> TrainTest:
     """A corpus without test documents."""
     counts = sparse.csr_array(np.array(rows, np.float32))
-    return Prepared(["a", "b"], counts, None, np.arange(1, len(rows) + 1))
+    return TrainTest(["a", "b"], counts, None, np.arange(1, len(rows) + 1))
 
 
 # --- splits
 
 
 def test_splits_hold_out_a_tenth_each_and_no_document_twice(corpus: Path) -> None:
-    read = prepared.load(corpus)
+    read = read_train_test(corpus)
     splits = split(read, 3)
     assert splits.held_out.sum(axis=1).tolist() == [30, 30, 30]
     assert splits.held_out.sum(axis=0).max() == 1
@@ -80,7 +79,7 @@ def test_fewer_documents_than_splits_are_refused() -> None:
 
 
 def test_a_trial_has_a_value_of_each_measure_for_each_split(corpus: Path) -> None:
-    (two,) = sweep(split(prepared.load(corpus), 4), [2], alpha0=0.5)
+    (two,) = sweep(split(read_train_test(corpus), 4), [2], alpha0=0.5)
     assert {name: values.shape for name, values in two.measures.items()} == {
         "log_likelihood": (4,),
         "npmi": (4,),
@@ -93,8 +92,8 @@ def test_a_trial_has_a_value_of_each_measure_for_each_split(corpus: Path) -> Non
 
 def test_a_sweep_does_not_look_at_the_test_documents(corpus: Path) -> None:
     """Else they could not judge the model that is made in the end."""
-    read = prepared.load(corpus)
-    without = Prepared(read.words, read.train, None, read.numbers)
+    read = read_train_test(corpus)
+    without = TrainTest(read.words, read.train, None, read.numbers)
     (one,), (other,) = (list(sweep(split(each, 2), [2], alpha0=1)) for each in (read, without))
     assert one.measures["log_likelihood"].tolist() == other.measures["log_likelihood"].tolist()
 
@@ -112,7 +111,7 @@ def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
         return spectral.fit(counts, number, **options)
 
     monkeypatch.setattr(num_topics_module, "fit", fit)
-    one, two = sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1)
+    one, two = sweep(split(read_train_test(corpus), 2), [1, 2], alpha0=1)
     assert (one.problem, one.measures) == (problem, {})
     assert two.problem is None
 
@@ -131,7 +130,7 @@ def test_the_progress_bar_is_gone_before_a_row_is_printed(
             shown.clear()
 
     monkeypatch.setattr(num_topics_module, "Progress", Bar)
-    for _ in sweep(split(prepared.load(corpus), 2), [1, 2], alpha0=1):
+    for _ in sweep(split(read_train_test(corpus), 2), [1, 2], alpha0=1):
         assert shown == []
 
 
@@ -207,7 +206,7 @@ def test_numbers_without_a_model_are_not_recommended() -> None:
 def test_the_command_prints_a_row_a_number_and_one_recommendation(
     corpus: Path, no_model_of_15: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["sweep", "--num-topics", "15,2,1", "--corpus", str(corpus)]) == 0
+    assert main(["sweep", "--num-topics", "15,2,1", "--prepared", str(corpus)]) == 0
     head, one, two, many, words, *answer = capsys.readouterr().out.splitlines()
     assert head.endswith("seconds   (mean ±standard error over 3 splits)")
     assert (one.split()[0], two.split()[0]) == ("1", "2")
@@ -222,7 +221,7 @@ def test_json_and_a_picture_say_the_same(
     corpus: Path, no_model_of_15: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plot = tmp_path / "sweep.svg"
-    arguments = ["--corpus", str(corpus), "--json", "--plot", str(plot)]
+    arguments = ["--prepared", str(corpus), "--json", "--plot", str(plot)]
     assert main(["sweep", "--num-topics", "1,2,15", *arguments]) == 0
     printed = capsys.readouterr()
     found = json.loads(printed.out)
@@ -276,7 +275,7 @@ def test_a_cross_in_each_panel_stands_for_a_number_without_a_model(
         return original(axes, x, *values, **options)
 
     monkeypatch.setattr(Axes, "plot", plot)
-    command = ["sweep", "--num-topics", "1,2,15", "--corpus", str(corpus)]
+    command = ["sweep", "--num-topics", "1,2,15", "--prepared", str(corpus)]
     assert main([*command, "--plot", str(tmp_path / "sweep.png")]) == 0
     assert [x for marker, x in drawn if marker == "x"] == [[15]] * 4
 
@@ -284,7 +283,7 @@ def test_a_cross_in_each_panel_stands_for_a_number_without_a_model(
 def test_nothing_measured_is_a_failure_and_has_its_picture(
     corpus: Path, no_model_of_15: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["sweep", "--num-topics", "15", "--corpus", str(corpus), "--plot"]
+    command = ["sweep", "--num-topics", "15", "--prepared", str(corpus), "--plot"]
     assert main([*command, str(tmp_path / "sweep.png")]) == 1
     printed = capsys.readouterr()
     assert printed.out.splitlines()[1] == f"    15  no model: {REASON}"
@@ -304,7 +303,7 @@ def test_what_a_fit_warns_of_is_told_once_for_the_number(
         return spectral.fit(counts, number, **options)
 
     monkeypatch.setattr(num_topics_module, "fit", fit)
-    assert main(["sweep", "--num-topics", "1,2", "--corpus", str(corpus), "--json"]) == 0
+    assert main(["sweep", "--num-topics", "1,2", "--prepared", str(corpus), "--json"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "topics: 2 topics: only 1 shows clearly\n"
     told = [trial["warning"] for trial in json.loads(printed.out)["trials"]]
@@ -316,7 +315,7 @@ def test_a_corpus_without_test_documents_can_be_swept(
 ) -> None:
     write_corpus(tmp_path / "corpus", [f"w{n}w" for n in range(20)], documents=300, test_fraction=0)
     plot = tmp_path / "sweep.png"
-    command = ["sweep", "--num-topics", "1,2", "--corpus", str(tmp_path / "corpus")]
+    command = ["sweep", "--num-topics", "1,2", "--prepared", str(tmp_path / "corpus")]
     assert main([*command, "--splits", "10", "--plot", str(plot)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("recommended: 2: ")
@@ -327,7 +326,7 @@ def test_too_few_documents_are_one_line_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_corpus(tmp_path / "corpus", ["ape", "bear"], documents=2, test_fraction=0)
-    assert main(["sweep", "--num-topics", "1", "--corpus", str(tmp_path / "corpus")]) == 2
+    assert main(["sweep", "--num-topics", "1", "--prepared", str(tmp_path / "corpus")]) == 2
     assert capsys.readouterr() == (
         "",
         "topics: 3 splits need 3 documents of 2 words or more to train on; the corpus has 2\n",

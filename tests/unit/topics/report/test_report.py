@@ -11,8 +11,8 @@ import pytest
 from scipy import sparse
 
 from data_prep.__main__ import main as convert_main
+from data_prep.documents import TrainTest, read_train_test
 from tests.support.prepared_corpus import write_corpus
-from topics import prepared
 from topics.__main__ import main
 from topics.model.archive import Model, save
 from topics.report import overview as overview_module
@@ -36,11 +36,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(corpus: Path) -> Path:
-    """A folder with `report.html` and `png/`."""
+    """A folder with `report.html` and `plot.png`."""
     folder = corpus.parent
     save(MODEL, folder / "model.tar.gz")
-    arguments = ["report", str(folder / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*arguments, "--out", f"{folder}/report.html", "--png", f"{folder}/png"]) == 0
+    arguments = ["report", str(folder / "model.tar.gz"), "--prepared", str(corpus)]
+    assert (
+        main([*arguments, "--html", f"{folder}/report.html", "--plot", f"{folder}/plot.png"]) == 0
+    )
     return folder
 
 
@@ -75,7 +77,7 @@ def test_numbers_have_a_minus_sign_that_is_one() -> None:
 
 
 def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corpus: Path) -> None:
-    read = prepared.load(corpus)
+    read = read_train_test(corpus)
     found = summarize(MODEL, "here", read)
     assert sum(topic.size for topic in found.topics) == pytest.approx(1)
     assert found.train == found.sampled == read.train.shape[0]
@@ -102,7 +104,7 @@ def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corp
 
 def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview_module, "MAX_DOCUMENTS", 5)
-    found = summarize(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", read_train_test(corpus))
     assert (found.sampled, found.train) == (5, 45)
     numbers = {document.number for topic in found.topics for document in topic.documents}
     assert numbers <= {1, 12, 23, 34, 45}
@@ -119,7 +121,7 @@ def test_documents_are_named_by_their_number_in_the_corpus_that_was_converted(
     files = ["--corpus", f"{tmp_path}/corpus.txt", "--vocab", f"{tmp_path}/vocab.txt"]
     split = ["--out", f"{tmp_path}/corpus", "--test-fraction", "0.5"]
     assert convert_main(["convert", *files, *split, *options]) == 0
-    read = prepared.load(tmp_path / "corpus")
+    read = read_train_test(tmp_path / "corpus")
     model = Model(np.ones(2), np.array([[1.0, 0], [0, 1]]))
     most = max(int(row[0]) for row in read.train.toarray())
     first = next(topic for topic in summarize(model, "", read).topics if topic.number == 0)
@@ -131,9 +133,7 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
     beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
     counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
     words = ["said", "ape", "also", "dog"]
-    found = summarize(
-        Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
-    )
+    found = summarize(Model(np.ones(2), beta), "", TrainTest(words, counts, None, np.arange(1, 11)))
     assert [topic.telling[0] for topic in found.topics] == ["ape", "dog"]
     assert [topic.words[0].word for topic in found.topics] == ["said", "said"]
     assert found.quality.log_likelihood is None
@@ -143,7 +143,7 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
 def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
     matrix = sparse.csr_array(np.array(counts, np.float32))
     words = [f"word{number}" for number in range(matrix.shape[1])]
-    corpus = prepared.Prepared(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
+    corpus = TrainTest(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
     return summarize(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
 
 
@@ -270,12 +270,12 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
     beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 3)
     save(Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
-    assert main([*command, "--out", str(out)]) == 0
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(tmp_path / "corpus")]
+    assert main([*command, "--html", str(out)]) == 0
     found = summarize(
         Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]),
         "",
-        prepared.load(tmp_path / "corpus"),
+        read_train_test(tmp_path / "corpus"),
     )
     suspect = sum(topic.suspect for topic in found.topics)
     assert suspect
@@ -292,7 +292,7 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
 def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apart(
     outline: Outline, corpus: Path
 ) -> None:
-    found = summarize(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", read_train_test(corpus))
     links = [link["href"] for link in outline.all("a")]
     assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
     assert "Words that set it apart" in outline.text
@@ -301,16 +301,16 @@ def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apar
 
 
 def test_the_same_model_gives_the_same_page(made: Path, corpus: Path) -> None:
-    arguments = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*arguments, "--out", f"{made}/again.html"]) == 0
+    arguments = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*arguments, "--html", f"{made}/again.html"]) == 0
     assert (made / "again.html").read_bytes() == (made / "report.html").read_bytes()
 
 
 def test_one_topic_makes_a_page_too(corpus: Path, tmp_path: Path) -> None:
     save(Model(np.ones(1), np.full((1, 6), 1 / 6)), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*command, "--out", str(out), "--png", str(tmp_path)]) == 0
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*command, "--html", str(out), "--plot", str(tmp_path / "plot.svg")]) == 0
     text = out.read_text(encoding="utf-8")
     assert "<h1>1 topic of 45 documents</h1>" in text
     assert "most alike</caption>" not in text
@@ -322,8 +322,8 @@ def test_many_topics_and_no_held_out_documents_make_a_page(tmp_path: Path) -> No
     beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 40)
     save(Model(np.full(40, 1 / 40), beta), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
-    assert main([*command, "--out", str(out), "--png", str(tmp_path / "png")]) == 0
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(tmp_path / "corpus")]
+    assert main([*command, "--html", str(out), "--plot", str(tmp_path / "plot.png")]) == 0
     text = out.read_text(encoding="utf-8")
     assert text.count("<article") == 40
     assert "no documents are held out" in text
@@ -332,19 +332,28 @@ def test_many_topics_and_no_held_out_documents_make_a_page(tmp_path: Path) -> No
 # --- the pictures
 
 
-def test_the_pictures_are_written_as_png(made: Path) -> None:
-    names = {"alpha", "beta", "sizes", "similarity", "words"}
-    assert {file.stem for file in (made / "png").iterdir()} == names
-    for file in (made / "png").iterdir():
-        assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+def test_the_pictures_are_written_into_one_file(made: Path) -> None:
+    assert (made / "plot.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_file_has_all_pictures_and_the_words_of_all_topics(made: Path, corpus: Path) -> None:
+    arguments = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    out = ["--html", f"{made}/third.html", "--plot", f"{made}/plot.svg"]
+    assert main([*arguments, *out]) == 0
+    text = (made / "plot.svg").read_text(encoding="utf-8")
+    for title in ("Alpha", "Beta", "Sizes", "Similarity", "Most probable words", "topic 0"):
+        assert f">{title}</text>" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["none.tar.gz"], "none.tar.gz: No such file or directory"),
-        (["model.tar.gz", "--corpus", "none"], "none: there is no manifest.json; `python -m data"),
-        (["small.tar.gz", "--corpus", "corpus"], "documents of 6 words, but the model has 2"),
+        (
+            ["model.tar.gz", "--prepared", "none"],
+            "none: there is no manifest.json; `python -m data",
+        ),
+        (["small.tar.gz", "--prepared", "corpus"], "the corpus has 6 words, the model 2: was"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -356,7 +365,7 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(made)
     save(Model(np.ones(1), np.full((1, 2), 0.5)), Path("small.tar.gz"))
-    assert main(["report", *arguments, "--out", "never.html"]) == 2
+    assert main(["report", *arguments, "--html", "never.html"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert message in printed.err
@@ -367,6 +376,6 @@ def test_bad_input_is_one_line(
 def test_a_folder_that_can_not_be_written_to_is_a_failure(
     made: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*command, "--out", str(made / "none" / "report.html")]) == 1
+    command = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*command, "--html", str(made / "none" / "report.html")]) == 1
     assert "No such file or directory" in capsys.readouterr().err
