@@ -35,7 +35,8 @@ from topics.model import archive
 from topics.model.top_words import top_ids
 from topics.model.topic_model import Model
 from topics.quality.coherence import npmi
-from topics.quality.likelihood import match_topics, per_word_log_likelihood
+from topics.quality.likelihood import per_word_log_likelihood
+from topics.quality.matching import match_topics
 
 TOPICS = 10  # of NYT
 PLANTED = [  # topics, words, documents, words a document

@@ -12,7 +12,8 @@ from scipy import sparse
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
 from local_aws.lda_image.documents import DocumentsError, read
 from topics.lda.blocks import Blocks
-from topics.lda.spectral import FewTopicsWarning, SpectralError, fit
+from topics.lda.moments import SpectralError
+from topics.lda.spectral import FewTopicsWarning, fit
 from topics.model import archive
 from topics.quality.likelihood import EvaluationError, per_word_log_likelihood
 

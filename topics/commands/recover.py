@@ -13,7 +13,7 @@ from data_prep.errors import InputError
 from topics.commands.common_arguments import add_json, add_model
 from topics.commands.outputs import print_json
 from topics.model import archive, tar_member
-from topics.quality.likelihood import match_topics
+from topics.quality.matching import match_topics
 
 _RECOVERED = 0.95  # cosine from which a planted topic counts as found
 # What NumPy raises when a file is not what it should be, or claims an array that no memory holds.

@@ -1,15 +1,59 @@
-"""Two models side by side: which topics are the same, and what moved in them."""
+"""Match the topics of two models one to one, and find what changed between them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from topics.model.topic_model import Model
-from topics.quality.likelihood import match_topics
+from topics.quality.likelihood import EvaluationError
 
 LEAST_MOVE = 1e-4  # of a word's probability, to be worth mentioning
 ALIKE = 0.5  # cosine below which a pair is what was left over, not a topic that both models have
+
+
+class Match(NamedTuple):
+    """Pairs of topics, one from each of two models; as many as the smaller model has.
+
+    Attributes:
+        first, second: Indices of the topics of each pair, `first` ascending.
+        cosine: Similarity of the two topics' word probabilities, 0 to 1.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    cosine: NDArray[np.float64]
+
+
+def match_topics(first: NDArray[np.float64], second: NDArray[np.float64]) -> Match:
+    """Pair topics one to one so that the sum of cosines is largest (Hungarian assignment).
+
+    The order of topics means nothing, so models are only compared after this.
+
+    Args:
+        first: (K, V) topics, not negative, no row of zeros.
+        second: (L, V) topics.
+
+    Raises:
+        EvaluationError: The vocabularies differ in size.
+    """
+    # Takes longer to import than all else here, and fitting needs only the scores.
+    from scipy.optimize import linear_sum_assignment
+
+    if first.shape[1] != second.shape[1]:
+        raise EvaluationError(
+            f"topics over {first.shape[1]} words can't be matched with topics over"
+            f" {second.shape[1]}"
+        )
+    cosines = _unit_rows(first) @ _unit_rows(second).T
+    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    return Match(rows, columns, cosines[rows, columns])
+
+
+def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / lengths
 
 
 class Move(NamedTuple):

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from cli.progress import Progress
 from data_prep.documents import TrainTest
-from topics.lda.spectral import SpectralError, fit
+from topics.lda.moments import SpectralError
+from topics.lda.spectral import fit
 from topics.model.topic_model import Model
 from topics.quality.likelihood import EvaluationError
 from topics.quality.measures import baseline, measure

@@ -11,11 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda import blocks, spectral
+from topics.lda import blocks, moments, spectral
 from topics.lda.blocks import Blocks, in_memory
+from topics.lda.moments import SpectralError
 from topics.lda.refine import refine
-from topics.lda.spectral import FewTopicsWarning, SpectralError, fit
-from topics.quality.likelihood import match_topics, per_word_log_likelihood, unigram
+from topics.lda.spectral import FewTopicsWarning, fit
+from topics.quality.likelihood import per_word_log_likelihood, unigram
+from topics.quality.matching import match_topics
 
 Array = NDArray[np.float64]
 
@@ -64,11 +66,11 @@ def pair_moment(counts: sparse.csr_array, alpha0: float) -> Array:
     return average_over_positions(counts, 2) - alpha0 / (alpha0 + 1) * np.outer(words, words)
 
 
-def whitening(counts: sparse.csr_array, alpha0: float) -> tuple[Blocks, spectral._Averages, Array]:
+def whitening(counts: sparse.csr_array, alpha0: float) -> tuple[Blocks, moments.Averages, Array]:
     """The corpus, its averages, and what whitens its pair moment."""
     corpus = in_memory(counts)
-    averages = spectral._average(corpus)
-    values, vectors = spectral._directions(corpus, averages, alpha0, 1, np.random.default_rng(0))
+    averages = moments.average(corpus)
+    values, vectors = moments.directions(corpus, averages, alpha0, 1, np.random.default_rng(0))
     return corpus, averages, averages.scale * vectors / np.sqrt(values)
 
 
@@ -76,10 +78,10 @@ def whitening(counts: sparse.csr_array, alpha0: float) -> tuple[Blocks, spectral
 def test_the_directions_are_eigenvectors_of_the_pair_moment(
     alpha0: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
+    monkeypatch.setattr(moments, "noise_edge", lambda *_: 0.0)
     corpus = in_memory(tiny())
-    values, vectors = spectral._directions(
-        corpus, spectral._average(corpus), alpha0, 1, np.random.default_rng(0)
+    values, vectors = moments.directions(
+        corpus, moments.average(corpus), alpha0, 1, np.random.default_rng(0)
     )
     moment = scale(tiny()) * pair_moment(tiny(), alpha0) * scale(tiny()).T
     expected = np.linalg.eigvalsh(moment)[::-1][: len(values)]
@@ -92,10 +94,10 @@ def test_the_triple_moment_is_that_of_the_definition(
     alpha0: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Summed up in whitened coordinates, in blocks, it equals the definition's V x V x V array."""
-    monkeypatch.setattr(spectral, "_ROWS", 2)
+    monkeypatch.setattr(moments, "_ROWS", 2)
     monkeypatch.setattr(blocks, "_ENTRIES", 3)
     monkeypatch.setattr(blocks, "_ENTRIES_A_WORD", 0)
-    monkeypatch.setattr(spectral, "noise_edge", lambda *_: 0.0)
+    monkeypatch.setattr(moments, "noise_edge", lambda *_: 0.0)
     corpus, averages, whiten = whitening(tiny(), alpha0)
     assert len(list(corpus)) > 2
 
@@ -108,7 +110,7 @@ def test_the_triple_moment_is_that_of_the_definition(
     moment += scale * np.einsum("i,j,k->ijk", words, words, words)
 
     expected = np.einsum("xyz,xi,yj,zk->ijk", moment, whiten, whiten, whiten)
-    found = spectral._whitened_triples(corpus, averages, whiten.astype(np.float32), alpha0)
+    found = moments.whitened_triples(corpus, averages, whiten.astype(np.float32), alpha0)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 

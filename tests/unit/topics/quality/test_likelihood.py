@@ -7,12 +7,8 @@ from scipy import sparse
 from data_prep.errors import InputError
 from topics.model.topic_model import Model
 from topics.quality import likelihood
-from topics.quality.likelihood import (
-    EvaluationError,
-    match_topics,
-    per_word_log_likelihood,
-    unigram,
-)
+from topics.quality.likelihood import EvaluationError, per_word_log_likelihood, unigram
+from topics.quality.matching import match_topics
 
 
 def counts(rows: list[list[float]]) -> sparse.csr_array:

@@ -13,7 +13,7 @@ from cli.progress import Progress
 from data_prep.documents import TrainTest, read_train_test
 from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
-from topics.lda import spectral
+from topics.lda import moments, spectral
 from topics.model.topic_model import Model
 from topics.quality import num_topics as num_topics_module
 from topics.quality.likelihood import EvaluationError
@@ -36,7 +36,7 @@ def no_model_of_15(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def fit(counts: Any, number: int, **options: Any) -> Model:
         if number == TOO_MANY:
-            raise spectral.SpectralError(REASON)
+            raise moments.SpectralError(REASON)
         return spectral.fit(counts, number, **options)
 
     monkeypatch.setattr(num_topics_module, "fit", fit)
@@ -100,7 +100,7 @@ def test_a_sweep_does_not_look_at_the_test_documents(corpus: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "problem"),
-    [(spectral.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
+    [(moments.SpectralError("too many"), "too many"), (MemoryError(), "not enough memory")],
 )
 def test_a_number_without_a_model_says_why_and_the_next_one_is_tried(
     corpus: Path, error: Exception, problem: str, monkeypatch: pytest.MonkeyPatch
