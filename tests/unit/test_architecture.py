@@ -11,7 +11,7 @@ LIBRARIES = {
     "acceptance": {"boto3", "botocore", "numpy"},
     "cli": set[str](),
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
-    "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
+    "topics": {"boto3", "botocore", "jinja2", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "constructs", "pydantic", "pydantic_core"},
     "toolchain": {"aws_cdk", "constructs"},
     "operations": {"aws_cdk", "boto3", "botocore"},

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from data_prep.documents import TrainTest, read_train_test
 from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, save
+from topics.quality.matching import Comparison, Move, Pair
 from topics.report import overview as overview_module
-from topics.report.markup import Html, join, page, tag
-from topics.report.numbers import decimal, percent
-from topics.report.overview import Overview, summarize
+from topics.report.comparison_page import write_comparison
+from topics.report.model_page import write_report
+from topics.report.overview import Document, Overview, Word, summarize
+from topics.report.rendering import decimal, percent
 
 WORDS = ["ape", "bear", "cat", "</script><script>alert(1)</script>", "$x^2$", "\u732b\u732b"]
 MODEL = Model(
@@ -46,24 +49,7 @@ def made(corpus: Path) -> Path:
     return folder
 
 
-# --- markup
-
-
-def test_text_is_escaped_wherever_it_is_put_in() -> None:
-    assert tag("p", "a < b & c", title='"><script>') == (
-        '<p title="&quot;&gt;&lt;script&gt;">a &lt; b &amp; c</p>'
-    )
-    assert tag("p", tag("b", "<")) == "<p><b>&lt;</b></p>"
-    assert join("<", Html("<br>")) == "&lt;<br>"
-    assert tag("img", alt="'", class_="a", data_label="x") == (
-        '<img alt="&#x27;" class="a" data-label="x">'
-    )
-
-
-def test_a_page_may_neither_run_nor_fetch_anything() -> None:
-    assert "default-src &#x27;none&#x27;; style-src &#x27;unsafe-inline&#x27;; img-src data:" in (
-        page("a title", "text")
-    )
+# --- numbers
 
 
 def test_numbers_have_a_minus_sign_that_is_one() -> None:
@@ -248,6 +234,49 @@ def test_the_page_is_well_formed_and_holds_all_it_shows(made: Path, outline: Out
 
 def test_words_can_not_become_markup(outline: Outline) -> None:
     assert "</script><script>alert(1)</script>" in outline.text
+
+
+def test_a_page_may_neither_run_nor_fetch_anything(outline: Outline) -> None:
+    policies = [meta["content"] for meta in outline.all("meta") if "http-equiv" in meta]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+HOSTILE = [
+    "</style><script>1</script>",
+    '"><script>2</script>',
+    "' onload='3",
+    "{{ 7 * 7 }}",
+    "<b",
+    "&lt;",
+]
+
+
+def test_text_is_escaped_wherever_it_is_put_in(tmp_path: Path) -> None:
+    """Words, and names of models, in every place of both pages."""
+    found = looked_at(np.eye(2, len(HOSTILE)).tolist(), [[40, 1, 1, 1, 1, 1], [1, 40, 1, 1, 1, 1]])
+    topics = [
+        topic._replace(
+            words=[Word(word, 0.5) for word in HOSTILE],
+            telling=HOSTILE,
+            documents=[Document(1, 0.5, HOSTILE)],
+            large=True,
+        )
+        for topic in found.topics
+    ]
+    pages = [tmp_path / "model.html", tmp_path / "comparison.html"]
+    write_report(pages[0], replace(found, source=HOSTILE[1], topics=topics, common=HOSTILE))
+    moves = [Move(word, 0.1) for word in HOSTILE]
+    comparison = Comparison([Pair(0, 0, 0.1, moves, moves)], [1], [1])
+    tops = [[HOSTILE, HOSTILE]] * 2
+    write_comparison(pages[1], (HOSTILE[0], HOSTILE[1]), comparison, [found.quality] * 2, tops)
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        read = Outline(text)
+        assert read.open == []
+        assert not read.all("script")
+        assert not {name for _, given in read.elements for name in given if name.startswith("on")}
+        assert ", ".join(HOSTILE) in read.text
+        assert text.count("<style>") == text.count("</style>") == 1
 
 
 def test_everything_has_a_text_for_those_who_do_not_see(outline: Outline) -> None:
