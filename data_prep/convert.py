@@ -1,13 +1,12 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from data_prep.corpus import Tally
 from data_prep.errors import InputError
-from data_prep.files import staging, sync
+from data_prep.files import staging, write_synced
 from data_prep.formats.any_format import open_corpus
 from data_prep.formats.chain import Chain
 from data_prep.formats.read_options import ReadOptions
@@ -119,10 +118,7 @@ def convert(
 
 def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
     content = "".join(f"{word}\n" for word in words).encode()
-    with path.open("wb") as stream:
-        stream.write(content)
-        sync(stream)
-    return Vocabulary(path.name, len(words), len(content), hashlib.sha256(content).hexdigest())
+    return Vocabulary(path.name, len(words), *write_synced(path, content))
 
 
 def _publish(manifest: Manifest, staged: Path, out: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -26,6 +27,14 @@ def start_sync(stream: BinaryIO, start: int, size: int) -> None:
     """Have the system write a part of a file to the disk now, so that `sync` waits for less."""
     if hasattr(os, "posix_fadvise"):  # macOS has none
         os.posix_fadvise(stream.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+
+def write_synced(path: Path, content: bytes) -> tuple[int, str]:
+    """Write a file and wait until it is on the disk; return its size and its SHA-256 digest."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        sync(stream)
+    return len(content), hashlib.sha256(content).hexdigest()
 
 
 @contextmanager

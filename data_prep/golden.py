@@ -5,14 +5,13 @@ The file is JSON, with the documents as sparse counts of word ids from 0, ascend
     {"feature_dim": 3, "documents": [{"keys": [0, 2], "values": [1, 4]}, ...]}
 """
 
-import hashlib
 import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data_prep import recordio
-from data_prep.files import sync
+from data_prep.files import write_synced
 from data_prep.manifest import Golden
 
 GOLDEN = "golden.json"
@@ -39,10 +38,7 @@ def write_golden(part: Path, feature_dim: int, path: Path) -> Golden:
         json.dumps({"feature_dim": feature_dim, "documents": documents}, separators=(",", ":"))
         + "\n"
     ).encode()
-    with path.open("wb") as written:
-        written.write(content)
-        sync(written)
-    return Golden(path.name, len(documents), len(content), hashlib.sha256(content).hexdigest())
+    return Golden(path.name, len(documents), *write_synced(path, content))
 
 
 def _cut(record: recordio.Record) -> dict[str, list[Any]]:

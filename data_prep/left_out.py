@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.files import sync
+from data_prep.files import write_synced
 from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError
 from data_prep.split import held_out
 
@@ -31,10 +31,7 @@ def write_left_out(left_out: NDArray[np.bool_], path: Path) -> LeftOut | None:
         return None
     numbers = (np.flatnonzero(left_out) + 1).tolist()
     content = "".join(f"{number}\n" for number in numbers).encode()
-    with path.open("wb") as written:
-        written.write(content)
-        sync(written)
-    return LeftOut(path.name, len(numbers), len(content), hashlib.sha256(content).hexdigest())
+    return LeftOut(path.name, len(numbers), *write_synced(path, content))
 
 
 def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:

@@ -249,18 +249,15 @@ def _coordinates(_: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
         yield rows.read(counts.size), columns.read(counts.size), counts
 
 
-def _compressed_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    rows = _Expanded(arrays.open("indptr", 1), matrix.rows, matrix.size)
-    columns = arrays.open("indices", 1)
+def _compressed(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    """Rows of entries, or columns of entries."""
+    by_rows = matrix.layout == "csr"
+    side = matrix.rows if by_rows else matrix.vocabulary_size
+    major = _Expanded(arrays.open("indptr", 1), side, matrix.size)
+    minor = arrays.open("indices", 1)
     for counts in arrays.open("data", 1).read_all():
-        yield rows.read(counts.size), columns.read(counts.size), counts
-
-
-def _compressed_columns(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    columns = _Expanded(arrays.open("indptr", 1), matrix.vocabulary_size, matrix.size)
-    rows = arrays.open("indices", 1)
-    for counts in arrays.open("data", 1).read_all():
-        yield rows.read(counts.size), columns.read(counts.size), counts
+        pair = major.read(counts.size), minor.read(counts.size)
+        yield *(pair if by_rows else pair[::-1]), counts
 
 
 def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
@@ -318,8 +315,8 @@ def _dense(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
 
 _CHUNKS: dict[str, Callable[[Npz, _Arrays], Iterator[_Chunk]]] = {
     "coo": _coordinates,
-    "csr": _compressed_rows,
-    "csc": _compressed_columns,
+    "csr": _compressed,
+    "csc": _compressed,
     "bsr": _block_rows,
     "dia": _diagonals,
     "dense": _dense,
