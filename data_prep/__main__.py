@@ -26,7 +26,7 @@ examples:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    """Run a command, and return 0 if it succeeded, 1 if it failed, 2 if its input is bad."""
     options = _parser().parse_args(arguments)
     return run_command("data_prep", lambda: options.run(options), bad_input=(InputError,))
 
@@ -46,45 +46,49 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
         description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json, "
-        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line, and "
+        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line; then "
         "nothing is written.",
     )
     command.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where to write; created if it is missing",
     )
     held_out = command.add_mutually_exclusive_group()
     held_out.add_argument(
         "--test",
         type=Path,
         metavar="PATH",
-        help="hold out this corpus, with the words of the other, instead of a share of it",
+        help="hold out this corpus instead of a share of the other; it gets the same words",
     )
     held_out.add_argument(
         "--test-fraction",
         type=_fraction,
         default=0.05,
         metavar="F",
-        help="share of the documents held out for testing, from 0 to below 1 (default: 0.05)",
+        help="share of the documents to hold out, at least 0 and below 1 (default: 0.05)",
     )
     command.add_argument(
         "--seed",
         type=whole_from(0),
         metavar="N",
-        help="hold out documents chosen at random (default: the last ones)",
+        help="hold out random documents, chosen with this seed (default: the last documents)",
     )
     command.add_argument(
         "--min-words",
         type=whole_from(1),
         default=1,
         metavar="N",
-        help="leave out documents of fewer than N words, each occurrence counted (default: 1)",
+        help="leave out documents with fewer than N words; repeated words count (default: 1)",
     )
     command.add_argument(
         "--jobs",
         type=whole_from(1),
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes for a large corpus (default: the cores there are)",
+        help="number of processes for a large corpus (default: one for each core)",
     )
     command.add_argument("--json", action="store_true", help="print the manifest, not a summary")
     command.set_defaults(run=_convert)
@@ -94,17 +98,17 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="show what is in a corpus",
         description="Show the size of a corpus, the lengths of its documents and its most frequent "
-        "words; which documents are short and which words have most of all tokens, since both can "
-        "spoil a topic model (see convert --min-words).",
+        "words. Short documents and very frequent words can spoil a topic model (see convert "
+        "--min-words).",
     )
     command.add_argument(
-        "--document", type=whole_from(1), metavar="N", help="show the words of document N as well"
+        "--document", type=whole_from(1), metavar="N", help="also show the words of document N"
     )
     command.add_argument(
         "--plot",
         type=picture,
         metavar="FILE",
-        help=f"draw counts, lengths and frequencies; ends in {', '.join(PICTURES)}",
+        help=f"draw counts, lengths and frequencies into a file that ends in {', '.join(PICTURES)}",
     )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=_inspect)
@@ -112,8 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "sample",
         help="draw a corpus from a known topic model",
-        description="Draw a corpus from a known topic model, to try things out. Writes corpus.txt "
-        "and vocab.txt for convert, and the model: planted.npz with alpha (K,) and beta (K, V).",
+        description="Draw a corpus from a known topic model, for trying things out. Writes "
+        "corpus.txt and vocab.txt for convert, and planted.npz with the model: alpha (K,) and "
+        "beta (K, V).",
     )
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
     command.add_argument(
@@ -134,14 +139,18 @@ def _parser() -> argparse.ArgumentParser:
         help=f"1 to {MAX_TOPICS} (default: 10)",
     )
     command.add_argument(
-        "--seed", type=whole_from(0), default=0, metavar="N", help="another seed, another corpus"
+        "--seed",
+        type=whole_from(0),
+        default=0,
+        metavar="N",
+        help="of the random numbers; another seed gives another corpus (default: 0)",
     )
     command.set_defaults(run=_sample)
     return parser
 
 
 def _input_parser() -> Parser:
-    """Return the options that say what to read."""
+    """Return the options that name a corpus and say how to read it."""
     parser = Parser(add_help=False)
     group = parser.add_argument_group("what to read")
     group.add_argument(
@@ -149,8 +158,8 @@ def _input_parser() -> Parser:
         type=Path,
         required=True,
         metavar="PATH",
-        help="a file, also in gzip; a folder of .txt files or of others of one format; or - for "
-        "standard input",
+        help="a file, plain or gzip; a folder of .txt files, or of files of another format; or - "
+        "for standard input",
     )
     add_read_options(parser)
     add_vocabulary_options(parser)
@@ -163,7 +172,7 @@ def _fraction(text: str) -> float:
     except ValueError:
         fraction = -1
     if not 0 <= fraction < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of 0 or more and below 1")
     return fraction
 
 
@@ -173,7 +182,7 @@ def _report(error: InputError) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     if options.test and options.seed is not None:
-        raise InputError("--seed chooses the documents to hold out, and --test has chosen them")
+        raise InputError("--seed and --test both choose the held-out documents: give one of them")
     start = time.perf_counter()
     manifest = convert(
         options.corpus,

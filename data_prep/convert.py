@@ -39,26 +39,28 @@ def convert(
 ) -> Manifest:
     """Convert a corpus.
 
-    The files are written aside and moved into `out` when all are whole, the manifest last; the
-    manifest of an older conversion goes first. So a folder with a manifest is always a whole one.
-    Documents with too few words are left out, counted and listed. The split is the same with them.
+    The files are written to a temporary folder. When all are whole, the manifest of an older
+    conversion is deleted, the files are moved into `out`, and the manifest is moved last. So a
+    folder with a manifest is always whole. Documents with too few words are left out, counted and
+    listed; they do not change which other documents are held out.
 
     Args:
-        corpus: A file or folder of any format, or `open_corpus.STANDARD_INPUT`.
-        vocabulary: A word a line; None to make it of the words of raw text.
-        out: Folder to write to; made if need be.
+        corpus: A file or folder of any format, or `plain_file.STANDARD_INPUT`.
+        vocabulary: A file with a word a line; None to use the words of the raw text.
+        out: Folder to write to; created if it is missing.
         options: How to read the corpus.
-        test_fraction: Share of the documents to hold out, from 0 to below 1.
-        seed: Makes the choice of the held-out documents random; by default they are the last.
-        min_words: Words that a document must have, each occurrence counted; at least 1.
-        test_corpus: What to hold out instead; it has the words of `corpus`, and is read alike.
-        jobs: Number of processes at most; small corpora need no second one. With more than one,
-            a script that calls this has to guard its own work by `if __name__ == "__main__"`.
-        report: Called for each bad line that was left out, when all is written.
+        test_fraction: Share of the documents to hold out, at least 0 and below 1.
+        seed: Chooses the held-out documents at random; by default they are the last ones.
+        min_words: Number of words that a document must have, repeated words included; at least 1.
+        test_corpus: Held-out documents, instead of a share of `corpus`; read with the same words
+            and options.
+        jobs: Largest number of processes; small corpora use one. With more than one, a script that
+            calls this function must guard its own work with `if __name__ == "__main__"`.
+        report: Called for each bad line that was left out, after everything is written.
 
     Raises:
-        InputError: The corpus or the vocabulary is no good, or leaves no document to train on.
-            Then nothing has been written.
+        InputError: The corpus or the vocabulary can't be used, or leaves no document to train on.
+            Then nothing is written.
         OSError: A file can't be written, or another run is writing to `out`.
     """
     keep_freed_memory()
@@ -109,7 +111,7 @@ def convert(
             short_documents=short,
             left_out=write_left_out(left_out, staged / LEFT_OUT),
         )
-        reads.close()  # raises when the corpus has changed meanwhile
+        reads.close()  # raises if the corpus was changed in the meantime
         _publish(manifest, staged, out)
     for error in tally.bad:
         report(error)
@@ -122,10 +124,10 @@ def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
 
 
 def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
-    """Move the files into place, so that at no moment a manifest stands beside other files."""
+    """Move the files into place; at no moment does a manifest stand beside files of another run."""
     manifest.write(staged)
     (out / MANIFEST).unlink(missing_ok=True)
-    for file in (TEST, LEFT_OUT):  # which this corpus may be without
+    for file in (TEST, LEFT_OUT):  # this corpus may have none
         (out / file).unlink(missing_ok=True)
     for part in manifest.files:
         (staged / part.file).replace(out / part.file)

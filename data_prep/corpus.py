@@ -1,4 +1,4 @@
-"""What every reader of a corpus offers: documents in blocks of counts, span by span."""
+"""The interface of all readers of corpora: documents in blocks of counts, span by span."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -10,18 +10,18 @@ from data_prep.counts import Counts
 from data_prep.errors import InputError
 
 Entries = NDArray[np.int32]
-"""A (3, n) array: numbers of documents and word ids, both from 0, and counts."""
+"""A (3, n) array: document numbers from 0, word ids from 0, and counts."""
 
 
 class OutOfOrderError(Exception):
-    """A document's entries are not next to each other: the corpus must be sorted first."""
+    """The entries of a document are not next to each other: the corpus must be sorted first."""
 
 
 class Span(NamedTuple):
-    """A part of a corpus that can be read by itself: some documents in a row.
+    """Some consecutive documents of a corpus, which can be read by themselves.
 
     Attributes:
-        start: Where it starts; byte of the file, if it is one of text.
+        start: Where it starts: a byte of the file, if the file is text.
         stop: Where it ends.
         first: Number of its first document, from 0.
         after: Number of the first document after it.
@@ -34,14 +34,14 @@ class Span(NamedTuple):
 
 
 class Tally:
-    """What a reader reports on its way.
+    """Counts what a reader reads, and keeps the errors of bad lines.
 
     Args:
         allowed: How many bad lines are tolerated.
 
     Attributes:
-        entries: Number of counts that were read, equal words of a document counted each.
-        bad: What is wrong with the lines that were left out.
+        entries: Number of counts that were read; a word given twice counts twice.
+        bad: The errors of the lines that were left out.
     """
 
     def __init__(self, allowed: int = 0) -> None:
@@ -50,13 +50,13 @@ class Tally:
         self.bad: list[InputError] = []
 
     def skip(self, error: InputError) -> None:
-        """Take note of a bad line; raises its error when that is one too many."""
+        """Keep the error of a bad line; raise it if there are more than allowed."""
         if len(self.bad) == self.allowed:
             raise error
         self.bad.append(error)
 
     def extend(self, other: "Tally") -> None:
-        """Add what another tally of the same corpus says."""
+        """Add another tally of the same corpus."""
         self.entries += other.entries
         for error in other.bad:
             self.skip(error)
@@ -65,12 +65,12 @@ class Tally:
 class Corpus(Protocol):
     """Word counts of documents numbered from 0.
 
-    It holds no documents: it is sent to other processes, which read spans of it.
+    Most readers hold no documents: they are sent to other processes, which read spans.
     """
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name that errors use."""
 
     @property
     def vocabulary_size(self) -> int:
@@ -78,38 +78,38 @@ class Corpus(Protocol):
 
     @property
     def documents(self) -> int:
-        """How many there are, those without words included."""
+        """The number of documents, including those without words."""
 
     @property
     def promised(self) -> int | None:
-        """The number of entries and bad lines in all spans; None when it does not say."""
+        """The number of entries and bad lines that the file promises; None if it promises none."""
 
     @property
     def spans(self) -> Sequence[Span]:
-        """All of it, in the order of the documents."""
+        """All documents, in order."""
 
     def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
         """Yield the documents of a span that have words, in order, some hundred at a time.
 
         Raises:
-            InputError: Something that can't be read and is not a tolerated bad line.
+            InputError: A line can't be read, and no more bad lines are tolerated.
             OutOfOrderError: From a `Sortable` corpus.
         """
 
 
 @runtime_checkable
 class Sortable(Corpus, Protocol):
-    """A corpus of entries in any order."""
+    """A corpus whose entries may come in any order."""
 
     def entries(self, tally: Tally) -> Iterator[Entries]:
-        """Yield the entries in the order in which they stand."""
+        """Yield the entries in the order of the file."""
 
 
 def check_promise(corpus: Corpus, tally: Tally) -> None:
-    """Check that all of a corpus was read.
+    """Check that a corpus has as many entries as it promises.
 
     Raises:
-        InputError: It has fewer or more entries than it says.
+        InputError: It has fewer or more.
     """
     found = tally.entries + len(tally.bad)
     if corpus.promised not in (None, found):

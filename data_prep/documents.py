@@ -1,6 +1,6 @@
-"""Open the documents that a user names, whatever they are, and read them as matrices of counts.
+"""Open the documents that a user names, and read them as matrices of counts.
 
-A corpus of any format of `formats`, a RecordIO file, or a folder that `convert` wrote.
+They may be a corpus of any format, a RecordIO file, or a folder that `convert` wrote.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,14 +37,14 @@ Report = Callable[[InputError], None]
 
 @dataclass(frozen=True)
 class Documents:
-    """Documents that have been read to their end once, and are known to be good.
+    """Documents that were read once from start to end, and are known to be good.
 
     Attributes:
-        name: What errors call them.
-        number: How many there are, those without words included.
-        words: The V words; `NumberedWords` where nothing says what they are.
-        blocks: Reads the documents once more: yields (documents, V) float32 counts, in their
-            order, some thousand documents at a time at most.
+        name: The name that errors use.
+        number: How many documents there are, including those without words.
+        words: The V words; `NumberedWords` if no vocabulary is known.
+        blocks: Reads the documents again: yields (documents, V) float32 counts, in order, at most
+            some thousand documents at a time.
     """
 
     name: str
@@ -58,10 +58,10 @@ class TrainTest:
     """Documents in memory, to train on and to test with.
 
     Attributes:
-        words: The V words; `NumberedWords` where nothing says what they are.
+        words: The V words; `NumberedWords` if no vocabulary is known.
         train: (D, V) float32 counts of the documents to train on; at least one.
-        test: Those of the documents held out; None if there are none.
-        numbers: (D,) the number, from 1, that each document of `train` has in its corpus.
+        test: (T, V) float32 counts of the held-out documents; None if there are none.
+        numbers: (D,) the number of each document of `train` in its corpus, from 1.
     """
 
     words: Sequence[str]
@@ -79,22 +79,22 @@ def open_documents(
     held_out: bool = False,
     report: Report = lambda _: None,
 ) -> Iterator[Documents]:
-    """Open documents, and read them to their end.
+    """Open documents, and read them once from start to end.
 
-    Memory is bounded as each format says. Standard input, gzip, and lines in any order take
-    temporary files, which are gone when this context ends.
+    Raw text and dense matrices are held in memory; other formats are read in blocks. Standard
+    input, gzip and unsorted lines are kept in temporary files until this context ends.
 
     Args:
         path: A corpus as for `open_corpus`, or a prepared corpus.
         vocabulary: A file with a word a line, or the words. RecordIO, matrices and prepared
-            corpora do without.
+            corpora need none.
         options: How to read.
-        held_out: Of a prepared corpus, take the documents held out, if there are any. By default
-            those to train on are taken.
-        report: Told about bad lines that `options` tolerates.
+        held_out: Read the held-out documents of a prepared corpus, if there are any. By default
+            its training documents are read.
+        report: Called for each bad line that `options` tolerates.
 
     Raises:
-        InputError: There are no such documents, or they can't be read.
+        InputError: The documents are missing or can't be read.
     """
     if is_prepared(path):
         manifest = Manifest.load(path)
@@ -120,7 +120,7 @@ def open_documents(
             corpus.name, corpus.documents, words, lambda: _rows(corpus, options.skip_bad)
         )
     finally:
-        opened.close()  # as without an error: what the caller raises is not about the corpus
+        opened.close()  # as if there was no error: the caller's errors are not about the corpus
 
 
 def read_train_test(
@@ -141,7 +141,7 @@ def read_train_test(
         report: As for `open_documents`.
 
     Raises:
-        InputError: There are no such documents, they can't be read, or none has a word.
+        InputError: The documents are missing or can't be read, or no training document has a word.
     """
     with open_documents(path, vocabulary, options, report=report) as documents:
         words, train = documents.words, _join(documents)
@@ -175,7 +175,7 @@ def read_text(path: Path) -> str:
     """Read a file that is one document.
 
     Raises:
-        InputError: There is no such file, or it is too large or not UTF-8.
+        InputError: The file is missing, too large, or not UTF-8.
     """
     try:
         return read_text_file(path)
@@ -184,7 +184,7 @@ def read_text(path: Path) -> str:
 
 
 def count_documents(texts: Sequence[str], vocabulary: Path) -> Documents:
-    """Count the words of texts, each a document; words are found as in raw text.
+    """Count the words of texts, each of which is a document, as in a corpus of raw text.
 
     Raises:
         InputError: The vocabulary can't be read.
@@ -212,7 +212,7 @@ def _join(documents: Documents) -> "sparse.csr_array":
 
 
 def _rows(corpus: Corpus, allowed: int) -> "Iterator[sparse.csr_array]":
-    """Yield all documents, those without words too, which a corpus leaves out."""
+    """Yield all documents, including those without words, which a corpus leaves out."""
     tally = Tally(allowed)
     first = 0
     for counts in chain.from_iterable(corpus.read(span, tally) for span in corpus.spans):
@@ -226,7 +226,7 @@ def _rows(corpus: Corpus, allowed: int) -> "Iterator[sparse.csr_array]":
 
 
 def _fill(counts: Counts, first: int, after: int) -> "Iterator[sparse.csr_array]":
-    """Yield the documents from `first` on, a limited number at a time however wide a gap is."""
+    """Yield the documents from `first` to before `after`, a limited number at a time."""
     from scipy import sparse
 
     sizes = counts.lengths()

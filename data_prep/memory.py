@@ -1,4 +1,4 @@
-"""What the memory allocator should know."""
+"""A hint to the memory allocator."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _LARGEST = 1 << 24  # bytes of an array that comes and goes
 def keep_freed_memory() -> None:
     """Keep freed memory for the next arrays instead of returning it to the system.
 
-    glibc returns it until it has seen a large array come and go. For arrays that live as long as a
-    block of text, getting the memory again costs half of the time.
+    glibc returns freed memory until one large array was allocated and freed. Without this, asking
+    for memory again takes half of the time that a block of text needs.
     """
     np.empty(_LARGEST, np.uint8)

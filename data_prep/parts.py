@@ -1,4 +1,4 @@
-"""Encode documents and write them to files, with the help of other processes."""
+"""Encode documents and write them to the train and test files, in several processes."""
 
 import hashlib
 import os
@@ -25,24 +25,24 @@ from data_prep.parallel import Workers, add_in_order
 
 TRAIN, TEST = "train.recordio", "test.recordio"
 
-_SPANS_A_JOB = 6  # at least: half a second of work, else it takes longer to start a process
+_SPANS_A_JOB = 6  # at least: half a second of work; less is done before a process has started
 _READ_BYTES = 1 << 18
 
 
 def start_early(workers: Workers, corpus: Path) -> None:
-    """Start the processes that a corpus is going to need, while it is opened."""
+    """Start the processes that a corpus will need, before it is opened."""
     if corpus.is_file():
         workers.start(corpus.stat().st_size // SPAN_BYTES // _SPANS_A_JOB)
 
 
 class Written(NamedTuple):
-    """What was written.
+    """The files that were written.
 
     Attributes:
-        train, test: What the manifest says about both files.
-        left_out: (documents,) which documents are in neither.
+        train, test: The entries of both files in the manifest.
+        left_out: (documents,) which documents are in neither file.
         short: How many of those have words, but too few.
-        tally: What was reported.
+        tally: The entries and bad lines of the corpus.
     """
 
     train: Part
@@ -65,10 +65,10 @@ def write_parts(
     Args:
         corpus: The documents.
         testing: (documents,) which of them are for testing.
-        min_words: Words that a document must have, or it is left out.
+        min_words: Number of words that a document must have, or it is left out.
         folder: For the files.
-        tally: Gets what is reported.
-        workers: Help with a large corpus.
+        tally: Gets the entries and bad lines.
+        workers: Processes for a large corpus.
 
     Raises:
         InputError: A document can't be read or encoded, or the corpus is not whole.
@@ -107,7 +107,7 @@ def write_parts(
 
 
 class _Totals(NamedTuple):
-    """What the manifest says about documents."""
+    """The totals of some documents, as in the manifest."""
 
     documents: int = 0
     nonzeros: int = 0
@@ -119,7 +119,7 @@ class _Totals(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Documents as they are written."""
+    """Documents as bytes."""
 
     frames: list[bytes]
     totals: _Totals
@@ -129,9 +129,9 @@ class _Block(NamedTuple):
     """Some documents.
 
     Attributes:
-        parts: Those for training and those for testing.
+        parts: The training documents and the test documents.
         kept: The numbers of both.
-        short: How many others have words, but too few.
+        short: How many other documents have words, but too few.
     """
 
     parts: tuple[_Encoded, _Encoded]
@@ -142,7 +142,7 @@ class _Block(NamedTuple):
 def _encode_span(
     corpus: Corpus, span: Span, testing: NDArray[np.bool_], min_words: int, tally: Tally
 ) -> Iterator[_Block]:
-    """Encode a span, of the documents of which `testing` tells the kind."""
+    """Encode a span; `testing` says which of its documents are for testing."""
     for every in corpus.read(span, tally):
         counts = every.select(every.tokens() >= min_words)
         held = testing[counts.documents - span.first]
@@ -170,18 +170,18 @@ def _encode_elsewhere(
     number: int,
     task: tuple[Span, NDArray[np.bool_]],
 ) -> tuple[list[_Totals], NDArray[np.int64], int, Tally]:
-    """Encode a span in another process, and write it to the files, behind the spans before it.
+    """Encode a span in another process, and write it to the files behind earlier spans.
 
     Returns:
         Totals of each file, the numbers of the documents written, how many others are too short,
-        and what was reported.
+        and the tally of the span.
     """
     keep_freed_memory()
     tally = Tally(allowed)
     try:
         blocks = list(_encode_span(corpus, *task, min_words, tally))
     except BaseException:
-        add_in_order(number, [0 for _ in paths])  # the spans after it wait for their turn
+        add_in_order(number, [0 for _ in paths])  # later spans wait for this
         raise
     parts = [[block.parts[part] for block in blocks] for part in range(len(paths))]
     totals = [
@@ -220,7 +220,7 @@ class _PartFile:
         self._totals = self._totals.plus(encoded.totals)
 
     def adopt(self, totals: _Totals) -> None:
-        """Take note of documents that another process has written to the end of the file."""
+        """Count documents that another process has written to the end of the file."""
         start = self._totals.bytes
         self._totals = self._totals.plus(totals)
         for offset in range(start, self._totals.bytes, _READ_BYTES):
@@ -229,6 +229,6 @@ class _PartFile:
         start_sync(self._stream, start, totals.bytes)
 
     def finish(self) -> Part:
-        """Wait until it is on the disk, and return what the manifest says about it."""
+        """Wait until the file is on the disk, and return its entry in the manifest."""
         sync(self._stream)
         return Part(self.path.name, *self._totals, self._digest.hexdigest())

@@ -1,4 +1,4 @@
-"""Draw what `inspection` found."""
+"""Draw the overview of a corpus."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ def plot(overview: Overview, path: Path) -> None:
     """Write a picture: documents x words, lengths of documents, frequencies of words.
 
     Args:
-        overview: What is in a corpus.
-        path: The file; its ending says the format.
+        overview: The overview to draw.
+        path: The file; its ending gives the format.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # here: the import takes a second
     from matplotlib.figure import Figure

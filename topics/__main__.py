@@ -26,9 +26,9 @@ Region from the environment, as the AWS CLI does.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    """Run a command, and return 0 if it succeeded, 1 if it failed, 2 if its input is bad."""
     options = _parser().parse_args(arguments)
-    if region := os.environ.get("AWS_REGION"):  # which the CDK and the AWS CLI obey, not boto3
+    if region := os.environ.get("AWS_REGION"):  # the CDK and the AWS CLI read it, boto3 does not
         os.environ["AWS_DEFAULT_REGION"] = region
     return run_command(
         "topics",
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m topics",
-        description="Fit topic models, look at them, score them, and ask a deployed one.",
+        description="Fit topic models, show them, judge them, and ask deployed ones.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

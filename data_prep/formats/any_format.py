@@ -23,24 +23,24 @@ _MAX_NUMBERED_WORDS = 1 << 22
 
 
 class _File(NamedTuple):
-    """A file to read: where it is in plain, what errors call it, and the folder that it is of."""
+    """A file to read: its plain content, its name in errors, and the folder that was named."""
 
     path: Path
     name: str
     folder: Path | None = None
 
     def leads_out(self) -> bool:
-        """Return whether a link leads out of the folder."""
+        """Return whether the file is a link to a file outside the folder."""
         folder = self.folder
         return folder is not None and not self.path.resolve().is_relative_to(folder.resolve())
 
     def target(self) -> Path:
-        """Return the file that is to be read.
+        """Return the file to read.
 
         Raises:
-            InputError: A link leads to it out of the folder.
+            InputError: It is a link to a file outside the folder.
         """
-        # As it is now: what is read is what was checked.
+        # Resolved now, so that the file that is checked is the file that is read.
         target = self.path.resolve() if self.path.is_symlink() else self.path
         if self.leads_out():
             raise InputError(
@@ -57,13 +57,13 @@ def open_corpus(
     *,
     makes_words: bool = True,
 ) -> Iterator[tuple[Sequence[str], Corpus]]:
-    """Open a corpus; what standard input or gzip gives is kept in a temporary file meanwhile.
+    """Open a corpus; standard input and gzip are kept in temporary files until the end.
 
     Args:
         path: A file, a folder, or `STANDARD_INPUT`.
-        vocabulary: The words, or a file with a word a line; None to make it of the words of raw
-            text, and to call the words of a matrix by their numbers from 0.
-        options: Options.
+        vocabulary: The words, or a file with a word a line; None to use the words of raw text,
+            and to number the words of a matrix from 0.
+        options: How to read.
         makes_words: Whether words are to be made up where there is no vocabulary: of raw text, or
             as numbers that a vocabulary file has room for.
 
@@ -71,8 +71,8 @@ def open_corpus(
         The vocabulary and the documents.
 
     Raises:
-        InputError: There is no corpus, or no vocabulary for it. If reading it fails later on and
-            its format was guessed, the error says so. At the end: a file has changed.
+        InputError: There is no corpus, or no vocabulary for it. If the format was guessed and
+            reading fails later, the error says so. At the end: a file was changed meanwhile.
     """
     name = "standard input" if path == STANDARD_INPUT else str(path)
     guess = ""
@@ -91,7 +91,7 @@ def open_corpus(
                 raise InputError(f"{name}: {error.strerror or error}") from None
             yield opened
     except InputError as error:
-        if guess in str(error):  # as there is none, or it is said already
+        if guess in str(error):  # there is no guess, or the error names it already
             raise
         raise InputError(f"{error}{guess}") from None
 
@@ -127,17 +127,17 @@ def _choose(
         return chosen, files, chosen.is_guess(head)
     if chosen in (textlines.TEXT, textlines.FOLDER):
         for file in files[:_CHECKED_FILES]:
-            if not file.leads_out():  # which is told when it is its turn
+            if not file.leads_out():  # reported when the file is read
                 head = Head.read(file.path)
                 known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
     return chosen, files, False
 
 
 def _list_folder(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder in the order of their paths, without hidden and marker files.
+    """Return the files of a folder, sorted by path, without hidden files and markers.
 
     Raises:
-        InputError: There is none, or it is a corpus that `convert` has written.
+        InputError: There are none, or `convert` wrote the folder.
     """
     if (folder / MANIFEST).is_file():
         raise InputError(
@@ -214,14 +214,14 @@ def _open_counts(
 def _number_words(corpus: Corpus, makes_words: bool) -> Sequence[str]:
     if makes_words and corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
         raise InputError(
-            f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without, there may be "
-            f"{_MAX_NUMBERED_WORDS}"
+            f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without it, at most "
+            f"{_MAX_NUMBERED_WORDS} are allowed"
         )
     return NumberedWords(corpus.vocabulary_size)
 
 
 def _check_has_words(corpus: Corpus) -> None:
-    """Check that a text has any word of its vocabulary, or it is hardly meant as text."""
+    """Check that a text has a word of its vocabulary; otherwise it is probably not text."""
     if not any(True for span in corpus.spans for _ in corpus.read(span, Tally())):
         raise InputError(f"{corpus.name}: none of the words of the text is in the vocabulary")
 
@@ -237,7 +237,9 @@ def _refuse_idle_options(
         if not chosen.texts:
             raise InputError(f"{name}: {flag} is for raw text, and the format is {chosen.name}")
         if has_vocabulary and option != "stop_words":
-            raise InputError(f"{name}: {flag} chooses words, and --vocab has chosen them")
+            raise InputError(
+                f"{name}: {flag} chooses words, but --vocab has chosen them: give one of them"
+            )
     for option, wanted in (("first_id", "svmlight"), ("field", "jsonl"), ("column", "csv")):
         if getattr(options, option) not in (None, ()) and chosen.name != wanted:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Several corpora, one behind the other, as one."""
+"""Several corpora, one after the other, as one corpus."""
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from data_prep.counts import Counts
 
 @dataclass(frozen=True)
 class Chain:
-    """Corpora of one vocabulary, of which the documents are numbered throughout."""
+    """Corpora with the same vocabulary; their documents are numbered consecutively."""
 
     name: str
     parts: Sequence[Corpus]
@@ -23,19 +23,19 @@ class Chain:
 
     @property
     def documents(self) -> int:
-        """How many there are, those without words included."""
+        """The number of documents, including those without words."""
         return sum(part.documents for part in self.parts)
 
     @property
     def promised(self) -> int | None:
-        """The sum of what the parts promise; None when one does not say."""
+        """The sum of what the parts promise; None if one promises nothing."""
         promises = [part.promised for part in self.parts]
         known = [promise for promise in promises if promise is not None]
         return sum(known) if len(known) == len(promises) else None
 
     @property
     def spans(self) -> list[Span]:
-        """Those of all parts."""
+        """The spans of all parts."""
         return [
             span._replace(first=span.first + first, after=span.after + first)
             for first, part in zip(self._firsts(), self.parts, strict=False)
@@ -66,7 +66,7 @@ class Chain:
                         yield _moved(counts, first).to_entries()
 
     def _firsts(self) -> list[int]:
-        """Return the number of the first document of each part, and how many there are."""
+        """Return the number of the first document of each part, and the number of documents."""
         return [0, *accumulate(part.documents for part in self.parts)]
 
 

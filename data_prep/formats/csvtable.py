@@ -1,4 +1,4 @@
-"""Read CSV: a document a row, in one column or in several that the first row names."""
+"""Read CSV: a document a row, in one or several columns that the first row names."""
 
 import csv
 import re
@@ -42,7 +42,7 @@ def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator
             table = _find_table(head)
             if table[:1] == [header] and all(_has_numbers(table, column) for column in columns):
                 raise InputError(
-                    f"{name}: there are numbers and no text in {quote(', '.join(options.column))};"
+                    f"{name}: there are numbers, not text, in {quote(', '.join(options.column))};"
                     f" there are {quote(', '.join(header))}"
                 )
         elif len(row) == len(header):
@@ -53,7 +53,7 @@ def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator
 
 
 def _find_delimiter(first: str, columns: tuple[str, ...]) -> str:
-    """Return what divides the first line so that the columns are among its parts, or a comma."""
+    """Return the delimiter that splits the first line into the wanted columns, or a comma."""
     for delimiter in _DELIMITERS:
         if set(columns) <= set(_split(first, delimiter)):
             return delimiter
@@ -89,7 +89,7 @@ def _ask(head: Head) -> str:
 
 
 def _find_table(head: Head) -> list[list[str]]:
-    """Return the first rows of what looks like a table with a header; [] if it does not."""
+    """Return the first rows of a table with a header; [] if the file does not look like one."""
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = head.content.decode(errors="replace").splitlines(keepends=True)
     for delimiter in _DELIMITERS:

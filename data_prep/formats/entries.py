@@ -1,4 +1,4 @@
-"""From entries - document, word, count - to documents."""
+"""Turn entries - document, word, count - into documents."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -17,15 +17,17 @@ _NONE = np.zeros((3, 0), np.int32)
 
 
 def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> None:
-    """Check that a matrix of documents x words can be held, and fits the vocabulary.
+    """Check that a matrix of documents x words is not too large, and fits the vocabulary.
 
     Raises:
-        InputError: It has too many documents, or more or fewer words.
+        InputError: It has too many documents, or more or fewer words than the vocabulary.
     """
     if documents > MAX_DOCUMENTS:
-        raise InputError(f"{name}: there are {documents} documents; at most {MAX_DOCUMENTS} can be")
+        raise InputError(
+            f"{name}: there are {documents} documents; at most {MAX_DOCUMENTS} are allowed"
+        )
     if words != vocabulary_size:
-        transposed = "; are its rows words? They must be documents"
+        transposed = "; are its rows words? Rows must be documents: transpose it"
         raise InputError(
             f"{name}: there are {words} words, but {vocabulary_size} in the vocabulary"
             f"{transposed if documents == vocabulary_size else ''}"
@@ -35,13 +37,13 @@ def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> 
 def whole_counts(
     documents: NDArray[Any], ids: NDArray[Any], counts: NDArray[Any], name: str
 ) -> Entries:
-    """Return entries with counts of any type, those of 0 left out.
+    """Return entries from counts of any type; counts of 0 are left out.
 
     Raises:
-        InputError: A count is no whole number from 0 to `MAX_COUNT`.
+        InputError: A count is not a whole number from 0 to `MAX_COUNT`.
     """
     if counts.dtype.kind not in "iufbc":
-        raise InputError(f"{name}: the counts are of the type {counts.dtype}, must be numbers")
+        raise InputError(f"{name}: the counts are of the type {counts.dtype}; they must be numbers")
     real = counts.real
     good = (real >= 0) & (real <= MAX_COUNT) & (real % 1 == 0) & (counts == real)
     if not good.all():
@@ -57,11 +59,12 @@ def whole_counts(
 def group(
     blocks: Iterable[Entries], span: Span, documents: int, vocabulary_size: int, name: str
 ) -> Iterator[Counts]:
-    """Yield the documents of a span from its entries, up to a number of documents of the corpus.
+    """Yield the documents of a span from its entries; later documents are left out.
 
     Raises:
         InputError: As `counts_of`.
-        OutOfOrderError: A document's entries are not next to each other, or not of this span.
+        OutOfOrderError: The entries of a document are not next to each other, or belong to another
+            span.
     """
     rest = _NONE
     for block in blocks:
@@ -86,7 +89,7 @@ def group(
 
 
 def counts_of(entries: Entries, vocabulary_size: int, name: str) -> Counts:
-    """Return entries in the order of documents as counts.
+    """Return entries, ordered by document, as counts.
 
     Raises:
         InputError: The counts of a word in a document add up to too much.

@@ -1,4 +1,4 @@
-"""Read JSON Lines: an object a line, with a document in one field or in several."""
+"""Read JSON Lines: an object a line, with a document in one or several fields."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from data_prep.formats.textlines import numbered_lines
 
 
 def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator[str]:
-    """A document a line; blank lines are none."""
+    """Yield a document for each line that is not blank."""
     for number, line in numbered_lines(path, name):
         if not line.strip():
             continue

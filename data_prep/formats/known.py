@@ -1,4 +1,4 @@
-"""All formats, and how one is told from another."""
+"""All formats, and how a format is detected."""
 
 from data_prep.errors import InputError
 from data_prep.formats import (
@@ -15,7 +15,7 @@ from data_prep.formats import (
 from data_prep.formats.format import Format, Head
 from data_prep.formats.unsupported import find_unsupported
 
-_FORMATS = (  # what looks like several is the first of them
+_FORMATS = (  # a file that looks like several formats is of the first one
     npz.NPZ,
     npz.NPY,
     records.FORMAT,
@@ -34,10 +34,10 @@ DESCRIPTION = "; ".join(f"{each.name}: {each.description}" for each in _FORMATS)
 
 
 def detect(head: Head, name: str) -> Format:
-    """Tell the format of a file from its start.
+    """Detect the format of a file from its start.
 
     Raises:
-        InputError: It is of none.
+        InputError: It looks like no format that is read.
     """
     if head.whole and not head.lines:
         raise InputError(f"{name}: the file has no documents")
@@ -47,7 +47,8 @@ def detect(head: Head, name: str) -> Format:
     found = next((each for each in counts if each.matches(head)), None)
     if found is None and unsupported:
         raise InputError(
-            f"{name}: this looks like {unsupported.what}, which is not read; {unsupported.advice}"
+            f"{name}: this looks like {unsupported.what}, which is not read;"
+            f" {unsupported.advice}"
             + ("; --format overrules this guess" if unsupported.may_be_text else "")
         )
     found = found or next((each for each in _FORMATS if each.texts and each.matches(head)), None)
@@ -60,15 +61,15 @@ def detect(head: Head, name: str) -> Format:
 
 
 def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
-    """Check that a file said to be text is not certainly something else.
+    """Check that a file that is to be read as text is not certainly something else.
 
     Args:
         head: The start of the file.
         name: What errors call it.
-        counts_alone: Whether texts of other formats are taken as they stand.
+        counts_alone: Whether to allow other formats of text, such as JSON Lines.
 
     Raises:
-        InputError: It is.
+        InputError: It is something else.
     """
     if not head.lines:
         return
@@ -78,7 +79,7 @@ def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
             and (each.open or not counts_alone)
             and each.excludes_prose(head)
         ):
-            raise InputError(f"{name}: this is no text, but looks like the format {each.name}")
+            raise InputError(f"{name}: this is not text; it looks like the format {each.name}")
     unsupported = find_unsupported(head)
     if unsupported and not unsupported.may_be_text:
-        raise InputError(f"{name}: this is no text, but {unsupported.what}; {unsupported.advice}")
+        raise InputError(f"{name}: this is not text, but {unsupported.what}; {unsupported.advice}")

@@ -1,8 +1,8 @@
-"""Read a document a line, as a number and then id:count id:count ... with blanks between.
+"""Read a document a line: a number, then id:count id:count ... with blanks between.
 
-In Blei's lda-c the number says how many pairs follow, and ids count from 0. In svmlight (libsvm) it
-is a label, which is skipped, and ids count from 0 or from 1: files of both kinds are about. There
-may be comments after a `#`, and lines without a document.
+In Blei's lda-c the number is the number of pairs, and ids count from 0. In svmlight (libsvm) it is
+a label, which is skipped, and ids count from 0 or from 1: both kinds of files exist. There may be
+comments after a `#`, and lines without a document.
 
 Sources: the READMEs of lda-c 0.1 and of SVM-light 6.02; scikit-learn's `load_svmlight_file`.
 """
@@ -46,7 +46,7 @@ class Labelled:
     """A corpus of such lines; memory is bounded by the longest line.
 
     Attributes:
-        is_counted: Whether the number in front is that of the pairs.
+        is_counted: Whether the first number of a line is the number of its pairs.
         first_id: The id of the first word.
     """
 
@@ -79,7 +79,7 @@ class Labelled:
         """Open a file of svmlight; errors call it `name`.
 
         Raises:
-            InputError: There are no documents, or the ids don't tell where they begin.
+            InputError: There are no documents, or the ids don't show what the first one is.
         """
         spans = list(_cut(path, name, options.limit))
         documents = _count(spans, name)
@@ -101,7 +101,7 @@ class Labelled:
             first += documents
 
     def _to_pairs(self, text: bytes) -> bytes | None:
-        """Return lines of id:count,id:count,... with a document each; None if one is unusual."""
+        """Return lines of id:count,id:count,..., a document each; None if a line is unusual."""
         if b"#" in text:
             text = _COMMENT.sub(b"", text)
         if b"qid" in text:
@@ -118,7 +118,7 @@ class Labelled:
     def _parse_lines(
         self, text: bytes, first: int, line_number: int, tally: Tally
     ) -> tuple[Counts, int]:
-        """Parse lines one by one: slow, and knows where an error is."""
+        """Parse lines one by one: slower, but knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], line_number):
             if _DOCUMENT.match(line + b"\n"):
@@ -187,8 +187,8 @@ def _find_first_id(path: Path, name: str, stop: int, vocabulary_size: int) -> in
             found = 1
     if found is None:
         raise InputError(
-            f"{name}: ids may count from 0 or from 1, since neither 0 nor {vocabulary_size} is "
-            "among them; --first-id says which"
+            f"{name}: no id is 0 or {vocabulary_size}, so ids may count from 0 or from 1; "
+            "--first-id says which"
         )
     return found
 

@@ -16,10 +16,10 @@ class Matrix:
     """A corpus in memory.
 
     Attributes:
-        name: What errors call it.
+        name: The name that errors use.
         counts: The documents that have words.
-        documents: How many there are, those without words included.
-        tally: What was reported when they were read.
+        documents: The number of documents, including those without words.
+        tally: The bad lines of the file that they were read from.
     """
 
     promised: ClassVar[None] = None
@@ -33,7 +33,7 @@ class Matrix:
     def from_entries(
         cls, entries: Entries, name: str, documents: int, vocabulary_size: int, limit: int | None
     ) -> Self:
-        """Take entries in any order, of the first `limit` documents, by default of all.
+        """Build from entries in any order; keep the first `limit` documents, by default all.
 
         Raises:
             InputError: The counts of a word in a document add up to too much.
@@ -50,7 +50,7 @@ class Matrix:
 
     @property
     def spans(self) -> list[Span]:
-        """One."""
+        """One span."""
         return [Span(0, self.counts.data.size, 0, self.documents)]
 
     def read(self, _: Span, tally: Tally) -> Iterator[Counts]:

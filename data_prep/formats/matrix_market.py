@@ -37,8 +37,8 @@ _FIELDS = {
     "complex": 4,
     "pattern": 2,
 }
-# A matrix that is its own mirror image, but for the sign of imaginary parts, which are all 0 here.
-# Where it is skew, of two counts one is negative: there is no such corpus.
+# Symmetric and Hermitian matrices are the same here, since imaginary parts must be 0. A skew matrix
+# has negative numbers, which are no counts.
 _SYMMETRIES = ("general", "symmetric", "hermitian")
 _BANNER = re.compile(rb"%%?MatrixMarket\s", re.IGNORECASE)
 
@@ -49,7 +49,7 @@ def open_matrix_market(
     """Open a file; errors call it `name`.
 
     Raises:
-        InputError: It is a matrix of another kind or shape.
+        InputError: The matrix is of another kind, or of another shape than the vocabulary needs.
     """
     with path.open("rb") as stream:
         header, is_array = _read_matrix_header(stream, name)
@@ -59,7 +59,7 @@ def open_matrix_market(
 
 
 def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
-    """Return the header, and whether all numbers of the matrix follow, instead of entries."""
+    """Return the header, and whether all numbers of the matrix follow instead of entries."""
     line = 1
     stream.seek(lines.text_start(stream))
     banner = decode(stream.readline(MAX_HEADER_LINE), f"{name}:1").lower().split()
@@ -109,10 +109,10 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
 def _read_array(
     path: Path, name: str, header: Header, vocabulary_size: int, options: ReadOptions
 ) -> Matrix:
-    """Read a matrix in full: in memory, bounded by the size of the file.
+    """Read all numbers of a matrix into memory, which the size of the file bounds.
 
-    SciPy is not used: its reader ends the process where numbers follow a header of no documents,
-    or too many follow that of a skew-symmetric matrix (SciPy 1.17).
+    SciPy is not used: its reader (SciPy 1.17) crashes the process if numbers follow a header of no
+    documents, or if too many follow the header of a skew-symmetric matrix.
     """
     check_shape(name, header.documents, header.words, vocabulary_size)
     size = path.stat().st_size
@@ -143,7 +143,7 @@ def _read_array(
 
 def _parse_numbers(path: Path, name: str, offset: int, text: bytes) -> NDArray[np.float64]:
     try:
-        if b"_" in text:  # which Python takes as a part of a number
+        if b"_" in text:  # Python allows it inside numbers
             raise ValueError
         return np.array(text.split(), np.float64)
     except ValueError:

@@ -1,4 +1,8 @@
-"""Read a matrix of documents x words: what SciPy's `save_npz` wrote, and NumPy's `save`."""
+"""Read a matrix of documents x words that SciPy's `save_npz` or NumPy's `save` wrote.
+
+SciPy's own reader is not used: it trusts the sizes that a file claims, and reads all at once. Here
+memory is bounded by what the file has, and a large matrix is read in blocks.
+"""
 
 import math
 import os
@@ -31,9 +35,9 @@ _MAGIC = npy.MAGIC_PREFIX
 _ZIP = b"PK\x03\x04"
 
 _Chunk = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-"""Numbers of documents and words, which may be out of range, and counts."""
+"""Document numbers and word numbers, which may be out of range, and counts."""
 
-# What `zipfile` and NumPy raise when bytes are not what they should be.
+# The errors of `zipfile` and NumPy for damaged files.
 _BROKEN = (
     ValueError,
     TypeError,
@@ -51,16 +55,16 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Npz:
-    """A matrix in an archive of arrays, or alone in a `.npy` file.
+    """A matrix in an archive of arrays, or one array in a `.npy` file.
 
     Attributes:
         path: The file.
-        name: What errors call it.
+        name: The name that errors use.
         vocabulary_size: The number of words.
-        layout: One of SciPy's, or `dense`.
-        rows: How many it has.
-        size: Number of elements that it stores, zeros included.
-        documents: How many rows are read.
+        layout: One of SciPy's layouts, or `dense`.
+        rows: The number of rows.
+        size: The number of elements that are stored, zeros included.
+        documents: The number of rows to read.
     """
 
     path: Path
@@ -83,12 +87,12 @@ class Npz:
 
         Args:
             path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words; None to take that of the matrix.
-            options: Of which the limit counts.
+            name: The name that errors use.
+            vocabulary_size: The number of words; None to use the columns of the matrix.
+            options: Only the limit is used.
 
         Raises:
-            InputError: There is no matrix, or one of another layout or shape.
+            InputError: There is no matrix, or it has another layout or shape.
         """
         with _open_arrays(path, name) as arrays:
             layout = "dense"
@@ -112,7 +116,7 @@ class Npz:
 
     @property
     def promised(self) -> int | None:
-        """The number of elements, unless reading stops at a limit."""
+        """The number of elements; None if reading stops at a limit."""
         return self.size if self.documents == self.rows else None
 
     @property
@@ -146,19 +150,19 @@ class Npz:
 
 
 class _Member:
-    """An array of the archive, read from its start to its end."""
+    """An array of the archive, read from start to end."""
 
     def __init__(self, stream: IO[bytes], array: str, stored: int) -> None:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that Python 2 has written it
+            warnings.simplefilter("ignore", UserWarning)  # about files from Python 2
             self.shape, self.by_columns, self.dtype = read_header(self._stream)
         if self.dtype.hasobject:
             raise ValueError(
                 f"the array {array} has the shape {self.shape} and type object, which is a pickle;"
-                " scipy.sparse.save_npz writes a sparse matrix without"
+                " write the matrix with scipy.sparse.save_npz"
             )
         if not self.dtype.itemsize:
             raise ValueError(f"the array {array} has the type {self.dtype}")
@@ -181,7 +185,7 @@ class _Member:
 
 
 class _Expanded:
-    """For each entry the row it is in, from the bounds of the rows."""
+    """Gives the row of each entry, from the bounds of the rows."""
 
     def __init__(self, bounds: _Member, rows: int, entries: int) -> None:
         if bounds.size != rows + 1 or bounds.read(1) != 0:
@@ -218,7 +222,7 @@ class _Arrays:
         self.names = [file.removesuffix(".npy") for file in files]
 
     def open(self, array: str, *axes: int) -> _Member:
-        """Open an array that must have one of some numbers of axes."""
+        """Open an array that has one of these numbers of axes."""
         if self._archive is None:
             self._stream.seek(0)
             stored = os.fstat(self._stream.fileno()).st_size
@@ -234,7 +238,7 @@ class _Arrays:
         return member
 
     def open_only(self) -> _Member:
-        """Open the one array there is."""
+        """Open the only array."""
         if len(self.names) != 1:
             raise ValueError(
                 f"it holds {', '.join(self.names[:5]) or 'nothing'}, must hold what "
@@ -261,7 +265,7 @@ def _compressed(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
 
 
 def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    """Dense blocks, of which some are stored: compressed rows of blocks."""
+    """Compressed rows of dense blocks."""
     data = arrays.open("data", 3)
     blocks, height, width = data.shape
     area = height * width
@@ -282,7 +286,7 @@ def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
 
 
 def _diagonals(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    """Diagonals, each as long as the array is wide, what is outside of the matrix included."""
+    """Diagonals, each as long as the array is wide; parts may lie outside the matrix."""
     data = arrays.open("data", 2)
     diagonals, width = data.shape
     offsets = arrays.open("offsets", 1)
@@ -297,7 +301,7 @@ def _diagonals(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
             columns = np.arange(start, start + counts.size)
             rows = columns - offset
             inside = (rows >= 0) & (rows < matrix.rows) & (columns < matrix.vocabulary_size)
-            # What is outside says nothing, and is counted nevertheless: it was promised.
+            # Elements outside the matrix mean nothing, but are counted: the file promises them.
             rows, columns, counts = (np.where(inside, each, 0) for each in (rows, columns, counts))
             yield rows, columns, counts
 
@@ -326,7 +330,7 @@ _DATA_AXES = {"bsr": (3,), "dia": (2,)}
 
 @contextmanager
 def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
-    """Yield the arrays of a file; tell of anything wrong as a `InputError`."""
+    """Yield the arrays of a file; raise an `InputError` for anything wrong."""
     try:
         with ExitStack() as stack:
             yield _Arrays(stack, path)

@@ -1,8 +1,8 @@
-"""Read a document a line, as `id:count,id:count,...`.
+"""Read a document a line: `id:count,id:count,...`.
 
-Word ids count from 1: the lines of the vocabulary file. A blank line is a document without words;
-blank lines at the end of what is read are none. Ids may come in any order, and counts given twice
-for one word are added up. There may be blanks around everything.
+Word ids count from 1, like the lines of the vocabulary file. A blank line is a document without
+words, except at the end of the file. Ids may come in any order; counts given twice for one word are
+added up. Blanks are allowed everywhere around numbers.
 """
 
 import re
@@ -28,7 +28,7 @@ COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
 _LINE = re.compile(_ITEM + rb"(?:," + _ITEM + rb")*+$")
 _DAMAGED_LINE = re.compile(rb"(-?\d+\s*:\s*[^\s,]*|[^\s,:{]+:-?\d+)\s*(,|$)")
-# The looks behind keep a long run of blanks from being tried from each of its blanks.
+# The look-behinds prevent a long run of blanks from being tried from each of its blanks.
 _BLANKS_AROUND = re.compile(rb"(?m)(?<![ \t])[ \t]*+([,:])[ \t]*+|^[ \t]++|(?<![ \t\r])[ \t\r]++$")
 _DECIMALS = re.compile(rb"(?<=\d)\.0*(?=[,\n])")
 
@@ -75,7 +75,7 @@ class Pairs:
             first += documents
 
     def _parse_lines(self, text: bytes, first: int, tally: Tally) -> tuple[Counts, int]:
-        """Parse lines one by one: slow, and knows where an error is."""
+        """Parse lines one by one: slower, but knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
@@ -102,7 +102,7 @@ FORMAT = Format(
 
 
 def _cut(stream: BinaryIO, limit: int) -> list[Span]:
-    """Cut the first `limit` lines into spans, blank lines at their ends left out."""
+    """Cut the first `limit` lines into spans, without the blank lines at their ends."""
     spans: dict[int, Span] = {}
     offset = start = lines.text_start(stream)
     line = first = 0
@@ -135,16 +135,16 @@ def _simplify(text: bytes) -> bytes:
 def parse_block(
     text: bytes, first: int, vocabulary_size: int, first_id: int = 1
 ) -> tuple[Counts, int] | None:
-    """Parse lines by array arithmetic; None when anything looks unusual.
+    """Parse lines by array arithmetic; return None if anything looks unusual.
 
     Args:
         text: Whole lines.
-        first: Number of the document in the first one.
+        first: Number of the document in the first line.
         vocabulary_size: The number of words.
         first_id: The id of the first word.
 
     Returns:
-        The documents that have words, and how many lines there are.
+        The documents that have words, and the number of lines.
     """
     parsed = _parse_entries(text, vocabulary_size, first_id)
     if parsed is not None:
@@ -196,13 +196,13 @@ def _parse_entries(
 
 
 def _find_colons(characters: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return where they stand, if they are 4 characters apart, as in good lines.
+    """Return the positions of colons that are 4 or more characters apart, as in good lines.
 
-    Then a word of 32 bits has one at most, and there are fewer words to look at than bytes.
+    Then each word of 32 bits has at most one colon, and words are fewer than bytes.
     """
     words = (characters == ord(":")).view("<u4")
     found = np.flatnonzero(words != 0)
-    # Which byte of its word it is: this number times 1 << 8 * byte has that in its highest byte.
+    # The byte of the word: this number times 1 << 8 * byte has that byte's number on top.
     places = words.take(found) * np.uint32(0x00010203) >> np.uint32(24)
     colons: NDArray[np.int64] = 4 * found + places
     return colons
@@ -214,7 +214,7 @@ def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]
 
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what stands between commas, and the columns where it starts."""
+    """Yield the texts between commas, each with the column where it starts."""
     column = 1
     for item in text.split(","):
         start = item.lstrip(BLANKS)
@@ -228,13 +228,13 @@ def parse_items(
     """Return the counts of a document by word, numbered from 0.
 
     Args:
-        items: Texts of the form id:count, each with the column where it starts.
+        items: Texts like id:count, each with the column where it starts.
         vocabulary_size: The number of words.
         first_id: The id of the first word.
         place: File and line, for errors.
 
     Raises:
-        InputError: An item is not of this form, or the counts of a word add up to too much.
+        InputError: An item has another form, or the counts of a word add up to too much.
     """
     counts: dict[int, int] = {}
     for column, item in items:
@@ -261,7 +261,7 @@ def parse_items(
 
 
 def join_documents(documents: list[dict[int, int]], first: int, vocabulary_size: int) -> Counts:
-    """Return the documents that have words, from counts by word; numbered from `first` on."""
+    """Return the documents that have words, numbered from `first`, from counts by word."""
     lengths = np.array([len(document) for document in documents], np.int64)
     entries = [entry for document in documents for entry in document.items()]
     ids, counts = np.array(entries, np.int32).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""Files as plain bytes that can be read from any position, whatever a user named.
+"""Plain files that can be read from any position, for whatever a user named.
 
 Standard input, pipes and gzip are copied to a temporary file first.
 """
@@ -20,14 +20,14 @@ STANDARD_INPUT = Path("-")
 
 _GZIP = b"\x1f\x8b"
 _COPY_BYTES = 1 << 20
-# What gzip may unpack to: counts and texts become 3 to 10 times as large, a bomb 1000 times.
+# Limits of unpacked gzip: counts and texts become 3 to 10 times as large, a bomb 1000 times.
 _UNPACKED_BYTES = 1 << 30
 _UNPACKED_TIMES = 100
 
 
 @contextmanager
 def plain_file(path: Path, name: str) -> Iterator[Path]:
-    """Yield a path to the content that can be read from any position."""
+    """Yield a path to the plain content, which can be read from any position."""
     with _source(path) as stream:
         packed = stream.peek(2).startswith(_GZIP)
         if path.is_file() and not packed:
@@ -53,7 +53,7 @@ def _source(path: Path) -> BufferedReader:
 
 @contextmanager
 def _unchanged(path: Path, name: str) -> Iterator[None]:
-    """Check at the end that a file is as it was, which explains whatever was wrong with it."""
+    """Check at the end that a file was not changed; a change explains any other error in it."""
     before = _state(path)
     try:
         yield
@@ -91,8 +91,8 @@ def _unpack(source: IO[bytes], target: IO[bytes], name: str) -> None:
                 unpacked += len(chunk)
                 if unpacked > max(_UNPACKED_BYTES, _UNPACKED_TIMES * packed.bytes):
                     raise InputError(
-                        f"{name}: {packed.bytes:,} bytes of gzip unpack to more than "
-                        f"{unpacked:,}, which no corpus does; if it is one, unpack it first"
+                        f"{name}: {packed.bytes:,} bytes of gzip unpack to more than {unpacked:,}, "
+                        "which looks like an attack; if it is a corpus, unpack it first"
                     )
                 target.write(chunk)
                 progress.advance(len(chunk))
@@ -101,7 +101,7 @@ def _unpack(source: IO[bytes], target: IO[bytes], name: str) -> None:
 
 
 class _Counting:
-    """Counts the bytes that are read of a stream."""
+    """A stream that counts the bytes that are read from it."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream

@@ -1,6 +1,6 @@
 """Count the words of raw text, with scikit-learn's `CountVectorizer`.
 
-Unlike the other formats this one is held in memory: not the texts, but the counts.
+The counts of all documents are held in memory; the texts are not.
 """
 
 import warnings
@@ -33,10 +33,10 @@ def count_texts(
 
     Args:
         documents: The texts.
-        name: What errors call them.
-        words: The vocabulary; None to make it of the words that occur.
-        options: Options.
-        tally: Has what the reader of the texts reports.
+        name: The name that errors use.
+        words: The vocabulary; None to use the words that occur.
+        options: Which words to count.
+        tally: The bad lines that the reader of the texts finds.
 
     Returns:
         The vocabulary, and the counts.
@@ -71,12 +71,12 @@ def _count_words(
     )
     try:
         with warnings.catch_warnings():
-            # That words of a given vocabulary or stop words can't occur in lower-case text.
+            # About words of a vocabulary or stop words that can't occur in lower-case text.
             warnings.simplefilter("ignore", UserWarning)
             matrix = vectorizer.fit_transform(documents)
     except InputError:
         raise
-    except ValueError as error:  # no words, or none in so many documents
+    except ValueError as error:  # there are no words, or none in enough documents
         raise InputError(f"{name}: {str(error).rstrip('.')}") from None
     return matrix, vectorizer.get_feature_names_out().tolist()
 
@@ -88,7 +88,7 @@ def _stop_words(chosen: str | None) -> str | list[str] | None:
 
 
 def _spellings(words: Sequence[str]) -> list[str]:
-    """Return as what each word of a vocabulary is looked for; equal words stay apart."""
+    """Return the spelling to look for, for each word of a vocabulary; no two become equal."""
     taken = {word for word in words if same_spelling(word) == word}
     spellings = []
     for word in words:

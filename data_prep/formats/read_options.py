@@ -1,4 +1,4 @@
-"""How a corpus is to be read."""
+"""Options that say how to read a corpus."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -9,16 +9,16 @@ class ReadOptions:
     """Options of all readers.
 
     Attributes:
-        format: The name of one of `formats.FORMATS`; None to tell it from the content.
+        format: A name of `known.FORMATS`; None to detect the format from the content.
         limit: Number of documents to read; None for all.
-        skip_bad: How many bad lines are left out instead of refused.
-        first_id: Which id the first word of the vocabulary has in svmlight; None to find out.
-        field: The fields of JSON Lines that have the text, joined in this order.
-        column: The columns of CSV that have the text, joined in this order.
+        skip_bad: Number of bad lines to leave out before one is an error.
+        first_id: The id of the first word in svmlight, 0 or 1; None to detect it.
+        field: The fields of JSON Lines with the text; texts are joined in this order.
+        column: The columns of CSV with the text; texts are joined in this order.
         stop_words: Words of raw text to leave out: `english`, or a file with one a line.
-        min_df: In how many documents a word of raw text must be: a number, or a share below 1.
-        max_df: In how many documents it may be: a number, or a share up to 1.
-        max_words: How many words of raw text to keep, those that occur most.
+        min_df: Least number of documents with a word of raw text; or a share, if a float.
+        max_df: Largest number of documents with a word of raw text; or a share, if a float.
+        max_words: Number of words of raw text to keep: those that occur most often.
     """
 
     format: str | None = None
@@ -33,7 +33,7 @@ class ReadOptions:
     max_words: int | None = None
 
     def with_words_chosen(self) -> Self:
-        """Return the options for another corpus, which is to have the words of the first."""
+        """Return the options for another corpus that gets the words of the first one."""
         return replace(self, stop_words=None, min_df=1, max_df=1.0, max_words=None)
 
 

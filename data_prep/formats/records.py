@@ -1,4 +1,4 @@
-"""Read RecordIO-protobuf, as `convert` writes it and SageMaker takes it; labels are skipped."""
+"""Read RecordIO-protobuf, which `convert` writes and SageMaker reads; labels are skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,12 +44,12 @@ class Records:
 
         Args:
             path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words; None to take that of the records.
-            options: Of which the limit counts.
+            name: The name that errors use.
+            vocabulary_size: The number of words; None to use the shape of the records.
+            options: Only the limit is used.
 
         Raises:
-            InputError: There is no record, or one is malformed or of another vocabulary.
+            InputError: There is no record, or a record is malformed or has another shape.
         """
         try:
             spans = _cut(path, options.limit)

@@ -1,4 +1,4 @@
-"""Bring the entries of each document together, in files on the disk."""
+"""Sort the entries of a corpus by document, in files on the disk."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from data_prep.corpus import Corpus, OutOfOrderError, Sortable, Span, Tally
 from data_prep.counts import Counts
 from data_prep.formats.entries import counts_of
 
-_BUCKET_ENTRIES = 1 << 20  # in a file, of which a process has one in memory at a time
+_BUCKET_ENTRIES = 1 << 20  # in a file; a process has one file in memory at a time
 _MAX_BUCKETS = 256
 
 _Result = TypeVar("_Result")
@@ -22,10 +22,10 @@ _Result = TypeVar("_Result")
 def with_documents_in_order(
     corpus: Corpus, work: Callable[[Corpus], _Result], allowed: int
 ) -> _Result:
-    """Return what `work` returns for a corpus, sorted if need be.
+    """Return what `work` returns for a corpus, which is sorted first if it must be.
 
-    Work starts on the corpus as it is, which has its documents in order nearly always, and is
-    repeated with a sorted one when it stops with `OutOfOrderError`.
+    Nearly all corpora are in order, so work starts on the corpus as it is. If it stops with
+    `OutOfOrderError`, it is repeated on the sorted corpus.
 
     Args:
         corpus: The documents.
@@ -56,7 +56,7 @@ def sorted_corpus(corpus: Corpus, allowed: int) -> Iterator[Corpus]:
 
 @dataclass(frozen=True)
 class _Sorted:
-    """A corpus in files of entries: one for each span, the documents of which it has."""
+    """A corpus in files of entries: one file for the documents of each span."""
 
     folder: Path
     name: str
@@ -77,7 +77,7 @@ class _Sorted:
 
 
 def _sort(corpus: Sortable, folder: Path, tally: Tally) -> _Sorted:
-    """Deal the entries to files, each for some documents in a row."""
+    """Distribute the entries to files, each for some consecutive documents."""
     wanted = _MAX_BUCKETS if corpus.promised is None else 1 + corpus.promised // _BUCKET_ENTRIES
     width = -(-corpus.documents // min(wanted, _MAX_BUCKETS))
     firsts = range(0, corpus.documents, width)

@@ -1,4 +1,4 @@
-"""Lines of files of texts, and the formats that have nothing else: a document a line or a file."""
+"""Read texts: a document a line, or a document a file."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def numbered_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a file and their numbers.
 
     Raises:
-        InputError: A line of more than `MAX_LINE_BYTES`.
+        InputError: A line has more than `MAX_LINE_BYTES`.
     """
     with path.open("rb") as stream:
         for number in count(1):
@@ -47,7 +47,7 @@ def read_text_file(path: Path) -> str:
 
 
 def _read_lines(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator[str]:
-    """A document a line; blank lines at the end are none."""
+    """Yield a document for each line, except for blank lines at the end."""
     blank = 0
     for number, line in numbered_lines(path, name):
         try:
@@ -70,7 +70,7 @@ def _read_file(path: Path, _: str, __: ReadOptions, tally: Tally) -> Iterator[st
 
 
 def is_prose(head: Head) -> bool:
-    """Return whether most characters are letters with their marks, and none controls a terminal."""
+    """Return whether most characters are letters or their marks, and none controls a terminal."""
     if _CONTROL.search(head.content):
         return False
     shown = "".join(head.content.decode(errors="ignore")[:_LOOKED_AT].split())

@@ -41,15 +41,16 @@ _DOCWORD_LINE = re.compile(rb"\d+[ \t]+\d+[ \t]+\S+$")
 
 
 class Header(NamedTuple):
-    """What stands in front of the lines.
+    """The totals in front of the lines.
 
     Attributes:
         documents: Number of documents.
         words: Number of words in the vocabulary.
         entries: Number of lines that follow.
-        columns: 3; 2 when lines have no count: then it is 1; 4 with an imaginary part, which is 0.
+        columns: 3; 2 if lines have no count, which then is 1; 4 if lines have an imaginary part,
+            which must be 0.
         size: Bytes of the header.
-        is_mirrored: Whether a line stands for its mirror image as well, as in symmetric matrices.
+        is_mirrored: Whether each line also means its mirror image, as in symmetric matrices.
     """
 
     documents: int
@@ -75,10 +76,10 @@ class Triples:
     def open_docword(
         cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a UCI file: the totals on three lines, then the triples.
+        """Open a UCI file: three lines with the totals, then the triples.
 
         Raises:
-            InputError: The header is bad, or promises another vocabulary.
+            InputError: The header is bad, or of another vocabulary.
         """
         with path.open("rb") as stream:
             stream.seek(lines.text_start(stream))
@@ -109,7 +110,7 @@ class Triples:
             InputError: The header promises more than there is, or another vocabulary.
         """
         room = os.fstat(stream.fileno()).st_size - header.size
-        if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
+        if header.entries > max(room, 1):  # every line has at least a byte
             raise InputError(
                 f"{name}: the header says {header.entries} entries, and {room} bytes follow"
             )
@@ -122,7 +123,7 @@ class Triples:
 
     @property
     def promised(self) -> int | None:
-        """The number of lines, unless reading stops at a limit."""
+        """The number of lines; None if reading stops at a limit."""
         return self.header.entries if self.documents == self.header.documents else None
 
     def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
@@ -149,7 +150,7 @@ class Triples:
                 yield entries
 
     def _parse_block(self, text: bytes) -> Entries | None:
-        """Parse lines by array arithmetic; None when anything looks unusual."""
+        """Parse lines by array arithmetic; return None if anything looks unusual."""
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
         if b"." in text or b"e" in text:
@@ -179,7 +180,7 @@ class Triples:
         return entries if good else None
 
     def _parse_lines(self, text: bytes, first: int, tally: Tally) -> Entries:
-        """Parse lines one by one: slow, takes any blanks, and knows where an error is."""
+        """Parse lines one by one: slower, but allows blanks, and knows where an error is."""
         entries = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
@@ -201,12 +202,12 @@ class Triples:
         word = parse_number(fields[1][0], self.vocabulary_size, "word id", places[1])
         count = parse_count(fields[2][0], places[2]) if len(fields) > 2 else 1
         if len(fields) > 3 and parse_count(fields[3][0], places[3]):
-            raise InputError(f"{places[3]}: a count has no {labels[3]}, must be 0")
+            raise InputError(f"{places[3]}: the {labels[3]} must be 0")
         return [document - 1, word - 1, count]
 
 
 def mirror(entries: Entries) -> Entries:
-    """Add the mirror image of what is not on the diagonal."""
+    """Add the mirror images of entries that are not on the diagonal."""
     mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
     return np.concatenate((entries, mirrored), axis=1)
 
@@ -215,14 +216,14 @@ def header_number(text: str, label: str, place: str) -> int:
     """Return one of the totals of a header.
 
     Raises:
-        InputError: It is no whole number, or too large.
+        InputError: It is not a whole number, or it is too large.
     """
     limit = MAX_DOCUMENTS if label == "documents" else MAX_ENTRIES
     return parse_number(text.strip(BLANKS), limit, f"the number of {label}", f"{place}:1")
 
 
 def _cut(stream: BinaryIO, start: int, documents: int) -> list[Span]:
-    """Cut the lines into spans where a document ends, blank lines at their end left out."""
+    """Cut the lines into spans where documents end, without the blank lines at the end."""
     stop = _content_end(stream, start)
     starts = [(start, 0)]
     for offset in range(start + lines.SPAN_BYTES, stop, lines.SPAN_BYTES):
@@ -239,7 +240,7 @@ def _cut(stream: BinaryIO, start: int, documents: int) -> list[Span]:
 
 
 def _content_end(stream: BinaryIO, start: int) -> int:
-    """Return where the blanks at the end of a file start."""
+    """Return where the blanks at the end of the file start."""
     end = stream.seek(0, os.SEEK_END)
     while end > start:
         begin = max(start, end - lines.BLOCK_BYTES)

@@ -1,4 +1,4 @@
-"""What is not read, by the starts of its files, and how to make of it what is."""
+"""Kinds of files that are not read: how to recognise them, and how to convert them."""
 
 import re
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from data_prep.formats.format import Head
 
 
 class Unsupported(NamedTuple):
-    """Something that is not read.
+    """A kind of file that is not read.
 
     Attributes:
         matches: Whether the start of a file looks like it.
-        what: What it is, after "this is".
+        what: What it is, to follow "this is" in an error.
         advice: What to do.
-        may_be_text: Whether it could be meant as text.
+        may_be_text: Whether it could be text after all.
     """
 
     matches: Callable[[Head], bool]
@@ -24,7 +24,7 @@ class Unsupported(NamedTuple):
 
 
 def find_unsupported(head: Head) -> Unsupported | None:
-    """Return what the start of a file looks like, if that is not read."""
+    """Return the kind of file that this is the start of, if it is one that is not read."""
     return next((unsupported for unsupported in _UNSUPPORTED if unsupported.matches(head)), None)
 
 
@@ -42,14 +42,14 @@ def _is_tar(head: Head) -> bool:
 
 
 def _has_counted_words(head: Head) -> bool:
-    """Whether at least half of the texts between blanks are like apple:2 or 17:2."""
+    """Return whether at least half of the fields are like apple:2 or 17:2."""
     fields = b" ".join(head.lines).split()
     counted = sum(_COUNTED_WORD.fullmatch(field) is not None for field in fields)
     return 0 < len(fields) <= 2 * counted
 
 
 def _has_numbers_in_columns(head: Head) -> bool:
-    """Whether all lines have as many fields, of which one of a few or half of all are numbers."""
+    """Return whether all lines have equally many fields, and enough columns are numbers."""
     rows = [line.split() for line in head.lines]
     columns = len(rows[0]) if rows else 0
     if len(rows) < 2 or columns < 2 or len({len(row) for row in rows}) > 1:
@@ -64,13 +64,13 @@ def _has_its_length_in_front(head: Head) -> bool:
 
 
 def _has_names_in_front(head: Head) -> bool:
-    """Whether each line starts with another name with a digit, and goes on with words."""
+    """Return whether each line starts with a name of its own with a digit, before words."""
     names = {match[0] for match in map(_NAME_IN_FRONT.match, head.lines) if match}
     return 1 < len(names) == len(head.lines)
 
 
 def _is_utf16(head: Head) -> bool:
-    """Whether there is a mark in front, or half of the bytes are zeros, at every other place."""
+    """Return whether there is a byte order mark, or every other byte is zero."""
     start = head.content[:_LOOKED_AT]
     halves = (start[::2], start[1::2])
     return head.content.startswith((b"\xff\xfe", b"\xfe\xff")) or any(
@@ -101,7 +101,7 @@ _UNSUPPORTED = (
             *(b"\x04\x22\x4d\x18", b"\x1f\x9d", b"\x1f\x8b", b"\x5d\x00\x00"),
         ),
         "a compressed file",
-        "unpack it: only gzip is read as it is, and once",
+        "unpack it: only gzip is unpacked here, and only once",
     ),
     Unsupported(
         _starts(b"PAR1"),

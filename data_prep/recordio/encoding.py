@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 _FEATURE_NAME = b"\x0a\x06values"
 _BLOCK_NONZEROS = 1 << 16  # encoded at once: small enough for the cache, large enough for NumPy
-_MAX_HEAD_BYTES = 64  # in front of a tensor; more than it takes
+_MAX_HEAD_BYTES = 64  # upper bound of the bytes in front of a tensor
 
-# A `uid` field of 0, 2, 3 and 5 bytes: in front of the features it moves their alignment.
+# A `uid` field of 0, 2, 3 or 5 bytes in front of the features changes their alignment.
 _SHIFTS = (b"", b"\x1a\x00", b"\x1a\x01-", b"\x1a\x03---")
 _VARINT_STEPS = 128 ** np.arange(1, 5)  # the first numbers that take one byte more
 
@@ -28,24 +28,22 @@ def encode(matrix: "Counts | sparse.csr_array") -> Iterator[bytes]:
     """Encode the rows of a matrix as sparse float32 records, in order.
 
     The bytes are those of ``write_spmatrix_to_sparse_tensor`` in version 2 of the SageMaker SDK.
-    The one exception is a payload that would contain the frame's magic at a multiple of 4, where
-    a reader may take it for a frame: a `uid` in front moves it out of the way.
+    The one exception is a payload with the frame's magic at a multiple of 4, where a reader may
+    take it for a frame: a `uid` field in front moves it to another position.
 
     Args:
         matrix: (documents, vocabulary) word counts, float32. Every row has an entry: SageMaker
-            takes a record without keys for a dense vector of length 0 and fails.
+            reads a record without keys as a dense vector of length 0 and fails.
 
     Yields:
-        Whole frames, those of about 64 Ki entries at a time.
+        Whole frames, about 64 Ki entries at a time.
 
     Raises:
         RecordIOError: A dtype other than float32, a row without entries, a value that is not
             finite, or a row of more than `MAX_RECORD_BYTES`.
     """
     if matrix.data.dtype != np.float32:
-        raise RecordIOError(
-            f"the matrix holds {matrix.data.dtype}; records are written from float32"
-        )
+        raise RecordIOError(f"the matrix holds {matrix.data.dtype}; it must hold float32")
     if not np.isfinite(matrix.data).all():
         raise RecordIOError("the matrix holds a value that is not finite")
     empty = np.flatnonzero(np.diff(matrix.indptr) == 0)
@@ -86,7 +84,7 @@ def _join_frames(
     keys = np.extract(used, digits)
     values = matrix.data[first:last].astype("<f4", copy=False)
 
-    # Every message is preceded by its size: they are known from the innermost one out.
+    # The size stands before each message, so sizes are computed from the innermost message out.
     values_size = 4 * np.diff(bounds)
     keys_size = np.add.reduceat(widths, bounds[:-1] - first, dtype=np.int64)
     shape = encode_varint(matrix.shape[1])
@@ -121,11 +119,11 @@ def _join_frames(
 def _join_heads(
     frames: NDArray[np.uint32], tags: Sequence[bytes], sizes: NDArray[np.int64]
 ) -> list[memoryview]:
-    """Return what stands in front of the values and in front of the keys of each row, in turn.
+    """Return, for each row, the bytes before its values and the bytes before its keys.
 
     Args:
         frames: (rows, 2) magic and size of the record.
-        tags: What stands before each size, from the outermost field in; the last is the keys'.
+        tags: The bytes before each size, from the outermost field in; the last are those of keys.
         sizes: (tags, rows) of the fields.
     """
     rows = frames.shape[0]
@@ -142,7 +140,7 @@ def _join_heads(
 
 
 def _field_size(payload: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the bytes of a field: tag, length and payload."""
+    """Return how many bytes fields take: tag, length and payload."""
     return 2 + np.searchsorted(_VARINT_STEPS, payload, side="right") + payload
 
 

@@ -10,25 +10,29 @@ from typing import BinaryIO, NamedTuple
 from data_prep.errors import InputError
 
 MAGIC = 0xCED7230A
-MAX_RECORD_BYTES = 1 << 24  # of one payload; bounds the memory that a claimed length can ask for
+MAX_RECORD_BYTES = 1 << 24  # of one payload, whatever length a frame claims
 READ_BYTES = 1 << 20
 
 _LENGTH_BITS = 29  # of the frame's second word; the three above it are the continuation flag
 
 
 class RecordIOError(InputError):
-    """Bytes that are not well-formed records, or counts that can't be written as records."""
+    """Bytes that are not well-formed records, or counts that records can't hold."""
 
 
 class Frame(NamedTuple):
-    """A record as it stands in a stream: where its frame starts, and the protobuf message."""
+    """A record in a stream: the byte where its frame starts, and its protobuf message."""
 
     offset: int
     payload: bytes
 
 
 def read_frames(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
-    """Read the frames of a stream one by one, without a look at what they hold.
+    """Read the frames of a stream one by one, without decoding their messages.
+
+    Args:
+        stream: Binary stream of RecordIO.
+        start: The number of the stream's first byte in errors.
 
     Raises:
         RecordIOError: A frame is malformed, split, truncated or too large.
@@ -42,8 +46,8 @@ def read_frames(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
             raise RecordIOError(f"byte {offset}: magic is 0x{magic:08x}, must be 0x{MAGIC:08x}")
         flag, size = word >> _LENGTH_BITS, word & ((1 << _LENGTH_BITS) - 1)
         if flag:
-            # Only dmlc's own writer splits. Whether SageMaker joins the parts is documented
-            # nowhere, so data that passes here must not depend on it.
+            # Only dmlc's own writer splits records. Whether SageMaker joins the parts is not
+            # documented, so they are refused here.
             raise RecordIOError(f"byte {offset}: split records (flag {flag}) are not supported")
         if size > MAX_RECORD_BYTES:
             raise RecordIOError(

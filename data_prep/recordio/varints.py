@@ -1,4 +1,4 @@
-"""Base-128 numbers, protobuf's varints: 7 bits a byte, the lowest first."""
+"""Protobuf's varints: numbers in base 128, 7 bits a byte, the lowest bits first."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ _MAX_BYTES = 10
 
 
 class VarintError(ValueError):
-    """Bytes that are not whole numbers."""
+    """Bytes that are not varints."""
 
 
 def encode_varints(
@@ -16,7 +16,7 @@ def encode_varints(
     """Write numbers (n,) from 0 to `largest`, at most 56 bits.
 
     Returns:
-        Bytes (n, 4 or 8), which of them are used, and how many that are for each number.
+        Bytes (n, 4 or 8), which of them are used, and the number of bytes used of each number.
     """
     lane = np.dtype("<u4" if largest < 1 << 28 else "<u8")  # a row of bytes as one number
     numbers = numbers.astype(lane)
@@ -43,10 +43,10 @@ def encode_varint(number: int) -> bytes:
 
 
 def decode_varints(packed: bytes | bytearray) -> NDArray[np.int64]:
-    """Read all numbers of a text, of up to 64 bits; modulo 2**64, as protobuf does.
+    """Read all numbers of some bytes, modulo 2**64, as protobuf does.
 
     Raises:
-        VarintError: The text ends inside a number, or one is too long.
+        VarintError: The bytes end inside a number, or a number is too long.
     """
     if not packed:
         return np.zeros(0, np.int64)

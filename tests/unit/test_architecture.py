@@ -131,3 +131,9 @@ def test_suites_share_by_tests_support_alone() -> None:
     for file in files(PROJECT / "tests"):
         others = {name.split(".")[1] for name in imports(file) if name.startswith("tests.")}
         assert others <= {"support"}, file
+
+
+@pytest.mark.parametrize("room", ["data_prep", "topics"])
+def test_no_two_modules_of_a_room_have_one_name(room: str) -> None:
+    names = [file.stem for file in files(PROJECT / room) if file.stem != "__init__"]
+    assert len(names) == len(set(names))

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and what they name."""
+"""Arguments that several commands take, and the documents that they name."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""`topics compare`: two models side by side."""
+"""`topics compare`: compare two models."""
 
 import argparse
 from pathlib import Path
@@ -20,10 +20,10 @@ def add(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser(
         "compare",
-        help="put two models side by side",
-        description="Match the topics of two models of the same vocabulary, and print how alike"
-        " each pair is, which words gained and lost probability from A to B, which topics are left"
-        " over, and how good both models are on the documents of a corpus.",
+        help="compare two models",
+        description="Match the topics of two models of the same vocabulary. Prints how similar"
+        " each pair of topics is, which words gained and lost probability from A to B, which topics"
+        " have no partner, and how good both models are on some documents.",
     )
     for name in ("A", "B"):
         command.add_argument(
@@ -35,10 +35,10 @@ def add(commands: Commands) -> None:
         type=whole_from(1),
         default=5,
         metavar="N",
-        help="that gained and that lost, of each pair (default: %(default)s)",
+        help="words to print that gained, and words that lost, of each pair (default: %(default)s)",
     )
     add_json(command)
-    command.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
     command.set_defaults(run=run)
 
 

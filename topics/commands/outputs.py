@@ -1,4 +1,4 @@
-"""Where several commands write."""
+"""How commands write files and JSON."""
 
 import io
 import json
@@ -13,7 +13,7 @@ from data_prep.files import replacing
 
 @contextmanager
 def output(path: Path | None) -> Iterator[TextIO]:
-    """Yield standard output, or a file that is there once it is whole, as `files.replacing`."""
+    """Yield standard output, or a file that appears once it is whole, as in `files.replacing`."""
     if path is None:
         yield sys.stdout
         return

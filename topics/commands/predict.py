@@ -24,9 +24,9 @@ from topics.model.top_words import check_words, top_words
 
 _DESCRIPTION = """\
 Ask an endpoint for the topic mixtures of documents. Prints a JSON object a line, in the order of
-the documents: the mixture, and the topics with the largest shares. With --vocab these have their
-words, out of the model that the endpoint runs. A document without any word of the vocabulary has
-the mixture null.
+the documents: the mixture, and the topics with the largest shares. With --vocab these topics have
+their words, from the model that the endpoint runs. A document without any word of the vocabulary
+has the mixture null.
 """
 _EXAMPLES = """\
 examples:
@@ -66,44 +66,47 @@ def add(commands: Commands) -> None:
         "--content-type",
         choices=tuple(CONTENT_TYPES),
         default="csv",
-        help="of the requests; the answers are the same (default: %(default)s)",
+        help="format of the requests; the answers are the same (default: %(default)s)",
     )
     group.add_argument(
         "--parallel",
         type=whole_from(1),
         default=client.PARALLEL,
         metavar="N",
-        help="requests under way at once (default: %(default)s)",
+        help="number of parallel requests (default: %(default)s)",
     )
     group = command.add_argument_group("what to print")
-    group.add_argument("--table", action="store_true", help="a table, not JSON Lines")
+    group.add_argument("--table", action="store_true", help="print a table instead of JSON Lines")
     group.add_argument(
         "--top",
         type=whole_from(0),
         default=3,
         metavar="N",
-        help="topics of a document (default: %(default)s)",
+        help="number of topics of each document (default: %(default)s)",
     )
     group.add_argument(
         "--words",
         type=whole_from(1),
         default=5,
         metavar="N",
-        help="words of a topic (default: %(default)s)",
+        help="number of words of each topic (default: %(default)s)",
     )
     group.add_argument(
         "--model",
         metavar="MODEL",
-        help="where the words of the topics come from (default: what the endpoint runs)",
+        help="the model with the words of the topics (default: the one that the endpoint runs)",
     )
     group.add_argument(
-        "--out", type=Path, metavar="FILE", help="written when all have been answered"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write a file instead, once all documents are answered",
     )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Ask, and write the answers as they come."""
+    """Ask, and write the answers as they arrive."""
     texts = [*(options.text or []), *map(read_text, options.file or [])]
     named = options.documents is not None or options.prepared is not None
     if bool(texts) == named:
@@ -154,7 +157,7 @@ def _ask(documents: Documents, options: argparse.Namespace) -> None:
 
 
 def _topic_words(documents: Documents, options: argparse.Namespace) -> list[list[str]] | None:
-    """Return the most probable words of each topic; None when nothing says what they are."""
+    """Return the most probable words of each topic; None if they are not asked for."""
     if not options.top or (options.vocab is None and options.model is None):
         return None
     model = archive.load(options.model or model_address(options.endpoint))
@@ -165,12 +168,13 @@ def _topic_words(documents: Documents, options: argparse.Namespace) -> list[list
 def _largest(
     mixture: client.Mixture | None, words: list[list[str]] | None, number: int
 ) -> list[dict[str, Any]]:
-    """Return the topics with the largest shares, and their words if these are known."""
+    """Return the topics with the largest shares, and their words if they are known."""
     if mixture is None:
         return []
     if words is not None and len(words) != len(mixture):
         raise InputError(
-            f"the endpoint answers with {len(mixture)} topics, the model has {len(words)}"
+            f"the endpoint answers with {len(mixture)} topics, the model has {len(words)}: name the"
+            " model that the endpoint runs"
         )
     return [
         {"topic": topic, "share": float(mixture[topic])}
@@ -185,7 +189,7 @@ def _json(mixture: client.Mixture | None, largest: list[dict[str, Any]]) -> str:
 
 
 def _rows(number: int, largest: list[dict[str, Any]]) -> str:
-    """Return a line for each topic, the document's number in the first."""
+    """Return a line for each topic; the first line has the number of the document."""
     rows = [
         f"{topic['topic']:5d}  {topic['share']:.3f}  {', '.join(topic.get('words', []))}".rstrip()
         for topic in largest

@@ -7,11 +7,11 @@ HEAD = "log likelihood     NPMI    UMass"
 
 
 def cells(quality: Quality) -> str:
-    """Return what stands below `HEAD`."""
+    """Return the numbers below `HEAD`."""
     means = quality.means()
     return "{:>14}  {:>7}  {:>7}".format(*(number(means[name]) for name in MEASURES))
 
 
 def number(value: float | None) -> str:
-    """Return a number; a dash for one that there is not."""
+    """Return a number as text; a dash if there is none."""
     return "-" if value is None else f"{value:.4f}"

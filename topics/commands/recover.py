@@ -1,4 +1,4 @@
-"""`topics recover`: a model beside the one that its sample was drawn from."""
+"""`topics recover`: compare a model with the one that its sample was drawn from."""
 
 import argparse
 import zipfile
@@ -15,8 +15,8 @@ from topics.commands.outputs import print_json
 from topics.model import archive, tar_member
 from topics.quality.matching import match_topics
 
-_RECOVERED = 0.95  # cosine from which a planted topic counts as found
-# What NumPy raises when a file is not what it should be, or claims an array that no memory holds.
+_RECOVERED = 0.95  # a planted topic with at least this cosine counts as found
+# The errors of NumPy for damaged files, and for arrays that are too large for memory.
 _BROKEN = (
     ValueError,
     KeyError,
@@ -80,7 +80,7 @@ def _read_planted(file: Path) -> NDArray[np.float64]:
 
 
 def _check_size(file: Path) -> None:
-    """Refuse what unpacks to more than a model does."""
+    """Reject a file that unpacks to more than a model does."""
     with zipfile.ZipFile(file) as packed:
         member = packed.getinfo("beta.npy")
     most = max(tar_member.SMALL_BYTES, tar_member.MAX_RATIO * member.compress_size)

@@ -1,4 +1,4 @@
-"""`topics report`: a model on one page, and as pictures."""
+"""`topics report`: show a model on a page, and in pictures."""
 
 import argparse
 import sys
@@ -16,11 +16,11 @@ def add(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser(
         "report",
-        help="draw a model: one page, and pictures",
+        help="show a model on a page",
         description="Write a page that shows alpha, beta, the words, size and documents of each"
-        " topic, how alike the topics are, and how good the model is: coherence, and held-out log"
-        " likelihood per word. Topics that hold too much, repeat another or are incoherent have a"
-        " warning. It holds all that it shows and opens from the disk.",
+        " topic, how similar the topics are, and how good the model is: coherence, and held-out log"
+        " likelihood per word. Topics that are too large, repeat another or are incoherent get a"
+        " warning. The page is one file that needs no other.",
     )
     add_model(command)
     add_documents(command, uses="the training and the held-out documents", test=True)

@@ -22,14 +22,14 @@ def add(commands: Commands) -> None:
         "--vocab",
         type=Path,
         metavar="FILE",
-        help="vocab.txt, a word a line; without it words are ids",
+        help="vocab.txt, a word a line; without it, words are shown as ids",
     )
     command.add_argument(
         "--words",
         type=whole_from(1),
         default=10,
         metavar="N",
-        help="of each topic (default: %(default)s)",
+        help="number of words of each topic (default: %(default)s)",
     )
     add_json(command)
     command.set_defaults(run=run)

@@ -5,9 +5,9 @@ of
 
     gamma_k = alpha_k + sum_w c_w phi_wk,   phi_wk ~ beta_kw exp(digamma(gamma_k))
 
-Documents of about the same number of different words are padded to a block, so that one product
-of arrays serves all of them. After a few steps, which decide where to, each goes further than the
-update, by 0.6 of it: that takes a third fewer steps to the same point.
+Documents with about the same number of different words are padded to a block, so that one product
+of arrays serves all of them. After a few plain steps, each step goes 1.6 times as far as the
+update, which takes a third fewer steps to the same point.
 
 Sources: Blei, Ng, Jordan: "Latent Dirichlet allocation", JMLR 3 (2003), equations 6 and 7;
 Salakhutdinov, Roweis: "Adaptive overrelaxed bound optimization methods", ICML 2003.
@@ -28,15 +28,15 @@ TOLERANCE = 1e-4  # largest change of gamma in the last step, per word of the do
 MAX_STEPS = 1000
 
 _BLOCK_ELEMENTS = 1 << 18  # of the (documents, words, topics) array of a block: it fits the cache
-_OVERRELAXATION = 1.6  # below 2, where a fixed point that attracts the update no longer attracts
-_PLAIN_STEPS = 4  # going further at once could lead to another fixed point
-_STEPS_A_CHECK = 4  # looking whether a document has converged takes as long as half a step
-_SHRINK = 0.8  # drop the documents that are done once no more than this share is left
+_OVERRELAXATION = 1.6  # below 2, or the fixed point no longer attracts
+_PLAIN_STEPS = 4  # longer steps at once could lead to another fixed point
+_STEPS_A_CHECK = 4  # a check of convergence takes as long as half a step
+_SHRINK = 0.8  # drop finished documents once at most this share is left
 
-# Keeps the share of a word that no topic has finite.
+# Keeps the share of a word finite if no topic has the word.
 _FLOOR = {np.dtype(np.float32): np.float32(1e-30), np.dtype(np.float64): np.float64(1e-300)}
 
-Array = NDArray[np.floating]  # all of a call are of one precision
+Array = NDArray[np.floating]  # all arrays of a call have one precision
 
 
 class Block(NamedTuple):
@@ -56,8 +56,8 @@ class Block(NamedTuple):
 def infer(model: Model, counts: sparse.csr_array) -> NDArray[np.float64]:
     """Infer the topic mixture of each document.
 
-    Every document runs until it has converged itself, so that its mixture does not depend on
-    what else is in the batch. A document without words gets the prior's mean.
+    Each document runs until it has converged, so that its mixture does not depend on the other
+    documents of the batch. A document without words gets the mean of the prior.
 
     Args:
         model: Topics of a vocabulary of V words.
@@ -67,7 +67,7 @@ def infer(model: Model, counts: sparse.csr_array) -> NDArray[np.float64]:
         (D, K) float64, rows sum to 1.
 
     Raises:
-        InputError: The documents' vocabulary is not as large as the model's.
+        InputError: The vocabularies of documents and model differ in size.
     """
     check_words(counts.shape[1], model)
     gamma = np.tile(model.alpha, (counts.shape[0], 1))
@@ -81,7 +81,7 @@ def infer(model: Model, counts: sparse.csr_array) -> NDArray[np.float64]:
 
 
 def blocks(counts: sparse.csr_array, topics: int, dtype: np.dtype[np.floating]) -> Iterator[Block]:
-    """Put the documents that have words into blocks, short ones first."""
+    """Put the documents that have words into blocks, short documents first."""
     limit = _BLOCK_ELEMENTS // topics
     sizes = np.diff(counts.indptr)
     order = np.argsort(sizes, kind="stable")
@@ -115,8 +115,8 @@ def posterior(
         alpha: (K,), the prior.
         word_topics: (B, L, K), the probability of each document's words in each topic.
         counts: (B, L), of a `Block`.
-        tolerance: Change of gamma in a step, per word, that ends a document's steps.
-        max_steps: Steps, at most.
+        tolerance: Change of gamma in a step, per word, that ends the steps of a document.
+        max_steps: Largest number of steps.
     """
     lengths = counts.sum(axis=1)
     gamma: Array = alpha + (lengths / len(alpha))[:, np.newaxis]
@@ -146,7 +146,7 @@ def posterior(
         else:
             gamma *= 1 - _OVERRELAXATION
             gamma += _OVERRELAXATION * updated
-            np.maximum(gamma, alpha, out=gamma)  # less than its alpha it can't be
+            np.maximum(gamma, alpha, out=gamma)  # gamma is never below alpha
     result[rest[active]] = updated[active]
     return result
 

@@ -1,4 +1,4 @@
-"""The moments of words, word pairs and word triples in a document, summed up over a corpus.
+"""The moments of words, word pairs and word triples in documents.
 
 With `s = alpha0` and `p, E2, E3` the averages of one, two and three words of a document:
 
@@ -10,20 +10,20 @@ where `w_i = alpha_i / (s (s+1))`. No V x V array is made: M2 is only ever appli
 vectors, and M3 is summed up in whitened coordinates. Each sum over documents is one over the
 blocks of a corpus.
 
-**Documents weigh by what they tell.** The pair moment of one document of n words estimates the pair
-moment of all, with an error whose squared norm is on average
+**Documents are weighted by their information.** The pair moment of one document of n words
+estimates the pair moment of all, with an error whose squared norm is on average
 
     1/(n(n-1)) + 2s/n + t      about (1/n + s)²
 
-with s the probability that two words of a document are the same word. The first two terms are the
-chance of its few words, t is how much documents differ, at most s². The best mean of independent
-estimates weighs each by the inverse of its squared error: `(n / (1 + s n))²`. So three words tell
-almost nothing, and beyond 1/s words a document tells hardly more. s lies between 0.006 and 0.009
+with s the probability that two words of a document are the same word. The first two terms come from
+its few words; t, at most s², comes from the differences between documents. The best mean of
+independent estimates weighs each by the inverse of its squared error: `(n / (1 + s n))²`. So three
+words tell almost nothing, and more than 1/s words tell hardly more. s lies between 0.006 and 0.009
 in all corpora that were tried.
 
-**Words weigh alike.** The chance of a word's count is as large as its probability p, so that one
-very frequent word would hide the directions of all others. The moments are taken of counts over
-`sqrt(p + 0.001)`; the floor keeps rare words from being made large. Topics are scaled back.
+**Words have equal weights.** The variance of a word's count is its probability p, so one very
+frequent word would hide all others. The moments are taken of counts divided by `sqrt(p + 0.001)`;
+the constant keeps rare words small. Topics are scaled back.
 
 Sources: Anandkumar, Ge, Hsu, Kakade, Telgarsky: "Tensor decompositions for learning latent
 variable models", JMLR 15 (2014), theorem 3.5; Aitken: "On least squares and linear combinations of
@@ -55,7 +55,7 @@ _SCALE_FLOOR = 1e-3  # of the probability of a word
 
 
 class SpectralError(InputError):
-    """A parameter is out of range, or there are no words to find topics in."""
+    """No model can be fitted: a parameter is out of range, or the documents have no words."""
 
 
 class _Usable(NamedTuple):
@@ -64,11 +64,11 @@ class _Usable(NamedTuple):
     Attributes:
         counts: (D, V) float32.
         lengths: (D,) words n of each document.
-        once: (D, 1) float32, 1/n, which makes shares of counts. So all sums have one scale
-            whatever the lengths, as float32 needs it.
+        once: (D, 1) float32, 1/n, which turns counts into shares. So sums have the same scale for
+            all lengths, as float32 needs.
         weights: (D, 1) of each document in the moments.
-        pairs, triples: (D, 1) float32, the weight times n/(n-1) and n²/(n-1)(n-2), which make up
-            for the pairs and triples of positions that are not all different.
+        pairs, triples: (D, 1) float32, the weight times n/(n-1) and n²/(n-1)(n-2), which correct
+            for pairs and triples of equal positions.
     """
 
     counts: sparse.csr_array
@@ -93,21 +93,21 @@ def _usable(counts: sparse.csr_array) -> _Usable:
 
 
 def _weigh(lengths: Array) -> Array:
-    """Return the weight of documents in the moments, from their numbers of words."""
+    """Return the weights of documents in the moments, from their numbers of words."""
     return (lengths / (1 + _SAME_WORD * lengths)) ** 2
 
 
 class Averages(NamedTuple):
-    """What the first pass over the documents finds out.
+    """The results of the first pass over the documents.
 
     Attributes:
         weight: Sum of the weights of the documents with a triple moment.
-        lengths, times: (L,) the numbers of words that these have, and how many have each.
+        lengths, times: (L,) the lengths of these documents, and how many have each length.
         frequencies: (V,) share of each word in all words, of all documents.
-        scale: (V, 1) float32, by which counts are multiplied before moments are taken.
+        scale: (V, 1) float32, the factors of counts before moments are taken.
         words: (V,) average share of each word in a document: the first moment.
-        twice, thrice: (V,) how much of the pair and of the triple moment are pairs or triples of a
-            word's position with itself.
+        twice, thrice: (V,) the shares of the pair and triple moments that are pairs or triples of
+            a position with itself.
     """
 
     weight: float
@@ -121,7 +121,7 @@ class Averages(NamedTuple):
 
 
 def average(corpus: Blocks, num_topics: int = 1) -> Averages:
-    """Go through the documents once, and return the averages that the moments need.
+    """Read the documents once, and return the averages that the moments need.
 
     Raises:
         SpectralError: No document has a word, or a model of `num_topics` would be too large.
@@ -131,7 +131,7 @@ def average(corpus: Blocks, num_topics: int = 1) -> Averages:
         if counts.shape[1] * num_topics > MAX_ELEMENTS:
             raise SpectralError(
                 f"a model of {num_topics} topics and {counts.shape[1]} words would have more than"
-                f" {MAX_ELEMENTS} numbers; ask for fewer topics, or leave rare words out"
+                f" {MAX_ELEMENTS} numbers; ask for fewer topics, or leave out rare words"
             )
         return _sum_words(counts)
 
@@ -172,7 +172,7 @@ def directions(
 ) -> tuple[Array, Array32]:
     """Return eigenvalues (k,), largest first, and eigenvectors (V, k) of the scaled pair moment.
 
-    There are 25 % more than `num_topics`, but none that chance alone could have made.
+    There are up to 25 % more than `num_topics`, but none that chance alone could give.
     """
     words, scale = averages.words, averages.scale
     if not averages.weight:
@@ -227,9 +227,9 @@ def whitened_triples(corpus: Blocks, averages: Averages, whiten: Array32, alpha0
     for all_triples, with_repeated in corpus.map(sum_triples):
         triples += all_triples
         repeated += with_repeated
-    # Triples of different positions: all, less those where two of the three positions are the
-    # same, plus twice those where all three are. The last are symmetric, so that a third of
-    # them goes into each of the three exchanges of the middle term.
+    # Triples of different positions are all triples, less those with two equal positions, plus
+    # twice those with three equal positions. The last are symmetric, so a third of them goes into
+    # each of the three exchanges of the middle term.
     repeated /= averages.weight
     repeated -= 2 / 3 * averages.thrice[:, np.newaxis] * whiten
     triples /= averages.weight
@@ -260,5 +260,5 @@ def _outer_sum(twice: Array32, once: Array32) -> Array:
 
 
 def _symmetric(tensor: Array) -> Array:
-    """Add up a tensor that is symmetric in its first two axes over the place of the third."""
+    """Sum a tensor, symmetric in its first two axes, over the three places of the third axis."""
     return tensor + tensor.transpose(0, 2, 1) + tensor.transpose(2, 1, 0)

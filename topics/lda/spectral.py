@@ -1,4 +1,4 @@
-"""Latent Dirichlet allocation fitted by moments: the method SageMaker's LDA documents.
+"""Fit latent Dirichlet allocation by moments: the method that SageMaker's LDA documents.
 
 The moments of words, word pairs and word triples in a document are mixtures of the topics. The
 pair moment M2 whitens the triple moment M3 into a small tensor with orthogonal components, one a
@@ -6,13 +6,12 @@ topic; its decomposition, un-whitened, gives the topics.
 
 `moments` computes them, in whitened coordinates.
 
-**All topics asked for.** Where chance could have made a direction, it is not used, and the topics
-that the moments do not show start as halves of the largest ones. A tenth of the
-word frequencies is mixed into all topics, since the moments leave most words out of each.
+**The model has all topics that were asked for.** Directions that chance could have made are not
+used. Topics that the moments do not show start as halves of the largest topics. A tenth of the word
+frequencies is mixed into all topics, since the moments leave most words out of each.
 
-The moments see of a topic only what lies in the leading directions of M2. So the topics are
-brought closer to the documents by sweeps of inference, which is most of what is to be gained after
-a good start.
+The moments show only the part of a topic in the leading directions of M2. So sweeps of inference
+then bring the topics closer to the documents.
 
 Sources: Anandkumar, Ge, Hsu, Kakade, Telgarsky: "Tensor decompositions for learning latent
 variable models", JMLR 15 (2014), theorem 3.5 and section 4; "How LDA Works" in the Amazon
@@ -37,17 +36,17 @@ from topics.model.topic_model import Model
 
 Array = NDArray[np.float64]
 
-_LEAST_ALPHA0, _MOST_ALPHA0 = 1e-6, 1e4  # far beyond either, 32 bits can not hold the moments
+_LEAST_ALPHA0, _MOST_ALPHA0 = 1e-6, 1e4  # far outside, float32 can't hold the moments
 _FREQUENCIES = 0.1  # share of the word frequencies in each topic before the sweeps
 _SWEEPS = 2  # more take longer and gain little
-_LIKENESS = 200.0  # of the halves of a topic: the shape of the gamma distribution between them
+_LIKENESS = 200.0  # of the halves of a topic: the shape of the gamma distribution
 
 
 class FewTopicsWarning(UserWarning):
     """The moments show fewer topics clearly than were asked for.
 
     Attributes:
-        clear: How many they show.
+        clear: The number of topics that they show.
     """
 
     def __init__(self, asked: int, clear: int) -> None:
@@ -71,18 +70,18 @@ def fit(
     """Fit a topic model.
 
     Args:
-        documents: (D, V) word counts, or a corpus of them. Documents with fewer than 3 words have
-            no triples, and are left out of the moments.
-        num_topics: Topics K of the model.
-        alpha0: Sum of alpha, from 1e-6 to 1e4. It is given, not fitted: larger means more topics
-            in a document.
-        max_restarts: Starts of the decomposition, at most.
-        max_iterations: Iterations of each start, at most.
+        documents: (D, V) word counts, or blocks of them. Documents with fewer than 3 words have no
+            triples, and are left out of the moments.
+        num_topics: The number K of topics.
+        alpha0: Sum of alpha, from 1e-6 to 1e4. It is given, not fitted: a larger sum gives more
+            topics in a document.
+        max_restarts: Largest number of starts of the decomposition.
+        max_iterations: Largest number of iterations of each start.
         tol: Change of the relative error that ends a start.
-        seed: Of the random starts; the same seed gives the same model.
+        seed: Seed of the random starts; the same seed gives the same model.
 
     Returns:
-        The model, largest alpha first; alpha sums to alpha0. With one topic, it is the word
+        The model, largest alpha first; alpha sums to alpha0. A single topic is the word
         frequencies.
 
     Warns:
@@ -98,7 +97,7 @@ def fit(
         )
     corpus = documents if isinstance(documents, Blocks) else in_memory(documents)
     rng = np.random.default_rng(seed)
-    # The blocks of the corpus keep all cores busy: more threads would be in their way.
+    # Blocks already keep all cores busy: more threads would slow them down.
     with threadpool_limits(1, "blas"):
         averages = average(corpus, num_topics)
         if num_topics == 1:
@@ -144,7 +143,7 @@ def _recover(terms: Decomposition, unwhiten: Array32, alpha0: float, num_topics:
     In whitened coordinates a topic is the unit vector `v = sqrt(w) whiten mu`, and its term has
     the weight `2 / ((s+2) sqrt(w))`; both are solved for alpha and mu.
     """
-    # No alpha can exceed alpha0, so no true weight is less than this; a degenerate one is.
+    # No alpha exceeds alpha0, so true weights are at least this; degenerate ones may be less.
     least = 2 * math.sqrt(alpha0 + 1) / (alpha0 + 2)
     largest = np.argsort(terms.weights, kind="stable")[:num_topics]
     weights = np.maximum(terms.weights[largest], least)

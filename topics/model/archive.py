@@ -19,14 +19,14 @@ _S3_SCHEME = "s3://"
 def load(address: str) -> Model:
     """Read the model out of an archive.
 
-    The archive is not trusted: nothing is written to disk, one member is taken by its name, and
-    what is unpacked is bounded whatever the archive declares.
+    The archive is not trusted: nothing is written to disk, only one member is read, and memory is
+    bounded whatever the archive claims.
 
     Args:
         address: Path of a `model.tar.gz`, or `s3://BUCKET/KEY` of one.
 
     Raises:
-        ArtifactError: There is no such archive, or no good model in it.
+        ArtifactError: The archive is missing, or has no valid model.
     """
     if address.startswith(_S3_SCHEME):
         return decode(_read_s3_member(address), address)
@@ -34,10 +34,10 @@ def load(address: str) -> Model:
 
 
 def read_member(path: Path) -> bytes | bytearray:
-    """Take the model file out of an archive, as it stands there; bounded as `load` is.
+    """Return the model file of an archive, unparsed; memory is bounded as in `load`.
 
     Raises:
-        ArtifactError: There is no such archive, or no model file in it.
+        ArtifactError: The archive is missing, or has no model file.
     """
     try:
         with path.open("rb") as archive:
@@ -47,7 +47,7 @@ def read_member(path: Path) -> bytes | bytearray:
 
 
 def _read_s3_member(address: str) -> bytes | bytearray:
-    # Imported here: boto3 takes longer to import than a model to load, and files don't need it.
+    # Imported here: importing boto3 takes longer than loading a model, and files don't need it.
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -62,7 +62,7 @@ def _read_s3_member(address: str) -> bytes | bytearray:
 
 
 def save(model: Model, path: Path) -> None:
-    """Write `model.tar.gz`; the same model gives the same bytes.
+    """Write `model.tar.gz`; equal models give equal bytes.
 
     Raises:
         OSError: The file can't be written.
@@ -73,7 +73,7 @@ def save(model: Model, path: Path) -> None:
     member.mode = 0o644
     with (
         replacing(path) as raw,
-        # No file name and no time go into the header; TarInfo's own defaults are fixed too.
+        # The gzip header has no file name and no time; the defaults of TarInfo are fixed too.
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):

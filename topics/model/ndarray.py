@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from topics.model.topic_model import ArtifactError, Model
 
-MAX_ELEMENTS = 1 << 28  # of an array, whatever the size of each: 2 GiB in memory
+MAX_ELEMENTS = 1 << 28  # of an array: 2 GiB in memory
 FILE_START = struct.pack("<Q", 0x112)
 
 _FILE_MAGIC = 0x112
@@ -59,16 +59,16 @@ def _encode_array(array: NDArray[np.float64]) -> bytes:
 def decode(content: bytes | bytearray, name: str) -> Model:
     """Read the content of `model_algo-1`.
 
-    The rows of beta are brought to sum 1: float32 rows are off by rounding, and no document says
-    that the image normalises them.
+    The rows of beta are divided by their sums: float32 rows are off by rounding, and AWS does not
+    document that its image normalises them.
 
     Args:
-        content: An NDArray list of the versions 0 to 3.
-        name: Where it comes from, for messages.
+        content: An NDArray list of version 0 to 3.
+        name: Its name in errors.
 
     Raises:
         ArtifactError: It is not a list of two dense arrays (K,) and (K, V) of floating point
-            numbers, or the numbers are no topic model.
+            numbers, or the numbers are not a topic model.
     """
     reader = _Reader(content, name)
     magic, _, count = reader.unpack("<QQQ")
@@ -87,7 +87,7 @@ def decode(content: bytes | bytearray, name: str) -> Model:
 
 
 class _Reader:
-    """Takes fields off the front of the content; a claimed size never exceeds what is there."""
+    """Reads fields from the front of the content; no field can be larger than the rest of it."""
 
     def __init__(self, content: bytes | bytearray, name: str) -> None:
         self._content = memoryview(content)
@@ -118,7 +118,7 @@ def _read_array(reader: _Reader) -> NDArray[np.float64]:
     if version in (_V1, _V2, _V3):
         (ndim,) = reader.unpack("<I")
         size_code = "q"
-    else:  # version 0 has no magic: the number is that of the dimensions
+    else:  # version 0 has no magic: this is the number of dimensions
         ndim = version
         size_code = "I"
     if ndim not in (1, 2):
@@ -134,14 +134,16 @@ def _read_array(reader: _Reader) -> NDArray[np.float64]:
     elements = shape[0] * shape[-1] if ndim == 2 else shape[0]
     content = reader.take(elements * _DTYPES[code].itemsize)
     if elements > MAX_ELEMENTS:
-        raise ArtifactError(f"{reader.name}: an array of {elements} numbers; {MAX_ELEMENTS} may be")
+        raise ArtifactError(
+            f"{reader.name}: an array of {elements} numbers; at most {MAX_ELEMENTS} are allowed"
+        )
     array = np.frombuffer(content, _DTYPES[code]).reshape(shape)
-    with np.errstate(invalid="ignore"):  # of what is no number; that is refused later
+    with np.errstate(invalid="ignore"):  # NaN is refused later
         return array.astype(np.float64)
 
 
 def _checked(alpha: NDArray[np.float64], beta: NDArray[np.float64], name: str) -> Model:
-    """Return a model of the arrays; beta is brought to sum 1 in place, since it may be large."""
+    """Return a model of the arrays; beta is normalised in place, since it may be large."""
     if alpha.ndim != 1 or beta.ndim != 2 or len(alpha) != len(beta):
         raise ArtifactError(
             f"{name}: alpha has the shape {alpha.shape} and beta {beta.shape};"

@@ -1,4 +1,4 @@
-"""Take the model file out of a `model.tar.gz` that is not trusted, with bounded memory."""
+"""Read the model file out of a `model.tar.gz` that is not trusted, with bounded memory."""
 
 import gzip
 import io
@@ -50,7 +50,7 @@ def read_member(archive: Any, name: str) -> bytes | bytearray:
 
 
 class _Counted(io.RawIOBase):
-    """A stream that counts what is read of it."""
+    """A stream that counts the bytes that are read from it."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -64,12 +64,12 @@ class _Counted(io.RawIOBase):
 
 
 class _Archive:
-    """Reads an unpacked archive from its front, and no further than its limits.
+    """Reads an unpacked archive from start to end, within its limits.
 
     Python's `tarfile` is not used: a few wrong bytes make it loop for hours over a size that is
-    not there. Names and sizes are taken from the plain headers, which is where a model has them.
-    What other programs might read otherwise is refused, so that what is looked at here is what is
-    served there.
+    not there. Names and sizes come from the plain headers, where SageMaker's archives have them.
+    Anything that another program might read differently is refused, so that the model that is
+    checked here is the model that is served there.
     """
 
     def __init__(self, packed: gzip.GzipFile, archive: _Counted, name: str) -> None:
@@ -79,8 +79,8 @@ class _Archive:
         self._name = name
 
     def find(self) -> bytes | bytearray:
-        """Return the content of `model_algo-1`, or of the only other file `model_...`."""
-        models: dict[str, bytearray] = {}  # by the names under which programs leave them
+        """Return the content of `model_algo-1`, or of the only other file named `model_...`."""
+        models: dict[str, bytearray] = {}  # by the name that the unpacked file would have
         taken: set[str] = set()
         others: list[str] = []
         linked = False
@@ -112,7 +112,7 @@ class _Archive:
         )
 
     def _members(self) -> Iterator[tuple[str, bytes, int]]:
-        """Yield name, type and size of the members; whoever takes one reads so much and goes on."""
+        """Yield name, type and size of each member; its content must be read before the next."""
         while (header := self._read(_TAR_BLOCK)).strip(b"\0"):
             member, kind, size = self._parse_header(header)
             if kind in _TAR_EXTENDED:
@@ -126,7 +126,7 @@ class _Archive:
                 raise ArtifactError(f"{self._name}: {member!r} is of the unusual kind {kind!r}")
 
     def _check_extension(self, size: int) -> None:
-        """Let an extended header (POSIX pax) pass that gives no other name and no other size."""
+        """Check that an extended header (POSIX pax) changes neither a name nor a size."""
         if size > _TAR_EXTENDED_BYTES:
             raise ArtifactError(f"{self._name}: an extended header of {size} bytes is not allowed")
         left = bytes(self._read(size))
@@ -145,16 +145,16 @@ class _Archive:
             left = left[end:]
 
     def _read_on(self) -> None:
-        """Read the rest: nothing may follow, and gzip has the checksum of the whole at its end."""
+        """Read the rest: only zeros may follow, and gzip's checksum is at the end."""
         while piece := self._packed.read(_READ_BYTES):
             self._count(len(piece))
             if piece.strip(b"\0"):
                 raise ArtifactError(f"{self._name}: something follows the end of the archive")
 
     def _parse_header(self, header: bytes | bytearray) -> tuple[str, bytes, int]:
-        """Return name, type and size out of a POSIX ustar header."""
+        """Return name, type and size from a POSIX ustar header."""
         name, size, checksum, kind, prefix = _TAR_HEADER.unpack(header)
-        blank = header[:148] + b" " * 8 + header[156:]  # the checksum is taken without itself
+        blank = header[:148] + b" " * 8 + header[156:]  # the checksum field counts as blanks
         if self._parse_octal(checksum) != sum(blank):
             raise ArtifactError(f"{self._name}: not a model.tar.gz: wrong checksum in a tar header")
         path = [part.partition(b"\0")[0].decode(errors="replace") for part in (prefix, name)]
@@ -199,12 +199,12 @@ class _Archive:
 
 
 def _without_dots(member: str) -> str:
-    """Drop what is the folder itself: `tar -C folder .` puts `./` in front of names."""
+    """Drop `./` in front of names, which `tar -C folder .` writes."""
     return "/".join(part for part in member.split("/") if part != ".")
 
 
 def _left_as(member: str, *, through_links: bool) -> str:
-    """Return the name of the file that a program might leave in the folder; "" for none.
+    """Return the name that a member may have in the folder once it is unpacked; "" for none.
 
     Programs drop a leading `/` and `./`, some drop all up to `..`, and a folder may be a link.
     """

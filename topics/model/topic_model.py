@@ -1,4 +1,4 @@
-"""A topic model in memory, and the error for a file that has none."""
+"""A topic model in memory, and the error for a file without one."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from data_prep.errors import InputError
 
 
 class ArtifactError(InputError):
-    """A model file that can't be read, is not one, or holds an impossible model."""
+    """A model file can't be read, is something else, or holds an impossible model."""
 
 
 @dataclass(frozen=True, eq=False)

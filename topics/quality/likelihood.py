@@ -12,18 +12,18 @@ from topics.lda.blocks import Blocks, in_memory
 from topics.lda.mixtures import infer
 from topics.model.topic_model import Model
 
-# A share of the flat distribution in every prediction: the spectral method gives many words the
-# probability 0 in all topics, and one such word would make any log likelihood -inf.
+# Share of the uniform distribution in every prediction: the spectral method gives many words the
+# probability 0 in all topics, and one such word would make the log likelihood -inf.
 SMOOTHING = 0.01
-_MAX_WORDS = 1 << 27  # of the documents that are split at once; each takes some bytes
+_MAX_WORDS = 1 << 27  # of the documents of a block, which are split at once
 
 
 class EvaluationError(InputError):
-    """Models or documents that can't be compared."""
+    """Models or documents can't be compared."""
 
 
 def unigram(counts: sparse.csr_array) -> Model:
-    """Return the model of one topic, the word frequencies: what any topic model has to beat."""
+    """Return the model with one topic, the word frequencies, which topic models have to beat."""
     totals = counts.sum(axis=0, dtype=np.float64)
     if not totals.any():
         raise EvaluationError("there are no words to take frequencies of")
@@ -40,14 +40,14 @@ def per_word_log_likelihood(
 
     Args:
         model: Topics of V words.
-        documents: (D, V) word counts, whole numbers, or a corpus of them.
-        seed: Of the draw. Models are to be compared on the same halves.
+        documents: (D, V) word counts, whole numbers, or blocks of them.
+        seed: Seed of the draw. Compare models with the same seed, for the same halves.
 
     Returns:
         Natural logarithm per word; larger is better.
 
     Raises:
-        EvaluationError: Counts that are not whole, or no document with two words.
+        EvaluationError: Counts are not whole numbers, or no document has two words.
         InputError: The vocabularies differ in size.
 
     Source: Wallach, Murray, Salakhutdinov, Mimno: "Evaluation methods for topic models",
@@ -60,7 +60,7 @@ def per_word_log_likelihood(
 def per_word_log_likelihoods(
     models: Sequence[Model], documents: sparse.csr_array | Blocks, *, seed: int = 0
 ) -> list[float]:
-    """Score models as `per_word_log_likelihood` does; the documents are split once for all."""
+    """Score several models as `per_word_log_likelihood` does, on the same halves."""
     corpus = documents if isinstance(documents, Blocks) else in_memory(documents)
     rng = np.random.default_rng(seed)
     totals, words = [0.0] * len(models), 0.0
@@ -89,7 +89,7 @@ def _log_likelihood(model: Model, mixtures: NDArray[np.float64], counts: sparse.
 def _split_words(
     counts: sparse.csr_array, rng: np.random.Generator
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Deal each document's words into two halves; an odd one goes to the first."""
+    """Split the words of each document into two halves; an odd word goes to the first."""
     repeats = counts.data.astype(np.int64)
     if (repeats != counts.data).any() or (repeats < 0).any():
         raise EvaluationError("word counts must be whole numbers and not negative")

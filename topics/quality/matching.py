@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from topics.model.topic_model import Model
 from topics.quality.likelihood import EvaluationError
 
-LEAST_MOVE = 1e-4  # of a word's probability, to be worth mentioning
-ALIKE = 0.5  # cosine below which a pair is what was left over, not a topic that both models have
+LEAST_MOVE = 1e-4  # smallest change of a probability that is listed
+ALIKE = 0.5  # pairs with a smaller cosine are two topics that were left over
 
 
 class Match(NamedTuple):
@@ -27,9 +27,9 @@ class Match(NamedTuple):
 
 
 def match_topics(first: NDArray[np.float64], second: NDArray[np.float64]) -> Match:
-    """Pair topics one to one so that the sum of cosines is largest (Hungarian assignment).
+    """Pair topics one to one with the largest sum of cosines (Hungarian assignment).
 
-    The order of topics means nothing, so models are only compared after this.
+    The order of topics means nothing, so models must be matched before they are compared.
 
     Args:
         first: (K, V) topics, not negative, no row of zeros.
@@ -38,7 +38,7 @@ def match_topics(first: NDArray[np.float64], second: NDArray[np.float64]) -> Mat
     Raises:
         EvaluationError: The vocabularies differ in size.
     """
-    # Takes longer to import than all else here, and fitting needs only the scores.
+    # Imported here: the import is slow, and most commands don't need it.
     from scipy.optimize import linear_sum_assignment
 
     if first.shape[1] != second.shape[1]:
@@ -57,19 +57,19 @@ def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class Move(NamedTuple):
-    """A word of a pair of topics: its probability in the second, less that in the first."""
+    """A word of a pair of topics, and how much its probability changes from first to second."""
 
     word: str
     change: float
 
 
 class Pair(NamedTuple):
-    """A topic of the first model and the one of the second that is most like it.
+    """A topic of the first model and its partner in the second model.
 
     Attributes:
         first, second: Numbers of the topics.
         cosine: Similarity of their word probabilities, 0 to 1.
-        up, down: The words that gained and lost most, the largest move first.
+        up, down: The words that gained and lost most, largest change first.
     """
 
     first: int
@@ -84,7 +84,7 @@ class Comparison(NamedTuple):
 
     Attributes:
         pairs: Topics that are matched, in the order of the first model.
-        only_first, only_second: Topics without a partner, if the models differ in number.
+        only_first, only_second: Topics without a partner, if one model has more topics.
     """
 
     pairs: list[Pair]
@@ -93,13 +93,13 @@ class Comparison(NamedTuple):
 
 
 def compare(first: Model, second: Model, words: Sequence[str], number: int) -> Comparison:
-    """Match the topics of two models one to one, so that all pairs together are most alike.
+    """Match the topics of two models, and list the words that changed in each pair.
 
     Args:
         first: A model.
-        second: Another one, of the same vocabulary.
+        second: Another model of the same vocabulary.
         words: The vocabulary.
-        number: Words to list that moved up, and as many that moved down.
+        number: Number of words to list that gained, and of words that lost.
 
     Raises:
         EvaluationError: The vocabularies differ in size.

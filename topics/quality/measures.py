@@ -1,4 +1,4 @@
-"""How good a model is, in the measures that `report`, `compare` and `sweep` have in common."""
+"""The measures of a model that `report`, `compare` and `sweep` share."""
 
 from typing import NamedTuple
 
@@ -15,11 +15,11 @@ COHERENCE_WORDS = 10  # of a topic
 
 
 class Quality(NamedTuple):
-    """Measures of a model; of each of them, larger is better.
+    """Measures of a model; for each measure, larger is better.
 
     Attributes:
         log_likelihood: Per word of the held-out documents; None if there are none.
-        npmi, umass: (K,) coherence of each topic in the documents to train on.
+        npmi, umass: (K,) coherence of each topic in the training documents.
     """
 
     log_likelihood: float | None
@@ -27,7 +27,7 @@ class Quality(NamedTuple):
     umass: NDArray[np.float64]
 
     def means(self) -> dict[str, float | None]:
-        """Return a number for each measure, None if there is none; of the topics their mean."""
+        """Return one number for each measure, the mean over topics; None if there is none."""
         return {
             "log_likelihood": self.log_likelihood,
             "npmi": _mean(self.npmi),
@@ -54,7 +54,7 @@ def measure(model: Model, corpus: TrainTest) -> Quality:
 
 
 def baseline(corpus: TrainTest) -> float | None:
-    """Return the held-out log likelihood of the word frequencies alone; None as in `Quality`."""
+    """Return the held-out log likelihood of the word frequencies; None as in `Quality`."""
     return (
         None if corpus.test is None else per_word_log_likelihood(unigram(corpus.train), corpus.test)
     )

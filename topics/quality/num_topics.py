@@ -1,14 +1,14 @@
-"""How many topics? Fit each number on several splits of the documents, and recommend one.
+"""Recommend a number of topics: fit each number on several splits of the documents.
 
-Each split holds out another tenth of the training documents, drawn at random, and fits on the
-other nine tenths: they are folds of a ten-fold cross-validation. A fit hardly varies with its
-seed, but it does with its documents. The test documents of the corpus stay unseen, so that they
-can judge the model that is made in the end.
+Each split holds out another random tenth of the training documents, and fits on the other nine
+tenths: they are folds of a ten-fold cross-validation. A fit varies little with its seed, but much
+with its documents. The held-out documents of the corpus are not used, so that they can judge the
+final model.
 
 The recommendation follows the one-standard-error rule: the smallest number of topics whose
 held-out log likelihood is within one standard error of the best. The standard error is that of the
-gain of the best over the smaller number on the same splits. How hard the held-out documents are
-differs from split to split, for all numbers alike, and is no reason to prefer one. On the Daily Kos
+gain of the best over the smaller number on the same splits: how hard the held-out documents are
+differs from split to split, but for all numbers alike. On the Daily Kos
 counts a split's log likelihood has a standard error of 0.027 (three splits, 10 to 30 topics), and
 the gain from 20 to 30 topics, 0.040, one of 0.004. On corpora drawn from ten topics (300 to 3,000
 documents), the rule recommends ten with every choice of three of the ten folds but one in 360.
@@ -38,8 +38,8 @@ from topics.quality.measures import baseline, measure
 
 Array = NDArray[np.float64]
 
-PARTS = 10  # that the documents are divided into; a split holds out one of them
-_LEAST_WORDS = 2  # of a document that is held out: one to infer from, one to predict
+PARTS = 10  # of the documents; a split holds out one part
+_LEAST_WORDS = 2  # of a held-out document: one to infer from, one to predict
 
 
 class Mean(NamedTuple):
@@ -50,15 +50,15 @@ class Mean(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A number of topics.
+    """A number of topics that was tried.
 
     Attributes:
         num_topics: The number.
-        measures: (splits,) `log_likelihood`, `npmi` and `umass` of the models; none if there is no
-            model. NaN where a measure has no value.
+        measures: (splits,) `log_likelihood`, `npmi` and `umass` of the models; empty if there is no
+            model. NaN if a measure has no value.
         seconds: Mean time of a fit; None if there is no model.
         problem: Why there is no model; None if there is one.
-        warning: What the fit warned of; None for nothing.
+        warning: The first warning of the fits; None if there was none.
     """
 
     num_topics: int
@@ -73,7 +73,7 @@ class Trial(NamedTuple):
 
 
 class Recommendation(NamedTuple):
-    """A number of topics.
+    """A recommended number of topics.
 
     Attributes:
         num_topics: The number.
@@ -86,22 +86,22 @@ class Recommendation(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Splits:
-    """Training documents, divided several times into those to fit on and those to hold out.
+    """Several splits of the training documents into documents to fit on and to hold out.
 
     Attributes:
         corpus: The documents.
-        held_out: (splits, D) which of them each split holds out; none is held out twice.
+        held_out: (splits, D) which documents each split holds out; none is held out twice.
     """
 
     corpus: TrainTest
     held_out: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of splits."""
         return len(self.held_out)
 
     def __iter__(self) -> Iterator[TrainTest]:
-        """Yield each as a corpus, made when it is asked for: in memory there is one at a time."""
+        """Yield each split as a corpus; one of them is in memory at a time."""
         whole = self.corpus
         for chosen in self.held_out:
             yield TrainTest(
@@ -110,11 +110,11 @@ class Splits:
 
 
 def split(corpus: TrainTest, splits: int) -> Splits:
-    """Divide the training documents; those with too few words are never held out.
+    """Split the training documents; documents with too few words are never held out.
 
     Args:
         corpus: The documents.
-        splits: How often, from 2 to `PARTS`.
+        splits: The number of splits, from 2 to `PARTS`.
 
     Raises:
         EvaluationError: There are fewer documents to hold out than splits.
@@ -132,16 +132,16 @@ def split(corpus: TrainTest, splits: int) -> Splits:
 
 
 def frequencies(splits: Splits) -> Mean:
-    """Return the held-out log likelihood of the word frequencies alone."""
+    """Return the held-out log likelihood of the word frequencies."""
     return _mean(np.array([baseline(corpus) for corpus in splits], np.float64))
 
 
 def sweep(splits: Splits, numbers: Iterable[int], alpha0: float) -> Iterator[Trial]:
-    """Yield a trial for each number of topics; one without a model says why."""
+    """Yield a trial for each number of topics; a trial without a model says why."""
     for number in numbers:
         with Progress(f"{number} topics", len(splits)) as progress:
             trial = _try(splits, number, alpha0, progress)
-        yield trial  # when the bar is gone, as the row is printed in its place
+        yield trial  # after the bar is gone, since a row is printed in its place
 
 
 def _try(splits: Splits, number: int, alpha0: float, progress: Progress) -> Trial:
@@ -166,7 +166,7 @@ def _try(splits: Splits, number: int, alpha0: float, progress: Progress) -> Tria
 
 
 def _fit(corpus: TrainTest, number: int, alpha0: float) -> tuple[Model, str | None]:
-    """Return a model, and the first thing that the fit warned of."""
+    """Return a model, and the first warning of the fit."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = fit(corpus.train, number, alpha0=alpha0)
@@ -174,12 +174,12 @@ def _fit(corpus: TrainTest, number: int, alpha0: float) -> tuple[Model, str | No
 
 
 def gain(better: Trial, other: Trial) -> Mean:
-    """Return how much larger a log likelihood is than another, on the same splits."""
+    """Return how much larger one log likelihood is than another, on the same splits."""
     return _mean(better.measures["log_likelihood"] - other.measures["log_likelihood"])
 
 
 def recommend(trials: Iterable[Trial]) -> Recommendation | None:
-    """Recommend a number of topics by the one-standard-error rule; none if there is no model."""
+    """Recommend a number of topics by the one-standard-error rule; None if there is no model."""
     asked = sorted(trials, key=lambda trial: trial.num_topics)
     tried = [trial for trial in asked if trial.problem is None]
     if not tried:

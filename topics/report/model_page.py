@@ -25,7 +25,7 @@ _CAPTIONS = {
 
 
 class _Shown(NamedTuple):
-    """A picture as the page has it: `light` and `dark` are addresses that hold the picture."""
+    """A picture on the page; `light` and `dark` are data URLs."""
 
     title: str
     light: str

@@ -1,4 +1,4 @@
-"""Pictures, drawn with Matplotlib: the same for pages, on light and on dark, and for files."""
+"""Pictures for pages, in a light and a dark version, and for files, drawn with Matplotlib."""
 
 import io
 import textwrap
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Palette(NamedTuple):
-    """Colours: of text and lines, of what is beside the point, of the data."""
+    """Colours of text, of labels, of lines, and of data."""
 
     ink: str
     muted: str
@@ -31,10 +31,10 @@ class Palette(NamedTuple):
 LIGHT = Palette("#1d1c1a", "#67635b", "#ddd8cc", "#1f5f8b")
 DARK = Palette("#e9e6df", "#a29d92", "#34373c", "#7db4dc")
 
-_SIZE = (3.6, 2.4)  # inches of 100 CSS pixels: not reduced on a phone, so that its text can be read
+_SIZE = (3.6, 2.4)  # inches of 100 CSS pixels: fits a phone, so that text is not scaled down
 _DOTS_PER_INCH = 200
 _CELLS = 240  # of the heat map of beta, in the direction of the words
-_FEW_TOPICS = 12  # up to which each has its tick
+_FEW_TOPICS = 12  # up to this number, each topic has a tick
 _WORD_COLUMNS = 4
 _SWEEP_PANELS = {
     "held-out log likelihood per word": "log_likelihood",
@@ -42,12 +42,12 @@ _SWEEP_PANELS = {
     "coherence, UMass": "umass",
     "seconds to fit": "",
 }
-_FEW_NUMBERS = 8  # of topics, up to which their labels have room beside each other
+_FEW_NUMBERS = 8  # up to this number, labels fit beside each other
 _NOTE_LETTERS = 125  # in a line
-_LONG_WORD = 16  # letters, after which one is cut
+_LONG_WORD = 16  # letters; longer words are cut
 _STYLE = {
     "font.family": "sans-serif",
-    # The first that is there measures the text; a browser takes the first that it has.
+    # Matplotlib measures text with the first font it has; a browser shows the first it has.
     "font.sans-serif": ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 8,
     "axes.facecolor": "none",
@@ -55,15 +55,15 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.unicode_minus": True,
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "topics",  # the same picture, the same bytes
+    "svg.hashsalt": "topics",  # equal pictures have equal bytes
 }
 
 Draw = Callable[..., None]
-"""Draws on a figure, with a palette, what else it is given."""
+"""Draws its data on a figure with a palette."""
 
 
 class Picture(NamedTuple):
-    """One of the pictures of a report: its name, its title, and how it is drawn."""
+    """A picture of a report: its name, its title, and the function that draws it."""
 
     name: str
     title: str
@@ -71,14 +71,14 @@ class Picture(NamedTuple):
 
 
 def svg(picture: Picture, palette: Palette, overview: Overview) -> bytes:
-    """Return a picture for a page: without its title and with nothing behind it."""
+    """Return a picture for a page, without title or background."""
     return _render("svg", _SIZE, palette, picture.draw, overview)
 
 
 def save_report(file: Path, overview: Overview) -> None:
     """Write the pictures of a report, and the words of each topic, into one file.
 
-    Its ending says the format.
+    The ending of the file gives the format.
     """
     width, height = _SIZE
     words = _words_height(overview)
@@ -105,7 +105,10 @@ def _draw_report(figure: "FigureBase", palette: Palette, overview: Overview) -> 
 def save_sweep(
     file: Path, trials: list[Trial], frequencies: float, found: Recommendation | None
 ) -> None:
-    """Write a picture of quality against the number of topics, in the format the name ends in."""
+    """Write a picture of quality against the number of topics.
+
+    The ending of the file gives the format.
+    """
     content = _render(
         file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies, found
     )
@@ -135,7 +138,7 @@ def _render(
     }
     content = io.BytesIO()
     with mpl.rc_context(_STYLE | colours), warnings.catch_warnings():  # type: ignore[arg-type]
-        # A word in letters that the font has not got: boxes are drawn, which is no reason to stop.
+        # About words in letters that the font lacks, which are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
         draw(figure, palette, *data)
@@ -164,13 +167,13 @@ def _draw_sizes(figure: "FigureBase", palette: Palette, overview: Overview) -> N
     axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter("{x:g}")
-    few = len(sizes) <= _FEW_TOPICS  # more numbers have no room
+    few = len(sizes) <= _FEW_TOPICS  # there is no room for more numbers
     numbers = [str(topic.number) for topic in overview.topics] if few else []
     axes.set_xticks(range(len(numbers)), labels=numbers)
 
 
 def _draw_beta(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
-    """Each word stands with the topic that has most of it, so that good topics make a stair."""
+    """Place each word with the topic that has most of it, so that good topics make a stair."""
     from matplotlib.colors import PowerNorm
     from matplotlib.ticker import MaxNLocator
 
@@ -213,7 +216,7 @@ def _draw_similarity(figure: "FigureBase", palette: Palette, overview: Overview)
 
 
 def _draw_words(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
-    """All in one pair of axes: one for each topic would take a minute for 100 topics."""
+    """Draw all topics in one pair of axes: axes for each of 100 topics would take a minute."""
     axes = figure.subplots()
     axes.set_axis_off()
     for place, topic in enumerate(overview.topics):
@@ -233,7 +236,7 @@ def _draw_words(figure: "FigureBase", palette: Palette, overview: Overview) -> N
                 va="center",
                 fontsize=7,
                 color=palette.muted,
-                parse_math=False,  # a word is no formula, even if it has dollar signs
+                parse_math=False,  # a word with dollar signs is not a formula
             )
     rows = -(-len(overview.topics) // _WORD_COLUMNS)
     axes.set(xlim=(-0.8, 1.8 * _WORD_COLUMNS - 0.7), ylim=(rows * (WORDS + 2.5) - 1, -1))
@@ -246,7 +249,7 @@ def _draw_sweep(
     frequencies: float,
     found: Recommendation | None,
 ) -> None:
-    """Every number has a mark in each panel: a point, or a cross if there is no model."""
+    """Draw a mark for each number in each panel: a point, or a cross if there is no model."""
     numbers = [trial.num_topics for trial in trials]
     tried = [trial for trial in trials if trial.problem is None]
     failed = [trial for trial in trials if trial.problem is not None]
@@ -304,7 +307,7 @@ def _draw_sweep(
 
 
 def _tints(colour: str) -> "Colormap":
-    """Return shades from nothing to a colour, which look right on any ground."""
+    """Return shades from transparent to a colour, for any background."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
     return LinearSegmentedColormap.from_list("tints", [(*to_rgb(colour), 0), (*to_rgb(colour), 1)])

@@ -1,7 +1,7 @@
-"""Pages from the templates beside this file.
+"""Write pages from the templates beside this file.
 
-Every text is escaped where a template puts it in, so that no word of a corpus becomes markup. A
-page needs nothing but itself: whatever gets in all the same can't run and can't call out.
+Templates escape every text, so that no word of a corpus becomes markup. A page is one file. Its
+policy forbids scripts and requests, in case something gets in nevertheless.
 """
 
 import math
@@ -43,7 +43,7 @@ def _environment() -> "Environment":
         Environment,
         FileSystemLoader,
         StrictUndefined,
-    )  # here: most commands need none
+    )  # here: most commands write none
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")),

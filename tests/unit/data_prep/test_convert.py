@@ -200,7 +200,7 @@ def test_a_list_of_left_out_documents_that_was_changed_is_refused(
     corpus.write_bytes(b"\n" + corpus.read_bytes())
     manifest = convert(corpus, vocabulary, out)
     (out / "left_out.txt").write_bytes(b"2\n")
-    with pytest.raises(ManifestError, match=r"left_out\.txt: is not what the manifest says"):
+    with pytest.raises(ManifestError, match=r"left_out\.txt: the file does not match the manifest"):
         training_numbers(out, manifest)
 
 

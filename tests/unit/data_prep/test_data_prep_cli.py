@@ -258,7 +258,7 @@ def test_a_seed_for_a_corpus_with_a_test_file_is_refused(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert convert(sample, "--test", str(sample / "corpus.txt"), "--seed", "1") == 2
-    assert "--seed chooses the documents to hold out, and --test has" in capsys.readouterr().err
+    assert "--seed and --test both choose the held-out documents" in capsys.readouterr().err
 
 
 def test_several_columns_can_be_given(sample: Path) -> None:

@@ -19,10 +19,10 @@ def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", ": the file is empty, must be one word a line"),
-        (b"\n \n", ": the file is empty, must be one word a line"),
-        (b"a\n\nb\n", ":2: the line is blank, must be a word"),
-        (b"\na\n", ":1: the line is blank, must be a word"),
+        (b"", ": the file is empty; it must have one word on each line"),
+        (b"\n \n", ": the file is empty; it must have one word on each line"),
+        (b"a\n\nb\n", ":2: the line is blank; it must be a word"),
+        (b"\na\n", ":1: the line is blank; it must be a word"),
         (b"a\nb\na\n", ":3: the word 'a' is on line 1 already"),
         (b"a\nb\xff\n", ":2:2: byte 0xff is not UTF-8"),
         ("a\nb\u2028c\n".encode(), r":2: the word 'b\u2028c' contains a line break"),
@@ -63,7 +63,7 @@ def test_numbers_beside_the_words_are_not_taken_for_parts_of_words(
     file: Path, content: bytes
 ) -> None:
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"have [23] columns, must be a word a line; cut takes"):
+    with pytest.raises(InputError, match=r"have [23] columns, but must have one word; .* with cut"):
         read_vocabulary(file)
 
 
@@ -93,7 +93,7 @@ def test_characters_of_a_spelling_that_do_not_show_are_kept(file: Path) -> None:
 def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, content: bytes) -> None:
     """R writes them, and a first line that is no word: all ids would be one off."""
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"quotes around what is on each line, .*; tr -d"):
+    with pytest.raises(InputError, match=r"each line is in quotes, .*; tr -d"):
         read_vocabulary(file)
 
 

@@ -176,8 +176,16 @@ def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_corpus(
     [
         (PAIRS, {"stop_words": "english"}, "--stop-words is for raw text, and the format is pairs"),
         (DOCWORD, {"min_df": 2}, "--min-df is for raw text, and the format is docword"),
-        (TEXT, {"max_df": 0.5}, "--max-df chooses words, and --vocab has chosen them"),
-        (TEXT, {"max_words": 2}, "--max-words chooses words, and --vocab has chosen them"),
+        (
+            TEXT,
+            {"max_df": 0.5},
+            "--max-df chooses words, but --vocab has chosen them: give one of them",
+        ),
+        (
+            TEXT,
+            {"max_words": 2},
+            "--max-words chooses words, but --vocab has chosen them: give one of them",
+        ),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(
@@ -319,7 +327,7 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "1.txt").write_bytes(b"1:10,2:30\n")
     with pytest.raises(
-        InputError, match=r"1\.txt: this is no text, but looks like the format pairs"
+        InputError, match=r"1\.txt: this is not text; it looks like the format pairs"
     ):
         read(tmp_path / "folder", None)
 
@@ -328,7 +336,7 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
 def test_numbers_are_no_text_of_a_column(tmp_path: Path, column: tuple[str, ...]) -> None:
     """Or the counts of a table would become words."""
     (tmp_path / "corpus").write_bytes(b"n,m,body\n12,1.5,one\n13,,two\n")
-    with pytest.raises(InputError, match=r"there are numbers and no text in 'n.*there are 'n, m,"):
+    with pytest.raises(InputError, match=r"there are numbers, not text, in 'n.*there are 'n, m,"):
         read(tmp_path / "corpus", None, column=column)
 
 

@@ -102,7 +102,7 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"shape": np.array([4.0, 3.0])}, "the shape [4.0, 3.0] must be documents x words"),
         ({"shape": np.array([4, 5])}, "corpus: there are 5 words, but 3 in the vocabulary"),
         ({"shape": np.array([3, 4])}, "3 in the vocabulary; are its rows words?"),
-        ({"shape": np.array([2**31 - 1, 3])}, "2147483647 documents; at most 99999999 can be"),
+        ({"shape": np.array([2**31 - 1, 3])}, "2147483647 documents; at most 99999999 are allowed"),
         ({"indptr": np.array([0, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([1, 2, 2, 3, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([0, 2, 1, 3, 3])}, "the array indptr does not ascend"),
@@ -117,7 +117,10 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"data": np.array([2, 1, np.nan])}, "document 3, word id 2: count nan must be"),
         ({"data": np.array([2, 1, 2**24 + 1])}, "count 16777217 must be"),
         ({"data": np.array([2, 1, 1j])}, "document 3, word id 2: count 1j must be"),
-        ({"data": np.array(["2", "1", "1"])}, "the counts are of the type <U1, must be numbers"),
+        (
+            {"data": np.array(["2", "1", "1"])},
+            "the counts are of the type <U1; they must be numbers",
+        ),
         ({"data": np.array([2, 1, None])}, "the array data has the shape (3,) and type object"),
     ],
 )

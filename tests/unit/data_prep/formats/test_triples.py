@@ -385,7 +385,7 @@ def test_entries_of_a_hermitian_matrix_are_mirrored(file: Path) -> None:
         (array("complex general", "1 3", "1 0", "2 1", "3 0"), "word id 2: count (2+1j) must be"),
         (
             b"%%MatrixMarket matrix coordinate complex general\n2 3 1\n1 3 2 1\n",
-            ":3:7: a count has no imaginary part, must be 0",
+            ":3:7: the imaginary part must be 0",
         ),
     ],
 )

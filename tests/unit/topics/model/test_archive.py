@@ -302,7 +302,7 @@ def test_an_array_of_too_many_numbers_is_refused_whatever_their_size(
     layout = V2.replace(CPU_FLOAT32, CPU_FLOAT32[:-8] + kind)
     layout = layout.replace(ALPHA, MODEL.alpha.astype(dtype).tobytes().hex())
     layout = layout.replace(BETA, MODEL.beta.astype(dtype).tobytes().hex())
-    with pytest.raises(ArtifactError, match="an array of 6 numbers; 5 may be"):
+    with pytest.raises(ArtifactError, match="an array of 6 numbers; at most 5 are allowed"):
         decode(bytes.fromhex(layout), "it")
 
 
