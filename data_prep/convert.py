@@ -14,9 +14,8 @@ from data_prep.formats.sorting import with_documents_in_order
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
-from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers
-from data_prep.parts import TEST, TRAIN, start_early, write_parts
+from data_prep.parts import TEST, TRAIN, keep_freed_memory, start_early, write_parts
 from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"

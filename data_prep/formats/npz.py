@@ -83,13 +83,7 @@ class Npz:
         vocabulary_size: int | None,
         options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file.
-
-        Args:
-            path: The file.
-            name: The name that errors use.
-            vocabulary_size: The number of words; None to use the columns of the matrix.
-            options: Only the limit is used.
+        """Open a file; errors call it `name`. Without a size, the matrix gives it.
 
         Raises:
             InputError: There is no matrix, or it has another layout or shape.

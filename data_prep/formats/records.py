@@ -15,7 +15,8 @@ from data_prep.formats import lines
 from data_prep.formats.entries import check_shape, counts_of, whole_counts
 from data_prep.formats.format import Format
 from data_prep.formats.read_options import DEFAULTS, ReadOptions
-from data_prep.recordio import MAGIC, RecordIOError, read_blocks, read_frames
+from data_prep.recordio import MAGIC, RecordIOError, read_blocks
+from data_prep.recordio.framing import read_frames
 
 _MAGIC = MAGIC.to_bytes(4, "little")
 
@@ -40,13 +41,7 @@ class Records:
         vocabulary_size: int | None,
         options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file.
-
-        Args:
-            path: The file.
-            name: The name that errors use.
-            vocabulary_size: The number of words; None to use the shape of the records.
-            options: Only the limit is used.
+        """Open a file; errors call it `name`. Without a size, the records give it.
 
         Raises:
             InputError: There is no record, or a record is malformed or has another shape.

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,10 +32,8 @@ def with_documents_in_order(
         work: Reads all of them.
         allowed: How many bad lines are tolerated.
     """
-    try:
+    with suppress(OutOfOrderError):
         return work(corpus)
-    except OutOfOrderError:
-        pass
     with sorted_corpus(corpus, allowed) as ordered:
         return work(ordered)
 

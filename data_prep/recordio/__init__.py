@@ -9,7 +9,7 @@ SageMaker developer guide, "Common data formats for training".
 
 from data_prep.recordio.decoding import Record, decode, read_blocks, read_matrix
 from data_prep.recordio.encoding import encode
-from data_prep.recordio.framing import MAGIC, MAX_RECORD_BYTES, RecordIOError, read_frames
+from data_prep.recordio.framing import MAGIC, MAX_RECORD_BYTES, RecordIOError
 
 __all__ = [
     "MAGIC",
@@ -19,6 +19,5 @@ __all__ = [
     "decode",
     "encode",
     "read_blocks",
-    "read_frames",
     "read_matrix",
 ]
