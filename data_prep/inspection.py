@@ -21,7 +21,7 @@ _TOP_WORDS = 20
 _MAX_CELLS = 200  # of the heat map, in each direction
 
 
-class Overview:
+class CorpusOverview:
     """What is in a corpus.
 
     Args:
@@ -145,7 +145,7 @@ def inspect(
     options: ReadOptions,
     document: int | None = None,
     report: Callable[[InputError], None] = lambda _: None,
-) -> Overview:
+) -> CorpusOverview:
     """Read a corpus from start to end, and return what is in it.
 
     Args:
@@ -166,7 +166,7 @@ def inspect(
         overview, tally = with_documents_in_order(
             opened,
             lambda ordered: _read(
-                ordered, Overview(words, opened.documents, document), Tally(options.skip_bad)
+                ordered, CorpusOverview(words, opened.documents, document), Tally(options.skip_bad)
             ),
             options.skip_bad,
         )
@@ -175,7 +175,7 @@ def inspect(
     return overview
 
 
-def _read(corpus: Corpus, overview: Overview, tally: Tally) -> tuple[Overview, Tally]:
+def _read(corpus: Corpus, overview: CorpusOverview, tally: Tally) -> tuple[CorpusOverview, Tally]:
     with Progress("reading", corpus.documents) as progress:
         for span in corpus.spans:
             for counts in corpus.read(span, tally):

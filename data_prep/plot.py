@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.files import replacing
-from data_prep.inspection import Overview
+from data_prep.inspection import CorpusOverview
 
 _BINS = 60
 _DOTS_PER_INCH = 120
 
 
-def plot(overview: Overview, path: Path) -> None:
+def plot(overview: CorpusOverview, path: Path) -> None:
     """Write a picture: documents x words, lengths of documents, frequencies of words.
 
     Args:
