@@ -20,6 +20,7 @@ from data_prep.errors import InputError
 from data_prep.formats.any_format import open_corpus
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import DEFAULTS, ReadOptions
+from data_prep.formats.records import Records
 from data_prep.formats.sorting import sorted_corpus
 from data_prep.formats.textlines import read_text_file
 from data_prep.left_out import training_numbers
@@ -37,7 +38,7 @@ Report = Callable[[InputError], None]
 
 @dataclass(frozen=True)
 class Documents:
-    """Documents that were read once from start to end, and are known to be good.
+    """Documents that can be read as often as needed.
 
     Attributes:
         name: The name that errors use.
@@ -77,6 +78,7 @@ def open_documents(
     options: ReadOptions = DEFAULTS,
     *,
     held_out: bool = False,
+    check: bool = True,
     report: Report = lambda _: None,
 ) -> Iterator[Documents]:
     """Open documents, and read them once from start to end.
@@ -91,6 +93,8 @@ def open_documents(
         options: How to read.
         held_out: Read the held-out documents of a prepared corpus, if there are any. By default
             its training documents are read.
+        check: Read RecordIO too before it is used. Without, a bad record is an error when `blocks`
+            gets there, and a large file is decoded once less.
         report: Called for each bad line that `options` tolerates.
 
     Raises:
@@ -107,8 +111,10 @@ def open_documents(
         )
         if not corpus.documents:
             raise InputError(f"{corpus.name}: there is no document")
+        tally = Tally()
         try:
-            tally = _read_through(corpus, options)
+            if check or not isinstance(corpus, Records):
+                tally = _read_through(corpus, options)
         except OutOfOrderError:
             corpus = stack.enter_context(sorted_corpus(corpus, options.skip_bad))
             tally = _read_through(corpus, options)
@@ -143,7 +149,7 @@ def read_train_test(
     Raises:
         InputError: The documents are missing or can't be read, or no training document has a word.
     """
-    with open_documents(path, vocabulary, options, report=report) as documents:
+    with open_documents(path, vocabulary, options, check=False, report=report) as documents:
         words, train = documents.words, _join(documents)
     filled = np.flatnonzero(np.diff(train.indptr))
     if not filled.size:
@@ -157,7 +163,9 @@ def read_train_test(
         return TrainTest(words, train[filled], None, numbers)
     if vocabulary is None and not isinstance(words, NumberedWords):
         vocabulary = words
-    with open_documents(test, vocabulary, options, held_out=True, report=report) as documents:
+    with open_documents(
+        test, vocabulary, options, held_out=True, check=False, report=report
+    ) as documents:
         if len(documents.words) != len(words):
             raise InputError(
                 f"{documents.name}: there are {len(documents.words)} words, but {len(words)} in the"

@@ -58,11 +58,16 @@ def add_json(command: argparse.ArgumentParser) -> None:
 
 
 def open_chosen(
-    options: argparse.Namespace, *, held_out: bool = False
+    options: argparse.Namespace, *, held_out: bool = False, check: bool = True
 ) -> AbstractContextManager[Documents]:
     """Open the documents that `add_documents` names, as `documents.open_documents` does."""
     return open_documents(
-        _chosen(options), options.vocab, read_options(options), held_out=held_out, report=_report
+        _chosen(options),
+        options.vocab,
+        read_options(options),
+        held_out=held_out,
+        check=check,
+        report=_report,
     )
 
 

@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Fit and save."""
-    with open_chosen(options) as documents:
+    with open_chosen(options, check=False) as documents:
         start = time.perf_counter()
         model = _fit(documents, options)
         seconds = time.perf_counter() - start

@@ -233,3 +233,15 @@ def test_training_documents_without_any_word_are_refused(vocabulary: Path, tmp_p
     (tmp_path / "docword.txt").write_text("2\n3\n1\n1 1 0\n", encoding="utf-8")
     with pytest.raises(InputError, match="no document has a word"):
         read_train_test(tmp_path / "docword.txt", vocabulary)
+
+
+def test_a_bad_record_that_is_not_looked_for_is_reported_when_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.recordio.decoding.READ_BYTES", 1)  # a record at a time
+    good = b"".join(encode(sparse.csr_array(np.ones((1, 3), np.float32))))
+    (tmp_path / "train.recordio").write_bytes(good + good.replace(b"\0\0\x80?", b"\0\0\xc0\x7f"))
+    with open_documents(tmp_path / "train.recordio", check=False) as found:
+        for _ in range(2):
+            with pytest.raises(InputError, match=rf"train.recordio: byte {len(good)}: a value is"):
+                list(found.blocks())
