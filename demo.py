@@ -119,18 +119,18 @@ def _outputs(file: Path) -> dict[str, str]:
 
 def _show(demo: Demo, artifact: str, prepared: Path, planted: Path | None) -> None:
     demo.run("python", "-m", "topics", "show", artifact, "--vocab", str(prepared / "vocab.txt"))
-    test, train = str(prepared / "test.recordio"), str(prepared / "train.recordio")
-    demo.run("python", "-m", "topics", "score", artifact, "--test", test, "--train", train)
+    demo.run("python", "-m", "topics", "score", artifact, "--prepared", str(prepared))
     if planted is not None:
         demo.run("python", "-m", "topics", "recover", artifact, str(planted))
     out = str(BUILD / "report.html")
-    demo.run("python", "-m", "topics", "report", artifact, "--corpus", str(prepared), "--out", out)
+    files = ["--prepared", str(prepared), "--html", out]
+    demo.run("python", "-m", "topics", "report", artifact, *files)
 
 
 def _predict(demo: Demo, endpoint: str, prepared: Path) -> None:
     out = BUILD / "predictions.jsonl"
-    test = str(prepared / "test.recordio")
-    demo.run("python", "-m", "topics", "predict", "--endpoint", endpoint, test, "--out", str(out))
+    files = ["--prepared", str(prepared), "--out", str(out)]
+    demo.run("python", "-m", "topics", "predict", "--endpoint", endpoint, *files)
     with out.open() as lines:
         predictions = list(lines)
     for line in predictions[:SHOWN_PREDICTIONS]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from acceptance import probes
 from acceptance.stage import TOPICS, Done, Stage, Unexpected
-from topics.endpoint.payload import FORMS
+from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import model_address
 
 OTHER_TOPICS = 3
@@ -111,7 +111,7 @@ def _turned_back() -> Step:
 
 
 def _formats() -> str:
-    return ", ".join(FORMS)
+    return ", ".join(CONTENT_TYPES)
 
 
 def preflight(stage: Stage) -> str:
@@ -138,7 +138,7 @@ def deploy_again(stage: Stage) -> str:
 
 def predict_in_all_formats(stage: Stage) -> str:
     """Ask for every test document, in every format of requests."""
-    answers = {form: _predict(stage, form) for form in FORMS}
+    answers = {form: _predict(stage, form) for form in CONTENT_TYPES}
     first = next(iter(answers.values()))
     if first.shape[1] != TOPICS:
         raise Unexpected(f"the endpoint answers with {first.shape[1]} topics, not {TOPICS}")

@@ -195,7 +195,7 @@ def _prepare(stage: Stage) -> None:
     """Prepare a sample corpus; and one of the same that can't be read, which its manifest hides."""
     files = ("--corpus", "sample/corpus.txt", "--vocab", "sample/vocab.txt")
     for arguments in (
-        ("sample", "--out", "sample", "--documents", "600", "--topics", str(TOPICS)),
+        ("sample", "--out", "sample", "--documents", "600", "--num-topics", str(TOPICS)),
         ("convert", *files, "--out", "prepared"),
     ):
         done = stage.run("python", "-m", "data_prep", *arguments)

@@ -17,11 +17,11 @@ from benchmarks.fits import REFINED, SHARED, SPECTRAL, Fit, run, save, show
 from data_prep.convert import convert
 from data_prep.recordio import read_matrix
 from topics.lda.blocks import in_memory
-from topics.lda.fit import FewTopicsWarning, fit
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.lda.refine import refine
-from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
+from topics.lda.spectral import FewTopicsWarning, fit
+from topics.model.top_words import top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi
 from topics.quality.likelihood import per_word_log_likelihood, per_word_log_likelihoods, unigram
 

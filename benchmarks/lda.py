@@ -28,14 +28,15 @@ from benchmarks.lda_peers import ENGINES
 from benchmarks.planted import draw
 from data_prep.convert import convert
 from data_prep.recordio import read_matrix
-from topics.endpoint.payload import FORMS
-from topics.lda.fit import fit
-from topics.lda.infer import infer
+from topics.endpoint.payload import CONTENT_TYPES
+from topics.lda.mixtures import infer
+from topics.lda.spectral import fit
 from topics.model import archive
-from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
+from topics.model.top_words import top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi
-from topics.quality.likelihood import match_topics, per_word_log_likelihood
+from topics.quality.likelihood import per_word_log_likelihood
+from topics.quality.matching import match_topics
 
 TOPICS = 10  # of NYT
 PLANTED = [  # topics, words, documents, words a document
@@ -224,7 +225,7 @@ def measure_server(corpora: Corpora, runs: int) -> None:
     ) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline().rpartition(":")[2])
-        for name, form in FORMS.items():
+        for name, form in CONTENT_TYPES.items():
             connection = http.client.HTTPConnection("127.0.0.1", port)
             together = form.head + form.between.join(form.encode(documents)) + form.tail
             alone = [form.head + body + form.tail for body in form.encode(documents)]

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from topics.lda.blocks import in_memory
-from topics.lda.fit import fit
 from topics.lda.refine import refine
+from topics.lda.spectral import fit
 
 
 def main() -> None:

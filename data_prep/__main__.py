@@ -5,14 +5,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import fields
 from pathlib import Path
 
 from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
-from data_prep.corpus import CorpusError
-from data_prep.formats.known import DESCRIPTION, FORMATS
-from data_prep.formats.reading import Reading
+from data_prep.corpus_arguments import add_read_options, add_vocabulary_options, read_options
+from data_prep.errors import InputError
 from data_prep.manifest import Manifest
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 
@@ -28,9 +26,9 @@ examples:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    """Run a command, and return 0 if it succeeded, 1 if it failed, 2 if its input is bad."""
     options = _parser().parse_args(arguments)
-    return run_command("data_prep", lambda: options.run(options), bad_input=(CorpusError,))
+    return run_command("data_prep", lambda: options.run(options), bad_input=(InputError,))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,45 +46,49 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
         description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json, "
-        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line, and "
+        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line; then "
         "nothing is written.",
     )
     command.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="where to write; made if need be"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where to write; created if it is missing",
     )
     held_out = command.add_mutually_exclusive_group()
     held_out.add_argument(
         "--test",
         type=Path,
         metavar="PATH",
-        help="hold out this corpus, with the words of the other, instead of a share of it",
+        help="hold out this corpus instead of a share of the other; it gets the same words",
     )
     held_out.add_argument(
         "--test-fraction",
         type=_fraction,
         default=0.05,
         metavar="F",
-        help="share of the documents held out for testing, from 0 to below 1 (default: 0.05)",
+        help="share of the documents to hold out, at least 0 and below 1 (default: 0.05)",
     )
     command.add_argument(
         "--seed",
         type=whole_from(0),
         metavar="N",
-        help="hold out documents chosen at random (default: the last ones)",
+        help="hold out random documents, chosen with this seed (default: the last documents)",
     )
     command.add_argument(
         "--min-words",
         type=whole_from(1),
         default=1,
         metavar="N",
-        help="leave out documents of fewer than N words, each occurrence counted (default: 1)",
+        help="leave out documents with fewer than N words; repeated words count (default: 1)",
     )
     command.add_argument(
         "--jobs",
         type=whole_from(1),
         default=os.cpu_count() or 1,
         metavar="N",
-        help="processes for a large corpus (default: the cores there are)",
+        help="number of processes for a large corpus (default: one for each core)",
     )
     command.add_argument("--json", action="store_true", help="print the manifest, not a summary")
     command.set_defaults(run=_convert)
@@ -96,17 +98,17 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="show what is in a corpus",
         description="Show the size of a corpus, the lengths of its documents and its most frequent "
-        "words; which documents are short and which words have most of all tokens, since both can "
-        "spoil a topic model (see convert --min-words).",
+        "words. Short documents and very frequent words can spoil a topic model (see convert "
+        "--min-words).",
     )
     command.add_argument(
-        "--document", type=whole_from(1), metavar="N", help="show the words of document N as well"
+        "--document", type=whole_from(1), metavar="N", help="also show the words of document N"
     )
     command.add_argument(
         "--plot",
         type=picture,
         metavar="FILE",
-        help=f"draw counts, lengths and frequencies; ends in {', '.join(PICTURES)}",
+        help=f"draw counts, lengths and frequencies into a file that ends in {', '.join(PICTURES)}",
     )
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=_inspect)
@@ -114,36 +116,41 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "sample",
         help="draw a corpus from a known topic model",
-        description="Draw a corpus from a known topic model, to try things out. Writes corpus.txt "
-        "and vocab.txt for convert, and the model: planted.npz with alpha (K,) and beta (K, V).",
+        description="Draw a corpus from a known topic model, for trying things out. Writes "
+        "corpus.txt and vocab.txt for convert, and planted.npz with the model: alpha (K,) and "
+        "beta (K, V).",
     )
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where to write")
     command.add_argument(
         "--documents", type=whole_from(1), default=3000, metavar="N", help="(default: 3000)"
     )
     command.add_argument(
-        "--vocabulary",
+        "--words",
         type=whole_from(MIN_VOCABULARY, MAX_VOCABULARY),
         default=1000,
         metavar="N",
-        help="words (default: 1000)",
+        help=f"words in the vocabulary, {MIN_VOCABULARY} to {MAX_VOCABULARY:,} (default: 1000)",
     )
     command.add_argument(
-        "--topics",
+        "--num-topics",
         type=whole_from(1, MAX_TOPICS),
         default=10,
         metavar="N",
         help=f"1 to {MAX_TOPICS} (default: 10)",
     )
     command.add_argument(
-        "--seed", type=whole_from(0), default=0, metavar="N", help="another seed, another corpus"
+        "--seed",
+        type=whole_from(0),
+        default=0,
+        metavar="N",
+        help="of the random numbers; another seed gives another corpus (default: 0)",
     )
     command.set_defaults(run=_sample)
     return parser
 
 
 def _input_parser() -> Parser:
-    """Return the options that say what to read."""
+    """Return the options that name a corpus and say how to read it."""
     parser = Parser(add_help=False)
     group = parser.add_argument_group("what to read")
     group.add_argument(
@@ -151,92 +158,12 @@ def _input_parser() -> Parser:
         type=Path,
         required=True,
         metavar="PATH",
-        help="a file, also in gzip; a folder of .txt files or of others of one format; or - for "
-        "standard input",
+        help="a file, plain or gzip; a folder of .txt files, or of files of another format; or - "
+        "for standard input",
     )
-    group.add_argument(
-        "--vocab",
-        type=Path,
-        metavar="FILE",
-        help="a word a line, UTF-8; raw text can do without: then the words are those it has; "
-        "recordio, npz and npy as well: then the words are numbers from 0",
-    )
-    group.add_argument(
-        "--format",
-        choices=FORMATS,
-        help=f"{DESCRIPTION} (default: told from the content)",
-    )
-    group.add_argument(
-        "--first-id",
-        type=int,
-        choices=(0, 1),
-        help="id of the first word in svmlight (default: told from the ids)",
-    )
-    group.add_argument(
-        "--limit", type=whole_from(1), metavar="N", help="read only the first N documents"
-    )
-    group.add_argument(
-        "--skip-bad",
-        type=whole_from(0),
-        default=0,
-        metavar="N",
-        help="leave out up to N bad lines and report them (default: 0)",
-    )
-    text = parser.add_argument_group(
-        "raw text",
-        "Words are two or more letters with their marks, digits and underscores, in lower case and "
-        "Unicode's form NFC.",
-    )
-    text.add_argument(
-        "--field",
-        action="append",
-        metavar="NAME",
-        help="the text's field in JSON Lines; several are joined in their order",
-    )
-    text.add_argument(
-        "--column",
-        action="append",
-        metavar="NAME",
-        help="the text's column in CSV; several are joined in their order",
-    )
-    text.add_argument(
-        "--stop-words", metavar="WORDS", help="words to leave out: english, or a file, one a line"
-    )
-    text.add_argument(
-        "--min-df",
-        type=_document_frequency,
-        default=1,
-        metavar="N",
-        help="keep words that are in N documents or more; a share if N has a point (default: 1)",
-    )
-    text.add_argument(
-        "--max-df",
-        type=_document_frequency,
-        default=1.0,
-        metavar="N",
-        help="keep words that are in N documents or fewer; a share if N has a point (default: 1.0)",
-    )
-    text.add_argument(
-        "--max-words",
-        type=whole_from(1),
-        metavar="N",
-        help="keep only the N words that occur most often",
-    )
+    add_read_options(parser)
+    add_vocabulary_options(parser)
     return parser
-
-
-def _document_frequency(text: str) -> int | float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1
-    if "." in text and 0 <= number <= 1:
-        return number
-    if text.isascii() and text.isdigit() and number >= 1:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r} must be a whole number from 1 on, or a share from 0.0 to 1.0"
-    )
 
 
 def _fraction(text: str) -> float:
@@ -245,29 +172,23 @@ def _fraction(text: str) -> float:
     except ValueError:
         fraction = -1
     if not 0 <= fraction < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number from 0 to below 1")
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of 0 or more and below 1")
     return fraction
 
 
-def _reading(options: argparse.Namespace) -> Reading:
-    given = {field.name: getattr(options, field.name) for field in fields(Reading)}
-    several = {name: tuple(given[name] or ()) for name in ("field", "column")}
-    return Reading(**given | several)
-
-
-def _report(error: CorpusError) -> None:
+def _report(error: InputError) -> None:
     print(f"data_prep: left out: {error}", file=sys.stderr)
 
 
 def _convert(options: argparse.Namespace) -> None:
     if options.test and options.seed is not None:
-        raise CorpusError("--seed chooses the documents to hold out, and --test has chosen them")
+        raise InputError("--seed and --test both choose the held-out documents: give one of them")
     start = time.perf_counter()
     manifest = convert(
         options.corpus,
         options.vocab,
         options.out,
-        reading=_reading(options),
+        options=read_options(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
         test_corpus=options.test,
@@ -284,7 +205,9 @@ def _convert(options: argparse.Namespace) -> None:
 def _inspect(options: argparse.Namespace) -> None:
     from data_prep.inspection import inspect
 
-    overview = inspect(options.corpus, options.vocab, _reading(options), options.document, _report)
+    overview = inspect(
+        options.corpus, options.vocab, read_options(options), options.document, _report
+    )
     if options.json:
         print(json.dumps(overview.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -315,12 +238,12 @@ def _sample(options: argparse.Namespace) -> None:
     write_sample(
         options.out,
         documents=options.documents,
-        vocabulary_size=options.vocabulary,
-        topics=options.topics,
+        vocabulary_size=options.words,
+        topics=options.num_topics,
         seed=options.seed,
     )
     print(
-        f"{options.documents:,} documents, {options.vocabulary:,} words, {options.topics} topics"
+        f"{options.documents:,} documents, {options.words:,} words, {options.num_topics} topics"
         f" -> {options.out}"
     )
 

@@ -1,27 +1,26 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from data_prep.corpus import CorpusError, Log
-from data_prep.files import staging, sync
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
+from data_prep.files import staging, write_synced
+from data_prep.formats.any_format import open_corpus
 from data_prep.formats.chain import Chain
-from data_prep.formats.opening import open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
-from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers
-from data_prep.parts import TEST, TRAIN, start_early, write_parts
+from data_prep.parts import TEST, TRAIN, keep_freed_memory, start_early, write_parts
 from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
 
-_AS_IT_IS = Reading()
+_AS_IT_IS = ReadOptions()
 
 
 def convert(
@@ -29,36 +28,38 @@ def convert(
     vocabulary: Path | None,
     out: Path,
     *,
-    reading: Reading = _AS_IT_IS,
+    options: ReadOptions = _AS_IT_IS,
     test_fraction: float = 0.05,
     seed: int | None = None,
     min_words: int = 1,
     test_corpus: Path | None = None,
     jobs: int = 1,
-    report: Callable[[CorpusError], None] = lambda _: None,
+    report: Callable[[InputError], None] = lambda _: None,
 ) -> Manifest:
     """Convert a corpus.
 
-    The files are written aside and moved into `out` when all are whole, the manifest last; the
-    manifest of an older conversion goes first. So a folder with a manifest is always a whole one.
-    Documents with too few words are left out, counted and listed. The split is the same with them.
+    The files are written to a temporary folder. When all are whole, the manifest of an older
+    conversion is deleted, the files are moved into `out`, and the manifest is moved last. So a
+    folder with a manifest is always whole. Documents with too few words are left out, counted and
+    listed; they do not change which other documents are held out.
 
     Args:
-        corpus: A file or folder of any format, or `opening.STANDARD_INPUT`.
-        vocabulary: A word a line; None to make it of the words of raw text.
-        out: Folder to write to; made if need be.
-        reading: How to read the corpus.
-        test_fraction: Share of the documents to hold out, from 0 to below 1.
-        seed: Makes the choice of the held-out documents random; by default they are the last.
-        min_words: Words that a document must have, each occurrence counted; at least 1.
-        test_corpus: What to hold out instead; it has the words of `corpus`, and is read alike.
-        jobs: Number of processes at most; small corpora need no second one. With more than one,
-            a script that calls this has to guard its own work by `if __name__ == "__main__"`.
-        report: Called for each bad line that was left out, when all is written.
+        corpus: A file or folder of any format, or `plain_file.STANDARD_INPUT`.
+        vocabulary: A file with a word a line; None to use the words of the raw text.
+        out: Folder to write to; created if it is missing.
+        options: How to read the corpus.
+        test_fraction: Share of the documents to hold out, at least 0 and below 1.
+        seed: Chooses the held-out documents at random; by default they are the last ones.
+        min_words: Number of words that a document must have, repeated words included; at least 1.
+        test_corpus: Held-out documents, instead of a share of `corpus`; read with the same words
+            and options.
+        jobs: Largest number of processes; small corpora use one. With more than one, a script that
+            calls this function must guard its own work with `if __name__ == "__main__"`.
+        report: Called for each bad line that was left out, after everything is written.
 
     Raises:
-        CorpusError: The corpus or the vocabulary is no good, or leaves no document to train on.
-            Then nothing has been written.
+        InputError: The corpus or the vocabulary can't be used, or leaves no document to train on.
+            Then nothing is written.
         OSError: A file can't be written, or another run is writing to `out`.
     """
     keep_freed_memory()
@@ -66,26 +67,26 @@ def convert(
         workers = stack.enter_context(Workers(jobs))
         start_early(workers, corpus)
         reads = stack.enter_context(ExitStack())
-        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, reading))
+        words, documents = reads.enter_context(open_corpus(corpus, vocabulary, options))
         staged = stack.enter_context(staging(out))
         if test_corpus is not None:
             _, last = reads.enter_context(
-                open_corpus(test_corpus, words, reading.with_words_chosen())
+                open_corpus(test_corpus, words, options.with_words_chosen())
             )
             documents = Chain(documents.name, (documents, last))
             test_fraction, seed = share(documents.documents, last.documents), None
         testing = held_out(documents.documents, test_fraction, seed)
-        train, test, left_out, short, log = with_documents_in_order(
+        train, test, left_out, short, tally = with_documents_in_order(
             documents,
             lambda ordered: write_parts(
-                ordered, testing, min_words, staged, Log(reading.skip_bad), workers
+                ordered, testing, min_words, staged, Tally(options.skip_bad), workers
             ),
-            reading.skip_bad,
+            options.skip_bad,
         )
         empty = int(left_out.sum()) - short
         if not train.documents:
             too_short = f", {short} have fewer than {min_words} words" if short else ""
-            raise CorpusError(
+            raise InputError(
                 f"{documents.name}: no document is left to train on: of {documents.documents}, "
                 f"{empty} have no words of the vocabulary{too_short} and {test.documents} are held"
                 " out"
@@ -95,7 +96,7 @@ def convert(
             source=Source(
                 " + ".join(path.name for path in (corpus, test_corpus) if path),
                 (vocabulary or Path(VOCABULARY)).name,
-                reading.limit,
+                options.limit,
             ),
             split=Split(test_fraction, seed),
             vocabulary=_write_vocabulary(words, staged / VOCABULARY),
@@ -109,26 +110,23 @@ def convert(
             short_documents=short,
             left_out=write_left_out(left_out, staged / LEFT_OUT),
         )
-        reads.close()  # raises when the corpus has changed meanwhile
+        reads.close()  # raises if the corpus was changed in the meantime
         _publish(manifest, staged, out)
-    for error in log.bad:
+    for error in tally.bad:
         report(error)
     return manifest
 
 
-def _write_vocabulary(words: list[str], path: Path) -> Vocabulary:
+def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
     content = "".join(f"{word}\n" for word in words).encode()
-    with path.open("wb") as stream:
-        stream.write(content)
-        sync(stream)
-    return Vocabulary(path.name, len(words), len(content), hashlib.sha256(content).hexdigest())
+    return Vocabulary(path.name, len(words), *write_synced(path, content))
 
 
 def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
-    """Move the files into place, so that at no moment a manifest stands beside other files."""
+    """Move the files into place; at no moment does a manifest stand beside files of another run."""
     manifest.write(staged)
     (out / MANIFEST).unlink(missing_ok=True)
-    for file in (TEST, LEFT_OUT):  # which this corpus may be without
+    for file in (TEST, LEFT_OUT):  # this corpus may have none
         (out / file).unlink(missing_ok=True)
     for part in manifest.files:
         (staged / part.file).replace(out / part.file)

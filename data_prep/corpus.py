@@ -1,4 +1,4 @@
-"""What every reader of a corpus offers: documents in blocks of counts, piece by piece."""
+"""The interface of all readers of corpora: documents in blocks of counts, span by span."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -7,24 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 
 Entries = NDArray[np.int32]
-"""A (3, n) array: numbers of documents and word ids, both from 0, and counts."""
-
-
-class CorpusError(ValueError):
-    """A corpus or vocabulary that can't be used; the text says where and why."""
+"""A (3, n) array: document numbers from 0, word ids from 0, and counts."""
 
 
 class OutOfOrderError(Exception):
-    """A document's entries are not next to each other: the corpus must be sorted first."""
+    """The entries of a document are not next to each other: the corpus must be sorted first."""
 
 
-class Piece(NamedTuple):
-    """A part of a corpus that can be read by itself: some documents in a row.
+class Span(NamedTuple):
+    """Some consecutive documents of a corpus, which can be read by themselves.
 
     Attributes:
-        start: Where it starts; byte of the file, if it is one of text.
+        start: Where it starts: a byte of the file, if the file is text.
         stop: Where it ends.
         first: Number of its first document, from 0.
         after: Number of the first document after it.
@@ -36,30 +33,30 @@ class Piece(NamedTuple):
     after: int
 
 
-class Log:
-    """What a reader reports on its way.
+class Tally:
+    """Counts what a reader reads, and keeps the errors of bad lines.
 
     Args:
         allowed: How many bad lines are tolerated.
 
     Attributes:
-        entries: Number of counts that were read, equal words of a document counted each.
-        bad: What is wrong with the lines that were left out.
+        entries: Number of counts that were read; a word given twice counts twice.
+        bad: The errors of the lines that were left out.
     """
 
     def __init__(self, allowed: int = 0) -> None:
         self.allowed = allowed
         self.entries = 0
-        self.bad: list[CorpusError] = []
+        self.bad: list[InputError] = []
 
-    def skip(self, error: CorpusError) -> None:
-        """Take note of a bad line; raises its error when that is one too many."""
+    def skip(self, error: InputError) -> None:
+        """Keep the error of a bad line; raise it if there are more than allowed."""
         if len(self.bad) == self.allowed:
             raise error
         self.bad.append(error)
 
-    def extend(self, other: "Log") -> None:
-        """Add what another log of the same corpus says."""
+    def extend(self, other: "Tally") -> None:
+        """Add another tally of the same corpus."""
         self.entries += other.entries
         for error in other.bad:
             self.skip(error)
@@ -68,12 +65,12 @@ class Log:
 class Corpus(Protocol):
     """Word counts of documents numbered from 0.
 
-    It holds no documents: it is sent to other processes, which read pieces of it.
+    Most readers hold no documents: they are sent to other processes, which read spans.
     """
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name that errors use."""
 
     @property
     def vocabulary_size(self) -> int:
@@ -81,41 +78,41 @@ class Corpus(Protocol):
 
     @property
     def documents(self) -> int:
-        """How many there are, those without words included."""
+        """The number of documents, including those without words."""
 
     @property
     def promised(self) -> int | None:
-        """The number of entries and bad lines in all pieces; None when it does not say."""
+        """The number of entries and bad lines that the file promises; None if it promises none."""
 
     @property
-    def pieces(self) -> Sequence[Piece]:
-        """All of it, in the order of the documents."""
+    def spans(self) -> Sequence[Span]:
+        """All documents, in order."""
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece that have words, in order, some hundred at a time.
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span that have words, in order, some hundred at a time.
 
         Raises:
-            CorpusError: Something that can't be read and is not a tolerated bad line.
+            InputError: A line can't be read, and no more bad lines are tolerated.
             OutOfOrderError: From a `Sortable` corpus.
         """
 
 
 @runtime_checkable
 class Sortable(Corpus, Protocol):
-    """A corpus of entries in any order."""
+    """A corpus whose entries may come in any order."""
 
-    def entries(self, log: Log) -> Iterator[Entries]:
-        """Yield the entries in the order in which they stand."""
+    def entries(self, tally: Tally) -> Iterator[Entries]:
+        """Yield the entries in the order of the file."""
 
 
-def check_promise(corpus: Corpus, log: Log) -> None:
-    """Check that all of a corpus was read.
+def check_promise(corpus: Corpus, tally: Tally) -> None:
+    """Check that a corpus has as many entries as it promises.
 
     Raises:
-        CorpusError: It has fewer or more entries than it says.
+        InputError: It has fewer or more.
     """
-    found = log.entries + len(log.bad)
+    found = tally.entries + len(tally.bad)
     if corpus.promised not in (None, found):
-        raise CorpusError(
+        raise InputError(
             f"{corpus.name}: there are {found} entries, but the header says {corpus.promised}"
         )

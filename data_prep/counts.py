@@ -1,4 +1,4 @@
-"""Word counts of some documents: what readers yield and the encoder takes."""
+"""Word counts of some documents, as readers yield them and the encoder takes them."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,18 +6,20 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from data_prep.errors import InputError
+
 MAX_COUNT = 1 << 24  # float32 holds every whole number up to here
 
 
-class CountsError(ValueError):
-    """Counts given several times for one word add up to more than `MAX_COUNT`."""
+class CountsError(InputError):
+    """The counts of a word in a document add up to more than `MAX_COUNT`."""
 
 
 @dataclass(frozen=True)
 class Counts:
     """A matrix of counts in compressed rows: a document a row, each with at least one word.
 
-    It has the attributes of SciPy's `csr_array`, and no methods of it: importing SciPy takes
+    It has the attributes of SciPy's `csr_array`, but none of its methods: importing SciPy takes
     longer than converting ten thousand documents.
 
     Attributes:
@@ -45,8 +47,8 @@ class Counts:
     ) -> Self:
         """Build from the number of entries of each row, and the entries of all rows in order.
 
-        The ids of a row may come in any order; counts given twice for one are added up. Counts of
-        0 say that a word is not there: they are dropped, as are the rows that they leave empty.
+        The ids of a row may come in any order. Counts given twice for one word are added up.
+        Counts of 0 are dropped, and so are rows that have no others.
 
         Raises:
             CountsError: A sum is above `MAX_COUNT`.
@@ -103,7 +105,7 @@ class Counts:
         return np.add.reduceat(self.data, self.indptr[:-1], dtype=np.float64)
 
     def select(self, rows: NDArray[np.bool_]) -> Self:
-        """Return the documents that a mask (rows,) names."""
+        """Return the documents that a mask (rows,) selects."""
         if rows.all():
             return self
         lengths = self.lengths()

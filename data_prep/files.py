@@ -1,7 +1,8 @@
-"""What is done with files."""
+"""Write files and folders so that they are whole or not there."""
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 _PARTIAL = ".partial"
 _NAME_CHARACTERS = 200  # of a file's name in that of its partial one, which has 255 bytes at most
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # which the system says of no file by its name
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # errors that come without a file name
 _UNREPLACEABLE = (Path("/dev"), Path("/proc"))  # devices, and links to what is open
 
 
@@ -23,18 +24,26 @@ def sync(stream: BinaryIO) -> None:
 
 
 def start_sync(stream: BinaryIO, start: int, size: int) -> None:
-    """Have the system write a part of a file to the disk now, so that `sync` waits for less."""
+    """Ask the system to write a part of a file to the disk now, so that `sync` takes less time."""
     if hasattr(os, "posix_fadvise"):  # macOS has none
         os.posix_fadvise(stream.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+
+def write_synced(path: Path, content: bytes) -> tuple[int, str]:
+    """Write a file and wait until it is on the disk; return its size and its SHA-256 digest."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        sync(stream)
+    return len(content), hashlib.sha256(content).hexdigest()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that takes the place of `path` once it is whole and on the disk.
 
-    Until then what was there stays, whatever happens. The new file has a name that nobody can
-    guess, so that nobody can put a link in its way. If `path` is a link, the link is replaced.
-    What killed runs have left of theirs goes. A pipe or a device is written to as it is.
+    Until then the old file stays, whatever happens. The new file has a name that nobody can
+    guess, so that nobody can put a link in its place. If `path` is a link, the link is replaced.
+    Partial files that killed runs left behind are deleted. Pipes and devices are written directly.
 
     Raises:
         OSError: The file can't be written; it names `path`.
@@ -66,18 +75,18 @@ def _is_unreplaceable(path: Path) -> bool:
 
 
 def _create_locked(path: Path) -> BinaryIO:
-    """Create a file with a lock, which says that it is being written."""
+    """Create a file and lock it; the lock means that the file is being written."""
     while True:
         stream = path.open("xb")
-        with suppress(OSError):  # of a network that knows no such locks: nothing is swept there
+        with suppress(OSError):  # network file systems may have no locks: nothing is deleted there
             fcntl.flock(stream, fcntl.LOCK_EX)
-        if path.exists():  # another run may have taken it for abandoned before it had the lock
+        if path.exists():  # another run may have deleted it before it was locked
             return stream
         stream.close()
 
 
 def _remove_abandoned(folder: Path, begin: str) -> None:
-    """Remove partial files that no process has locked any more."""
+    """Delete partial files that no process holds a lock on."""
     for entry in list(os.scandir(folder)):
         partial = entry.name.startswith(begin) and entry.name.endswith(_PARTIAL)
         if not partial or not entry.is_file(follow_symlinks=False):
@@ -93,13 +102,13 @@ def _open_no_link(path: str, flags: int) -> int:
 
 @contextmanager
 def staging(folder: Path) -> Iterator[Path]:
-    """Yield a folder inside `folder`, for one run at a time; it is gone afterwards.
+    """Yield a temporary folder inside `folder`, for one run at a time.
 
-    `folder` is made if need be, and is gone after an error if it was made. What killed runs have
-    left in it goes.
+    `folder` is created if it is missing, and deleted again after an error. What killed runs left
+    in it is deleted.
 
     Raises:
-        OSError: Another run is writing there, or the folder can't be made.
+        OSError: Another run is writing there, or the folder can't be created.
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +131,7 @@ def staging(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Lock a folder until the end; yield whether that can be done on its file system."""
+    """Lock a folder; yield whether its file system has locks."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield _lock(descriptor, folder)
@@ -139,6 +148,6 @@ def _lock(descriptor: int, folder: Path) -> bool:
             "another run is writing to this folder: wait until it is done, or name another folder",
             str(folder),
         ) from None
-    except OSError:  # of a network that knows no such locks
+    except OSError:  # a network file system without locks
         return False
     return True

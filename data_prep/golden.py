@@ -1,29 +1,28 @@
-"""Golden documents: a few of a corpus, which a new endpoint is asked for before it is trusted.
+"""Golden documents: a few documents of a corpus, sent to a new endpoint before it is trusted.
 
 The file is JSON, with the documents as sparse counts of word ids from 0, ascending:
 
     {"feature_dim": 3, "documents": [{"keys": [0, 2], "values": [1, 4]}, ...]}
 """
 
-import hashlib
 import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from data_prep import recordio
-from data_prep.files import sync
+from data_prep.files import write_synced
 from data_prep.manifest import Golden
 
 GOLDEN = "golden.json"
 MAX_DOCUMENTS = 5
-MAX_WORDS = 1000  # different ones of a document: all of them fit into one request
+MAX_WORDS = 1000  # different words of a document, so that all documents fit into one request
 
 
 def write_golden(part: Path, feature_dim: int, path: Path) -> Golden:
     """Write the first documents of a part, each with its first words.
 
-    A document that is cut is a document still: what a model answers depends on the counts alone.
+    A document that is cut is still a document: the answer of a model depends on counts alone.
 
     Args:
         part: A RecordIO file of at least one document.
@@ -31,7 +30,7 @@ def write_golden(part: Path, feature_dim: int, path: Path) -> Golden:
         path: The file to write.
 
     Returns:
-        What the manifest says about it.
+        The file's entry in the manifest.
     """
     with part.open("rb") as stream:
         documents = [_cut(record) for record in islice(recordio.decode(stream), MAX_DOCUMENTS)]
@@ -39,10 +38,7 @@ def write_golden(part: Path, feature_dim: int, path: Path) -> Golden:
         json.dumps({"feature_dim": feature_dim, "documents": documents}, separators=(",", ":"))
         + "\n"
     ).encode()
-    with path.open("wb") as written:
-        written.write(content)
-        sync(written)
-    return Golden(path.name, len(documents), len(content), hashlib.sha256(content).hexdigest())
+    return Golden(path.name, len(documents), *write_synced(path, content))
 
 
 def _cut(record: recordio.Record) -> dict[str, list[Any]]:

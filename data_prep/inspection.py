@@ -1,31 +1,32 @@
 """Find out what is in a corpus."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cli.progress import Progress
-from data_prep.corpus import Corpus, CorpusError, Log, check_promise
+from data_prep.corpus import Corpus, Tally, check_promise
 from data_prep.counts import Counts
-from data_prep.formats.opening import open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.errors import InputError
+from data_prep.formats.any_format import open_corpus
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 
-SHORT = (3, 10, 20)  # words: of documents with fewer a topic model learns little
-FREQUENT = 0.1  # share of all tokens, above which a word hides what the others say
+SHORT = (3, 10, 20)  # words; a topic model learns little from documents with fewer
+FREQUENT = 0.1  # share of all tokens; a word with more hides the others
 _TOP_WORDS = 20
 _MAX_CELLS = 200  # of the heat map, in each direction
 
 
-class Overview:
+class CorpusOverview:
     """What is in a corpus.
 
     Args:
         words: The vocabulary.
-        documents: Number of documents, those without words included.
+        documents: Number of documents, including those without words.
         document: Number of the document to show, from 1; None for none.
 
     Attributes:
@@ -36,7 +37,7 @@ class Overview:
         shown: (vocabulary,) word counts of the document to show.
     """
 
-    def __init__(self, words: list[str], documents: int, document: int | None = None) -> None:
+    def __init__(self, words: Sequence[str], documents: int, document: int | None = None) -> None:
         self.words = words
         self.documents = documents
         self.document = document
@@ -47,7 +48,7 @@ class Overview:
         self.shown = np.zeros(len(words))
 
     def add(self, counts: Counts) -> None:
-        """Take in some documents."""
+        """Add some documents."""
         lengths = counts.tokens()
         self.lengths.update(lengths.astype(np.int64).tolist())
         self.lengths[0] -= lengths.size
@@ -65,7 +66,7 @@ class Overview:
 
     @property
     def tokens(self) -> int:
-        """The number of words of all documents, each occurrence counted."""
+        """The number of words in all documents, repeated words included."""
         return int(self.word_counts.sum())
 
     @property
@@ -74,17 +75,17 @@ class Overview:
         return len(self.words) - int(np.count_nonzero(self.word_counts))
 
     def shorter(self, words: int) -> int:
-        """Return how many documents have fewer words, those without any included."""
+        """Return how many documents have fewer words, including those without words."""
         return sum(times for length, times in self.lengths.items() if length < words)
 
     def frequent(self) -> dict[str, float]:
-        """Return the words that have more than `FREQUENT` of all tokens, and their shares."""
+        """Return the words with more than `FREQUENT` of all tokens, and their shares."""
         shares = self.word_counts / max(1, self.tokens)
         ids = np.argsort(-shares, kind="stable")[: np.count_nonzero(shares > FREQUENT)]
         return {self.words[id_]: float(shares[id_]) for id_ in ids}
 
     def lines(self) -> Iterator[str]:
-        """Yield the text for a reader."""
+        """Yield lines of text for people."""
         mean = self.tokens / self.documents
         quartiles = ", ".join(f"{length:,}" for length in self._quartiles())
         short = ", ".join(f"{self.shorter(words):,} of fewer than {words}" for words in SHORT)
@@ -102,7 +103,7 @@ class Overview:
             yield f"document {self.document}: {shown or 'no words'}"
 
     def as_json(self) -> dict[str, object]:
-        """Return the same for a program."""
+        """Return the same as JSON for programs."""
         found = {
             "documents": self.documents,
             "empty_documents": self.lengths[0],
@@ -124,7 +125,7 @@ class Overview:
         return [self.quantile(share) for share in (0, 0.25, 0.5, 0.75, 1)]
 
     def quantile(self, share: float) -> int:
-        """Return the length that a share of the documents does not exceed."""
+        """Return the length that this share of the documents does not exceed."""
         lengths = sorted(self.lengths)
         reached = np.cumsum([self.lengths[length] for length in lengths])
         return lengths[np.searchsorted(reached, max(1, share * self.documents))]
@@ -133,7 +134,7 @@ class Overview:
         return ", ".join(f"{word} {count:,}" for word, count in self._counts(counts, limit))
 
     def _counts(self, counts: NDArray[np.float64], limit: int) -> Iterator[tuple[str, int]]:
-        """Yield the words that occur, the most frequent first."""
+        """Yield the words that occur, most frequent first."""
         for id_ in np.argsort(-counts, kind="stable")[: min(limit, np.count_nonzero(counts))]:
             yield self.words[id_], int(counts[id_])
 
@@ -141,44 +142,44 @@ class Overview:
 def inspect(
     corpus: Path,
     vocabulary: Path | None,
-    reading: Reading,
+    options: ReadOptions,
     document: int | None = None,
-    report: Callable[[CorpusError], None] = lambda _: None,
-) -> Overview:
-    """Read a corpus from its start to its end.
+    report: Callable[[InputError], None] = lambda _: None,
+) -> CorpusOverview:
+    """Read a corpus from start to end, and return what is in it.
 
     Args:
-        corpus: As for `convert`, as are the others.
-        vocabulary: A word a line.
-        reading: How to read the corpus.
+        corpus: As for `convert`.
+        vocabulary: As for `convert`.
+        options: How to read the corpus.
         document: Number of a document to show, from 1.
         report: Called for each bad line that was left out.
 
     Raises:
-        CorpusError: The corpus or the vocabulary is no good, or there is no such document.
+        InputError: The corpus or the vocabulary can't be used, or the document is missing.
     """
-    with open_corpus(corpus, vocabulary, reading) as (words, opened):
+    with open_corpus(corpus, vocabulary, options) as (words, opened):
         if not opened.documents:
-            raise CorpusError(f"{opened.name}: there is no document")
+            raise InputError(f"{opened.name}: there is no document")
         if document is not None and document > opened.documents:
-            raise CorpusError(f"{opened.name}: there is no document {document}")
-        overview, log = with_documents_in_order(
+            raise InputError(f"{opened.name}: there is no document {document}")
+        overview, tally = with_documents_in_order(
             opened,
             lambda ordered: _read(
-                ordered, Overview(words, opened.documents, document), Log(reading.skip_bad)
+                ordered, CorpusOverview(words, opened.documents, document), Tally(options.skip_bad)
             ),
-            reading.skip_bad,
+            options.skip_bad,
         )
-    for error in log.bad:
+    for error in tally.bad:
         report(error)
     return overview
 
 
-def _read(corpus: Corpus, overview: Overview, log: Log) -> tuple[Overview, Log]:
+def _read(corpus: Corpus, overview: CorpusOverview, tally: Tally) -> tuple[CorpusOverview, Tally]:
     with Progress("reading", corpus.documents) as progress:
-        for piece in corpus.pieces:
-            for counts in corpus.read(piece, log):
+        for span in corpus.spans:
+            for counts in corpus.read(span, tally):
                 overview.add(counts)
                 progress.advance(counts.shape[0])
-    check_promise(corpus, log)
-    return overview, log
+    check_promise(corpus, tally)
+    return overview, tally

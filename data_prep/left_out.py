@@ -1,7 +1,7 @@
 """Documents of the source that a prepared corpus leaves out.
 
-The file is text: their numbers in the source, from 1, ascending, one a line. With the split, it
-tells the number in the source of every document that is prepared.
+The file is text: the numbers of these documents in the source, from 1, ascending, one a line.
+Together with the split they give the number in the source of every prepared document.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.files import sync
+from data_prep.files import write_synced
 from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError
 from data_prep.split import held_out
 
@@ -25,16 +25,13 @@ def write_left_out(left_out: NDArray[np.bool_], path: Path) -> LeftOut | None:
         path: The file to write.
 
     Returns:
-        What the manifest says about the file; None if no document is left out, and no file written.
+        The file's entry in the manifest; None, and no file, if no document is left out.
     """
     if not left_out.any():
         return None
     numbers = (np.flatnonzero(left_out) + 1).tolist()
     content = "".join(f"{number}\n" for number in numbers).encode()
-    with path.open("wb") as written:
-        written.write(content)
-        sync(written)
-    return LeftOut(path.name, len(numbers), len(content), hashlib.sha256(content).hexdigest())
+    return LeftOut(path.name, len(numbers), *write_synced(path, content))
 
 
 def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
@@ -45,8 +42,8 @@ def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
         manifest: The manifest in it.
 
     Raises:
-        ManifestError: The file of the documents left out is not what the manifest says, or the
-            manifest contradicts itself.
+        ManifestError: The file of left-out documents does not match the manifest, or the manifest
+            contradicts itself.
     """
     parts = [part for part in (manifest.train, manifest.test) if part]
     dropped = manifest.empty_documents + manifest.short_documents
@@ -59,7 +56,9 @@ def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
         path = folder / manifest.left_out.file
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != manifest.left_out.sha256:
-            raise ManifestError(f"{path}: is not what the manifest says; convert the corpus again")
+            raise ManifestError(
+                f"{path}: the file does not match the manifest; convert the corpus again"
+            )
         try:
             training[np.array(content.split(), np.int64) - 1] = False
         except (ValueError, IndexError):

@@ -1,7 +1,7 @@
-"""The manifest of a prepared corpus: what was written, from what, and how it was split.
+"""The manifest of a prepared corpus: its files, its source, and how it was split.
 
-It is the last file written into a folder: a folder with a manifest is whole. Nothing but the
-standard library is imported, since the CDK app reads manifests as well.
+It is the last file written into a folder, so a folder with a manifest is whole. This module needs
+the standard library alone, since the CDK app reads manifests too.
 """
 
 import hashlib
@@ -12,13 +12,14 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Self, get_args, get_type_hints
 
+from data_prep.errors import InputError
 from data_prep.files import replacing
 
 MANIFEST = "manifest.json"
 
 
-class ManifestError(ValueError):
-    """There is no usable manifest in a folder."""
+class ManifestError(InputError):
+    """A folder has no manifest, or one that can't be used."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Source:
     Attributes:
         corpus: File name of the corpus.
         vocabulary: File name of its vocabulary.
-        limit: Number of documents after which reading stopped; None for the whole corpus.
+        limit: Number of documents that were read; None for the whole corpus.
     """
 
     corpus: str
@@ -41,7 +42,7 @@ class Split:
     """How documents were divided.
 
     Attributes:
-        test_fraction: Share of the documents meant for testing, from 0 to below 1.
+        test_fraction: Share of the documents for testing, at least 0 and below 1.
         seed: Seed of the random choice; None when the test documents are the last ones.
     """
 
@@ -73,7 +74,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Golden:
-    """A file of a few documents that a new endpoint is asked for; `golden.py` has the layout."""
+    """A file of a few documents that are sent to a new endpoint; `golden.py` has the layout."""
 
     file: str
     documents: int
@@ -101,12 +102,12 @@ class Manifest:
         split: How it was divided.
         vocabulary: The words.
         train: The documents to train on, at least one.
-        test: The documents held out; None when there is none.
-        golden: Some of those held out, or of those to train on when there is none.
-        min_words: Words that a document must have, or it is left out.
-        empty_documents: Documents without words, which are left out as well.
+        test: The held-out documents; None if there are none.
+        golden: Some of the held-out documents, or some training documents if there are none.
+        min_words: Number of words that a document must have, or it is left out.
+        empty_documents: Documents without words, which are left out too.
         short_documents: Documents with words, but fewer than `min_words`.
-        left_out: Which documents these are; None when there is none.
+        left_out: The list of these documents; None if there are none.
     """
 
     FORMAT: ClassVar[int] = 3
@@ -125,17 +126,17 @@ class Manifest:
 
     @property
     def files(self) -> list["Vocabulary | Part | Golden | LeftOut"]:
-        """What it says about each file beside it."""
+        """The entry of each file beside the manifest."""
         parts = (self.vocabulary, self.train, self.test, self.golden, self.left_out)
         return [part for part in parts if part]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the manifest of a folder and check that the files it names are there.
+        """Read the manifest of a folder, and check that its files are there.
 
         Raises:
-            ManifestError: There is no manifest, it is not one of this format, or a file that it
-                names is missing or has another size.
+            ManifestError: The manifest is missing or of another format, or one of its files is
+                missing or has another size.
         """
         path = folder / MANIFEST
         try:
@@ -159,14 +160,14 @@ class Manifest:
         return manifest
 
     def damaged(self, folder: Path) -> list[str]:
-        """Return the names of the files of a folder whose digests are not the manifest's, sorted.
+        """Return the names of the files whose digests differ from the manifest's, sorted.
 
-        It reads every file, which `load` does not.
+        This reads every file; `load` does not.
         """
         return sorted(p.file for p in self.files if _digest(folder / p.file) != p.sha256)
 
     def write(self, folder: Path) -> None:
-        """Write the manifest into a folder: after any interruption it is whole or not there."""
+        """Write the manifest into a folder; after an interruption it is whole or not there."""
         with replacing(folder / MANIFEST) as stream:
             stream.write(self.to_json().encode())
 
@@ -176,7 +177,7 @@ class Manifest:
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
-    """Return a JSON value as the type that an annotation names; nothing is converted."""
+    """Return a JSON value as the type of an annotation; nothing is converted."""
     if NoneType in get_args(kind):
         return None if value is None else _parse(get_args(kind)[0], value, where)
     if is_dataclass(kind):

@@ -21,12 +21,12 @@ _AHEAD = 2  # tasks a process that are done or under way; bounds the results tha
 
 
 class Workers:
-    """Processes to share work with.
+    """Processes that share work.
 
-    Until there are some, not even what they need is imported: most corpora do without.
+    Nothing that they need is imported before they start: most corpora need no other process.
 
     Args:
-        most: Number of processes at most.
+        most: Largest number of processes.
     """
 
     def __init__(self, most: int) -> None:
@@ -41,9 +41,9 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def start(self, wanted: int) -> bool:
-        """Start so many processes, if none are there yet; return whether there are any.
+        """Start this many processes, unless some are running; return whether any are running.
 
-        It does not wait for them. A single one would be no faster than doing without.
+        It does not wait for them. One process alone would not be faster, so it is not started.
         """
         jobs = min(wanted, self._most)
         if not self._jobs and jobs > 1:
@@ -56,7 +56,7 @@ class Workers:
             self._pool = ProcessPoolExecutor(jobs, context, _start, (self._totals,))
             with _interrupts_held(), _one_thread_each():
                 for _ in range(jobs):
-                    self._pool.submit(os.getpid)  # anything: a process is started for each
+                    self._pool.submit(os.getpid)  # any task: each starts a process
         return self._jobs > 0
 
     def map_in_order(
@@ -65,12 +65,12 @@ class Workers:
         """Yield the results in the order of the tasks.
 
         Args:
-            function: Called with the number of the task, from 0, and the task; they and the
-                results are pickled. It may call `add_in_order`.
-            tasks: What there is to do.
+            function: Called with the number of the task, from 0, and the task. Both and the
+                result are pickled. It may call `add_in_order`.
+            tasks: The tasks.
 
         Raises:
-            Exception: What the function raised, in place of its result.
+            Exception: What the function raised.
             ChildProcessError: A process was killed.
         """
         from concurrent.futures import wait
@@ -86,18 +86,20 @@ class Workers:
             while waiting:
                 yield waiting.popleft().result()
         except BrokenProcessPool:
-            raise ChildProcessError("a process was killed, perhaps for want of memory") from None
+            raise ChildProcessError(
+                "a process was killed; perhaps there was not enough memory: try fewer --jobs"
+            ) from None
         finally:
             wait([future for future in waiting if not future.cancel()])
 
 
 def add_in_order(number: int, amounts: Sequence[int]) -> list[int]:
-    """Add to totals that all tasks share, when the tasks before this one have done so.
+    """Add to the totals of all tasks, after the tasks before this one have added theirs.
 
-    A task that adds nothing keeps those after it waiting.
+    Every task must add something, or the tasks after it wait for ever.
 
     Returns:
-        The totals before.
+        The totals before this task.
     """
     return _totals.add(number, amounts)
 
@@ -123,9 +125,9 @@ class _Totals:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep interrupts for later; processes started meanwhile never get them.
+    """Delay interrupts; processes that are started meanwhile ignore them.
 
-    A terminal interrupts all processes at once, and this one ends the others.
+    A terminal interrupts all processes at once, but this one ends the others.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -136,7 +138,7 @@ def _interrupts_held() -> Iterator[None]:
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let NumPy in processes started meanwhile make no threads: they would wait, and busily."""
+    """Let NumPy use one thread in processes that are started meanwhile."""
     before = os.environ.get(_THREADS)
     os.environ[_THREADS] = "1"
     try:

@@ -1,4 +1,4 @@
-"""Encode documents and write them to files, with the help of other processes."""
+"""Encode documents and write them to the train and test files, in several processes."""
 
 import hashlib
 import os
@@ -14,41 +14,51 @@ from numpy.typing import NDArray
 
 from cli.progress import Progress
 from data_prep import recordio
-from data_prep.corpus import Corpus, CorpusError, Log, Piece, check_promise
+from data_prep.corpus import Corpus, Span, Tally, check_promise
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.files import start_sync, sync
-from data_prep.formats.lines import PIECE_BYTES
+from data_prep.formats.lines import SPAN_BYTES
 from data_prep.manifest import Part
-from data_prep.memory import keep_freed_memory
 from data_prep.parallel import Workers, add_in_order
 
 TRAIN, TEST = "train.recordio", "test.recordio"
 
-_PIECES_A_JOB = 6  # at least: half a second of work, else it takes longer to start a process
+_SPANS_A_JOB = 6  # at least: half a second of work; less is done before a process has started
 _READ_BYTES = 1 << 18
+_LARGEST_ARRAY = 1 << 24  # bytes of an array that comes and goes
 
 
 def start_early(workers: Workers, corpus: Path) -> None:
-    """Start the processes that a corpus is going to need, while it is opened."""
+    """Start the processes that a corpus will need, before it is opened."""
     if corpus.is_file():
-        workers.start(corpus.stat().st_size // PIECE_BYTES // _PIECES_A_JOB)
+        workers.start(corpus.stat().st_size // SPAN_BYTES // _SPANS_A_JOB)
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory for the next arrays instead of returning it to the system.
+
+    glibc returns freed memory until one large array was allocated and freed. Without this, asking
+    for memory again takes half of the time that a block of text needs.
+    """
+    np.empty(_LARGEST_ARRAY, np.uint8)
 
 
 class Written(NamedTuple):
-    """What was written.
+    """The files that were written.
 
     Attributes:
-        train, test: What the manifest says about both files.
-        left_out: (documents,) which documents are in neither.
+        train, test: The entries of both files in the manifest.
+        left_out: (documents,) which documents are in neither file.
         short: How many of those have words, but too few.
-        log: What was reported.
+        tally: The entries and bad lines of the corpus.
     """
 
     train: Part
     test: Part
     left_out: NDArray[np.bool_]
     short: int
-    log: Log
+    tally: Tally
 
 
 def write_parts(
@@ -56,7 +66,7 @@ def write_parts(
     testing: NDArray[np.bool_],
     min_words: int,
     folder: Path,
-    log: Log,
+    tally: Tally,
     workers: Workers,
 ) -> Written:
     """Write the documents of a corpus to two files: those to train on and those to test with.
@@ -64,13 +74,13 @@ def write_parts(
     Args:
         corpus: The documents.
         testing: (documents,) which of them are for testing.
-        min_words: Words that a document must have, or it is left out.
+        min_words: Number of words that a document must have, or it is left out.
         folder: For the files.
-        log: Gets what is reported.
-        workers: Help with a large corpus.
+        tally: Gets the entries and bad lines.
+        workers: Processes for a large corpus.
 
     Raises:
-        CorpusError: A document can't be read or encoded, or the corpus is not whole.
+        InputError: A document can't be read or encoded, or the corpus is not whole.
         OutOfOrderError: The corpus must be sorted first.
     """
     with (
@@ -81,32 +91,32 @@ def write_parts(
         files = (train, test)
         left_out = np.ones(corpus.documents, np.bool_)
         short = 0
-        tasks = ((piece, testing[piece.first : piece.after]) for piece in corpus.pieces)
-        if workers.start(len(corpus.pieces) // _PIECES_A_JOB):
+        tasks = ((span, testing[span.first : span.after]) for span in corpus.spans)
+        if workers.start(len(corpus.spans) // _SPANS_A_JOB):
             paths = [file.path for file in files]
-            encode = partial(_encode_elsewhere, corpus, min_words, paths, log.allowed)
+            encode = partial(_encode_elsewhere, corpus, min_words, paths, tally.allowed)
             with closing(workers.map_in_order(encode, tasks)) as results:
-                for parts, kept, too_short, piece_log in results:
-                    log.extend(piece_log)
+                for parts, kept, too_short, span_tally in results:
+                    tally.extend(span_tally)
                     left_out[kept] = False
                     short += too_short
                     for file, totals in zip(files, parts, strict=True):
                         file.adopt(totals)
                     progress.advance(sum(totals.documents for totals in parts))
         else:
-            for piece, held in tasks:
-                for block in _encode_piece(corpus, piece, held, min_words, log):
+            for span, held in tasks:
+                for block in _encode_span(corpus, span, held, min_words, tally):
                     left_out[block.kept] = False
                     short += block.short
                     for file, encoded in zip(files, block.parts, strict=True):
                         file.write(encoded)
                     progress.advance(len(block.kept))
-        check_promise(corpus, log)
-        return Written(train.finish(), test.finish(), left_out, short, log)
+        check_promise(corpus, tally)
+        return Written(train.finish(), test.finish(), left_out, short, tally)
 
 
 class _Totals(NamedTuple):
-    """What the manifest says about documents."""
+    """The totals of some documents, as in the manifest."""
 
     documents: int = 0
     nonzeros: int = 0
@@ -118,7 +128,7 @@ class _Totals(NamedTuple):
 
 
 class _Encoded(NamedTuple):
-    """Documents as they are written."""
+    """Documents as bytes."""
 
     frames: list[bytes]
     totals: _Totals
@@ -128,9 +138,9 @@ class _Block(NamedTuple):
     """Some documents.
 
     Attributes:
-        parts: Those for training and those for testing.
+        parts: The training documents and the test documents.
         kept: The numbers of both.
-        short: How many others have words, but too few.
+        short: How many other documents have words, but too few.
     """
 
     parts: tuple[_Encoded, _Encoded]
@@ -138,18 +148,18 @@ class _Block(NamedTuple):
     short: int
 
 
-def _encode_piece(
-    corpus: Corpus, piece: Piece, testing: NDArray[np.bool_], min_words: int, log: Log
+def _encode_span(
+    corpus: Corpus, span: Span, testing: NDArray[np.bool_], min_words: int, tally: Tally
 ) -> Iterator[_Block]:
-    """Encode a piece, of the documents of which `testing` tells the kind."""
-    for every in corpus.read(piece, log):
+    """Encode a span; `testing` says which of its documents are for testing."""
+    for every in corpus.read(span, tally):
         counts = every.select(every.tokens() >= min_words)
-        held = testing[counts.documents - piece.first]
+        held = testing[counts.documents - span.first]
         try:
             parts = _encode_rows(counts.select(~held)), _encode_rows(counts.select(held))
         except recordio.RecordIOError as error:  # a document with millions of different words
             first, last = counts.documents[[0, -1]] + 1
-            raise CorpusError(f"{corpus.name}: documents {first} to {last}: {error}") from None
+            raise InputError(f"{corpus.name}: documents {first} to {last}: {error}") from None
         yield _Block(parts, counts.documents, every.documents.size - counts.documents.size)
 
 
@@ -167,20 +177,20 @@ def _encode_elsewhere(
     paths: Sequence[Path],
     allowed: int,
     number: int,
-    task: tuple[Piece, NDArray[np.bool_]],
-) -> tuple[list[_Totals], NDArray[np.int64], int, Log]:
-    """Encode a piece in another process, and write it to the files, behind the pieces before it.
+    task: tuple[Span, NDArray[np.bool_]],
+) -> tuple[list[_Totals], NDArray[np.int64], int, Tally]:
+    """Encode a span in another process, and write it to the files behind earlier spans.
 
     Returns:
         Totals of each file, the numbers of the documents written, how many others are too short,
-        and what was reported.
+        and the tally of the span.
     """
     keep_freed_memory()
-    log = Log(allowed)
+    tally = Tally(allowed)
     try:
-        blocks = list(_encode_piece(corpus, *task, min_words, log))
+        blocks = list(_encode_span(corpus, *task, min_words, tally))
     except BaseException:
-        add_in_order(number, [0 for _ in paths])  # the pieces after it wait for their turn
+        add_in_order(number, [0 for _ in paths])  # later spans wait for this
         raise
     parts = [[block.parts[part] for block in blocks] for part in range(len(paths))]
     totals = [
@@ -193,7 +203,7 @@ def _encode_elsewhere(
             for encoded in part:
                 stream.writelines(encoded.frames)
     kept = np.concatenate([np.zeros(0, np.int64), *(block.kept for block in blocks)])
-    return totals, kept, sum(block.short for block in blocks), log
+    return totals, kept, sum(block.short for block in blocks), tally
 
 
 class _PartFile:
@@ -219,7 +229,7 @@ class _PartFile:
         self._totals = self._totals.plus(encoded.totals)
 
     def adopt(self, totals: _Totals) -> None:
-        """Take note of documents that another process has written to the end of the file."""
+        """Count documents that another process has written to the end of the file."""
         start = self._totals.bytes
         self._totals = self._totals.plus(totals)
         for offset in range(start, self._totals.bytes, _READ_BYTES):
@@ -228,6 +238,6 @@ class _PartFile:
         start_sync(self._stream, start, totals.bytes)
 
     def finish(self) -> Part:
-        """Wait until it is on the disk, and return what the manifest says about it."""
+        """Wait until the file is on the disk, and return its entry in the manifest."""
         sync(self._stream)
         return Part(self.path.name, *self._totals, self._digest.hexdigest())

@@ -1,22 +1,22 @@
-"""Draw what `inspection` found."""
+"""Draw the overview of a corpus."""
 
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.files import replacing
-from data_prep.inspection import Overview
+from data_prep.inspection import CorpusOverview
 
 _BINS = 60
 _DOTS_PER_INCH = 120
 
 
-def plot(overview: Overview, path: Path) -> None:
+def plot(overview: CorpusOverview, path: Path) -> None:
     """Write a picture: documents x words, lengths of documents, frequencies of words.
 
     Args:
-        overview: What is in a corpus.
-        path: The file; its ending says the format.
+        overview: The overview to draw.
+        path: The file; its ending gives the format.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # here: the import takes a second
     from matplotlib.figure import Figure

@@ -56,9 +56,9 @@ lecture campus scholarship library diploma essay principal tutor curriculum degr
 semester math
 """
 _THEMES = [paragraph.split() for paragraph in _WORDS.split("\n\n")]
-_OWN_SHARE = 0.9  # of a topic's probability on the words of its own theme
-_RANK_OFFSET = 4  # flattens the head of the rank-frequency curve: no word outshines the rest
-_OVERLAP = 0.05  # Dirichlet parameter of the words that a topic borrows: small means few words
+_OWN_SHARE = 0.9  # of the probability of a topic that the words of its own theme get
+_RANK_OFFSET = 4  # makes the most frequent words less frequent
+_OVERLAP = 0.05  # Dirichlet parameter of words from other themes; a small one gives few words
 _ALPHA0 = 1.0  # sum of the Dirichlet parameters of the topic mixtures
 _MEAN_LENGTH = 120  # words a document
 _MIN_LENGTH = 20
@@ -76,13 +76,13 @@ def write_sample(
     topics: int = 10,
     seed: int = 0,
 ) -> None:
-    """Write corpus.txt and vocab.txt for `convert`, and planted.npz with the model behind them.
+    """Write corpus.txt and vocab.txt for `convert`, and planted.npz with the model.
 
     The model is `alpha` (topics,) and `beta` (topics, vocabulary), float64, rows of which sum to 1.
     Equal arguments give equal bytes.
 
     Args:
-        out: Folder to write to; made if need be.
+        out: Folder to write to; created if it is missing.
         documents: Number of documents, about 120 words each.
         vocabulary_size: Number of words, from `MIN_VOCABULARY` to `MAX_VOCABULARY`.
         topics: Number of topics, up to `MAX_TOPICS`.

@@ -1,4 +1,4 @@
-"""Divide documents into those to train on and those held out."""
+"""Split documents into training documents and held-out documents."""
 
 import math
 from fractions import Fraction
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 def held_out(documents: int, test_fraction: float, seed: int | None = None) -> NDArray[np.bool_]:
     """Return which documents are for testing, as a mask (documents,).
 
-    The first `(1 - test_fraction) * documents`, rounded down, are for training and the rest is for
-    testing; a seed makes it as many, chosen at random. The fraction is taken as the decimal number
-    it is written as: with 0.9 one of ten documents is for training, where floats would give none.
+    The first `(1 - test_fraction) * documents`, rounded down, are for training, the others for
+    testing. With a seed, as many are chosen at random. The fraction is taken as its decimal number:
+    with 0.9, one of ten documents is for training, where floats would round to none.
     """
     training = int((1 - Fraction(str(test_fraction))) * documents)
     mask = np.zeros(documents, np.bool_)

@@ -1,36 +1,56 @@
 """Read and write a vocabulary: a word a line."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
 
 MAX_VOCABULARY_BYTES = 1 << 28
 
-# What controls a terminal, and what makes it show the characters around in another order. Other
-# characters that don't show are part of how a word is spelled, like the joiners of Persian.
+# Characters that control a terminal, or that change the direction of text. Other invisible
+# characters are part of the spelling of a word, like the joiners of Persian.
 _UNSHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _NUMBER = re.compile(r"\s*[0-9]+(\.[0-9]*)?\s*")
+
+
+class NumberedWords(Sequence[str]):
+    """Words of an unknown vocabulary: each is named by its id, from 0."""
+
+    def __init__(self, size: int) -> None:
+        self._ids = range(size)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        found = self._ids[at]
+        return str(found) if isinstance(found, int) else list(map(str, found))
 
 
 def read_vocabulary(path: Path) -> list[str]:
     """Read a vocabulary file: UTF-8, one word a line; the word of id i is at position i - 1.
 
     Raises:
-        CorpusError: The file can't be read or is empty, or has several columns; or a line is blank,
-            not UTF-8, repeats a word, or has a character that breaks or turns lines.
+        InputError: The file can't be read, is empty, or has several columns; or a line is blank,
+            is not UTF-8, repeats a word, or has a control character.
     """
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_VOCABULARY_BYTES + 1)
     except OSError as error:
-        raise CorpusError(f"{path}: {error.strerror}") from None
+        raise InputError(f"{path}: {error.strerror}") from None
     if len(content) > MAX_VOCABULARY_BYTES:
-        raise CorpusError(f"{path}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
+        raise InputError(f"{path}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
     content = content.removeprefix(BYTE_ORDER_MARK).rstrip(BLANKS.encode())
     if not content:
-        raise CorpusError(f"{path}: the file is empty, must be one word a line")
+        raise InputError(f"{path}: the file is empty; it must have one word on each line")
     _refuse_columns(content.decode(errors="replace").split("\n"), path)
     words = _split(content)
     if words is None or _UNSHOWN.search("".join(words)):
@@ -39,7 +59,7 @@ def read_vocabulary(path: Path) -> list[str]:
 
 
 def _split(content: bytes) -> list[str] | None:
-    """Split at newlines, all at once; None when anything looks unusual."""
+    """Split at newlines, all at once; return None if anything looks unusual."""
     try:
         words = content.decode().split("\n")
     except UnicodeDecodeError:
@@ -49,29 +69,29 @@ def _split(content: bytes) -> list[str] | None:
 
 
 def _read_lines(content: bytes, path: Path) -> list[str]:
-    """Read lines one by one: takes blanks around and inside words, and knows where an error is."""
+    """Read lines one by one: slower, but allows blanks, and knows where an error is."""
     seen: dict[str, int] = {}
     for number, line in enumerate(content.split(b"\n"), 1):
         place = f"{path}:{number}"
         word = decode(line, place).strip()
         if not word:
-            raise CorpusError(f"{place}: the line is blank, must be a word")
+            raise InputError(f"{place}: the line is blank; it must be a word")
         if len(word.splitlines()) > 1:
-            raise CorpusError(f"{place}: the word {quote(word)} contains a line break")
+            raise InputError(f"{place}: the word {quote(word)} contains a line break")
         if _UNSHOWN.search(word):
-            raise CorpusError(f"{place}: the word {quote(word)} contains a control character")
+            raise InputError(f"{place}: the word {quote(word)} contains a control character")
         if word in seen:
-            raise CorpusError(f"{place}: the word {quote(word)} is on line {seen[word]} already")
+            raise InputError(f"{place}: the word {quote(word)} is on line {seen[word]} already")
         seen[word] = number
     return list(seen)
 
 
 def _refuse_columns(lines: list[str], path: Path) -> None:
-    """Refuse lines in quotes, or with numbers beside the words."""
+    """Reject files with quotes around lines, or with a column of numbers."""
     if all(len(line.rstrip()) > 2 and line[0] == line.rstrip()[-1] == '"' for line in lines):
-        raise CorpusError(
-            f"{path}: there are quotes around what is on each line, must be a word a line; "
-            """tr -d '"' takes them away, and cut takes one of several columns out"""
+        raise InputError(
+            f"{path}: each line is in quotes, but must be just a word; "
+            """tr -d '"' removes the quotes, and cut extracts one of several columns"""
         )
     if not any(map(str.isdigit, lines[-1])):
         return
@@ -82,7 +102,7 @@ def _refuse_columns(lines: list[str], path: Path) -> None:
         if len(rows) < 2 or columns < 2 or any(len(row) != columns for row in rows):
             continue
         if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
-            raise CorpusError(
-                f"{path}: the lines have {columns} columns, must be a word a line; cut takes one"
-                " column out, after sort -n has brought the ids in order"
+            raise InputError(
+                f"{path}: the lines have {columns} columns, but must have one word; sort them by id"
+                " with sort -n, then extract the words with cut"
             )

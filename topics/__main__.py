@@ -5,54 +5,35 @@ import os
 import sys
 
 from cli.arguments import Parser, run_command
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
-from topics.commands.inputs import InputError
-from topics.documents import DocumentsError
-from topics.endpoint.payload import PayloadError
 from topics.endpoint.state import EndpointError
-from topics.lda.fit import SpectralError
-from topics.lda.infer import InferenceError
-from topics.model import archive, vocabulary
-from topics.prepared import PreparedError
-from topics.quality.likelihood import EvaluationError
 
 _COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict)
 _EXAMPLES = """\
 examples:
-  python -m topics fit build/nyt/train.recordio --num-topics 10 --refine --out model.tar.gz
+  python -m topics fit --prepared build/nyt --num-topics 10 --refine --out model.tar.gz
   python -m topics show model.tar.gz --vocab build/nyt/vocab.txt
-  python -m topics report model.tar.gz --corpus build/nyt --out report.html
-  python -m topics sweep --num-topics 5,10,20,40 --corpus build/nyt --plot sweep.png
-  python -m topics compare model.tar.gz s3://BUCKET/KEY --corpus build/nyt
+  python -m topics report model.tar.gz --prepared build/nyt --html report.html
+  python -m topics sweep --num-topics 5,10,20,40 --prepared build/nyt --plot sweep.png
+  python -m topics compare model.tar.gz s3://BUCKET/KEY --prepared build/nyt
+  python -m topics infer model.tar.gz articles.jsonl --field body --vocab build/nyt/vocab.txt
   python -m topics predict --endpoint lda-dev build/nyt/test.recordio --limit 3
 
-MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. What asks AWS takes credentials and Region
-from the environment, as the AWS CLI does.
+MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. Commands that ask AWS take credentials and
+Region from the environment, as the AWS CLI does.
 """
-_INPUT_ERRORS = (
-    InputError,
-    CorpusError,
-    DocumentsError,
-    PayloadError,
-    PreparedError,
-    archive.ArtifactError,
-    vocabulary.VocabularyError,
-    EvaluationError,
-    InferenceError,
-    SpectralError,
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns 0 when it is done, 1 when it failed, 2 when its input is bad."""
+    """Run a command, and return 0 if it succeeded, 1 if it failed, 2 if its input is bad."""
     options = _parser().parse_args(arguments)
-    if region := os.environ.get("AWS_REGION"):  # which the CDK and the AWS CLI obey, not boto3
+    if region := os.environ.get("AWS_REGION"):  # the CDK and the AWS CLI read it, boto3 does not
         os.environ["AWS_DEFAULT_REGION"] = region
     return run_command(
         "topics",
         lambda: options.run(options),
-        bad_input=_INPUT_ERRORS,
+        bad_input=(InputError,),
         failures=(EndpointError,),
     )
 
@@ -60,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m topics",
-        description="Fit topic models, look at them, score them, and ask a deployed one.",
+        description="Fit topic models, show them, judge them, and ask deployed ones.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,17 +1,17 @@
-"""Several corpora, one behind the other, as one."""
+"""Several corpora, one after the other, as one corpus."""
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from data_prep.corpus import Corpus, Entries, Log, Piece, Sortable
+from data_prep.corpus import Corpus, Entries, Sortable, Span, Tally
 from data_prep.counts import Counts
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Corpora of one vocabulary, of which the documents are numbered throughout."""
+    """Corpora with the same vocabulary; their documents are numbered consecutively."""
 
     name: str
     parts: Sequence[Corpus]
@@ -23,50 +23,50 @@ class Chain:
 
     @property
     def documents(self) -> int:
-        """How many there are, those without words included."""
+        """The number of documents, including those without words."""
         return sum(part.documents for part in self.parts)
 
     @property
     def promised(self) -> int | None:
-        """The sum of what the parts promise; None when one does not say."""
+        """The sum of what the parts promise; None if one promises nothing."""
         promises = [part.promised for part in self.parts]
         known = [promise for promise in promises if promise is not None]
         return sum(known) if len(known) == len(promises) else None
 
     @property
-    def pieces(self) -> list[Piece]:
-        """Those of all parts."""
+    def spans(self) -> list[Span]:
+        """The spans of all parts."""
         return [
-            piece._replace(first=piece.first + first, after=piece.after + first)
+            span._replace(first=span.first + first, after=span.after + first)
             for first, part in zip(self._firsts(), self.parts, strict=False)
-            for piece in part.pieces
+            for span in part.spans
         ]
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
         firsts = self._firsts()
-        number = bisect(firsts, piece.first, hi=len(self.parts)) - 1
+        number = bisect(firsts, span.first, hi=len(self.parts)) - 1
         first = firsts[number]
-        own = piece._replace(first=piece.first - first, after=piece.after - first)
-        for counts in self.parts[number].read(own, log):
+        own = span._replace(first=span.first - first, after=span.after - first)
+        for counts in self.parts[number].read(own, tally):
             yield _moved(counts, first)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield all entries, as `Sortable.entries`."""
         for first, part in zip(self._firsts(), self.parts, strict=False):
             if isinstance(part, Sortable):
-                for entries in part.entries(log):
+                for entries in part.entries(tally):
                     entries = entries[:, entries[0] < part.documents]
                     entries[0] += first
                     if entries.size:
                         yield entries
             else:
-                for piece in part.pieces:
-                    for counts in part.read(piece, log):
+                for span in part.spans:
+                    for counts in part.read(span, tally):
                         yield _moved(counts, first).to_entries()
 
     def _firsts(self) -> list[int]:
-        """Return the number of the first document of each part, and how many there are."""
+        """Return the number of the first document of each part, and the number of documents."""
         return [0, *accumulate(part.documents for part in self.parts)]
 
 

@@ -1,4 +1,4 @@
-"""Read CSV: a document a row, in one column or in several that the first row names."""
+"""Read CSV: a document a row, in one or several columns that the first row names."""
 
 import csv
 import re
@@ -6,24 +6,25 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import MAX_LINE_BYTES, decode, quote
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.textlines import numbered_lines
 
 _DELIMITERS = (",", "\t", ";", "|")
 _NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*")
 
 
-def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
+def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator[str]:
     head = Head.read(path)
-    if not reading.column:
-        raise CorpusError(f"{name}: {_ask(head)}")
+    if not options.column:
+        raise InputError(f"{name}: {_ask(head)}")
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = (decode(line, f"{name}:{number}") for number, line in numbered_lines(path, name))
     first = next(lines, "")
-    delimiter = _find_delimiter(first, reading.column)
+    delimiter = _find_delimiter(first, options.column)
     rows = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     header: list[str] = []
     columns: list[int] = []
@@ -32,27 +33,27 @@ def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            raise CorpusError(f"{place}: not CSV: {error} in the row that starts here") from None
+            raise InputError(f"{place}: not CSV: {error} in the row that starts here") from None
         if row is None:
             return
         if not header:
             header = row
-            columns = [_find_column(header, column, place) for column in reading.column]
+            columns = [_find_column(header, column, place) for column in options.column]
             table = _find_table(head)
             if table[:1] == [header] and all(_has_numbers(table, column) for column in columns):
-                raise CorpusError(
-                    f"{name}: there are numbers and no text in {quote(', '.join(reading.column))};"
+                raise InputError(
+                    f"{name}: there are numbers, not text, in {quote(', '.join(options.column))};"
                     f" there are {quote(', '.join(header))}"
                 )
         elif len(row) == len(header):
             yield "\n".join(row[column] for column in columns)
         elif row:
-            log.skip(CorpusError(f"{place}: {len(row)} columns, must be {len(header)}"))
+            tally.skip(InputError(f"{place}: {len(row)} columns, must be {len(header)}"))
             yield ""
 
 
 def _find_delimiter(first: str, columns: tuple[str, ...]) -> str:
-    """Return what divides the first line so that the columns are among its parts, or a comma."""
+    """Return the delimiter that splits the first line into the wanted columns, or a comma."""
     for delimiter in _DELIMITERS:
         if set(columns) <= set(_split(first, delimiter)):
             return delimiter
@@ -69,7 +70,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 def _find_column(header: list[str], column: str, place: str) -> int:
     if header.count(column) != 1:
         found = "more than one" if column in header else "no"
-        raise CorpusError(
+        raise InputError(
             f"{place}: there is {found} column {column!r}; there are {quote(', '.join(header))}"
         )
     return header.index(column)
@@ -88,7 +89,7 @@ def _ask(head: Head) -> str:
 
 
 def _find_table(head: Head) -> list[list[str]]:
-    """Return the first rows of what looks like a table with a header; [] if it does not."""
+    """Return the first rows of a table with a header; [] if the file does not look like one."""
     csv.field_size_limit(MAX_LINE_BYTES)
     lines = head.content.decode(errors="replace").splitlines(keepends=True)
     for delimiter in _DELIMITERS:

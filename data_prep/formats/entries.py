@@ -1,4 +1,4 @@
-"""From entries - document, word, count - to documents."""
+"""Turn entries - document, word, count - into documents."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError, Entries, OutOfOrderError, Piece
+from data_prep.corpus import Entries, OutOfOrderError, Span
 from data_prep.counts import MAX_COUNT, Counts, CountsError
+from data_prep.errors import InputError
 from data_prep.formats.digits import MAX_DIGITS
 
 MAX_DOCUMENTS = 10**MAX_DIGITS - 1
@@ -16,18 +17,18 @@ _NONE = np.zeros((3, 0), np.int32)
 
 
 def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> None:
-    """Check that a matrix of documents x words can be held, and fits the vocabulary.
+    """Check that a matrix of documents x words is not too large, and fits the vocabulary.
 
     Raises:
-        CorpusError: It has too many documents, or more or fewer words.
+        InputError: It has too many documents, or more or fewer words than the vocabulary.
     """
     if documents > MAX_DOCUMENTS:
-        raise CorpusError(
-            f"{name}: there are {documents} documents; at most {MAX_DOCUMENTS} can be"
+        raise InputError(
+            f"{name}: there are {documents} documents; at most {MAX_DOCUMENTS} are allowed"
         )
     if words != vocabulary_size:
-        transposed = "; are its rows words? They must be documents"
-        raise CorpusError(
+        transposed = "; are its rows words? Rows must be documents: transpose it"
+        raise InputError(
             f"{name}: there are {words} words, but {vocabulary_size} in the vocabulary"
             f"{transposed if documents == vocabulary_size else ''}"
         )
@@ -36,18 +37,18 @@ def check_shape(name: str, documents: int, words: int, vocabulary_size: int) -> 
 def whole_counts(
     documents: NDArray[Any], ids: NDArray[Any], counts: NDArray[Any], name: str
 ) -> Entries:
-    """Return entries with counts of any type, those of 0 left out.
+    """Return entries from counts of any type; counts of 0 are left out.
 
     Raises:
-        CorpusError: A count is no whole number from 0 to `MAX_COUNT`.
+        InputError: A count is not a whole number from 0 to `MAX_COUNT`.
     """
     if counts.dtype.kind not in "iufbc":
-        raise CorpusError(f"{name}: the counts are of the type {counts.dtype}, must be numbers")
+        raise InputError(f"{name}: the counts are of the type {counts.dtype}; they must be numbers")
     real = counts.real
     good = (real >= 0) & (real <= MAX_COUNT) & (real % 1 == 0) & (counts == real)
     if not good.all():
         at = np.flatnonzero(~good)[0]
-        raise CorpusError(
+        raise InputError(
             f"{name}: document {documents[at] + 1}, word id {ids[at] + 1}: "
             f"count {counts[at]} must be a whole number from 0 to {MAX_COUNT}"
         )
@@ -56,22 +57,23 @@ def whole_counts(
 
 
 def group(
-    blocks: Iterable[Entries], piece: Piece, documents: int, vocabulary_size: int, name: str
+    blocks: Iterable[Entries], span: Span, documents: int, vocabulary_size: int, name: str
 ) -> Iterator[Counts]:
-    """Yield the documents of a piece from its entries, up to a number of documents of the corpus.
+    """Yield the documents of a span from its entries; later documents are left out.
 
     Raises:
-        CorpusError: As `counts_of`.
-        OutOfOrderError: A document's entries are not next to each other, or not of this piece.
+        InputError: As `counts_of`.
+        OutOfOrderError: The entries of a document are not next to each other, or belong to another
+            span.
     """
     rest = _NONE
     for block in blocks:
         entries = np.concatenate((rest, block), axis=1)
         numbers = entries[0]
-        if numbers[0] < piece.first or (np.diff(numbers) < 0).any():
+        if numbers[0] < span.first or (np.diff(numbers) < 0).any():
             raise OutOfOrderError
-        if numbers[-1] >= piece.after:
-            if piece.after < documents:
+        if numbers[-1] >= span.after:
+            if span.after < documents:
                 raise OutOfOrderError
             rest = entries[:, : np.searchsorted(numbers, documents)]
             break
@@ -87,12 +89,12 @@ def group(
 
 
 def counts_of(entries: Entries, vocabulary_size: int, name: str) -> Counts:
-    """Return entries in the order of documents as counts.
+    """Return entries, ordered by document, as counts.
 
     Raises:
-        CorpusError: The counts of a word in a document add up to too much.
+        InputError: The counts of a word in a document add up to too much.
     """
     try:
         return Counts.from_entries(entries, vocabulary_size)
     except CountsError as error:
-        raise CorpusError(f"{name}: {error}") from None
+        raise InputError(f"{name}: {error}") from None

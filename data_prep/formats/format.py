@@ -1,23 +1,27 @@
-"""What each format says about itself, and the start of a file by which one is told from another."""
+"""The description of a format, and the start of a file, from which the format is detected."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from data_prep.corpus import Corpus, Log
+from data_prep.corpus import Corpus, Tally
 from data_prep.formats.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 _BYTES = 1 << 16
 _LINES = 1000
 
-OpenCounts = Callable[[Path, str, int | None, Reading], Corpus]
-"""Opens a file: its path, what errors call it, the size of the vocabulary if known, options."""
+OpenCounts = Callable[[Path, str, Any, ReadOptions], Corpus]
+"""Opens a file: its path, its name in errors, the size of the vocabulary, options.
 
-ReadTexts = Callable[[Path, str, Reading, Log], Iterator[str]]
-"""Yields the documents of a file: its path, what errors call it, options, what was left out."""
+The size is an `int`; it may be None where `Format.knows_words` says so.
+"""
+
+ReadTexts = Callable[[Path, str, ReadOptions, Tally], Iterator[str]]
+"""Yields the documents of a file: its path, its name in errors, options, a tally of bad lines."""
 
 
 class Head:
@@ -25,7 +29,7 @@ class Head:
 
     Args:
         content: Its first bytes, without a byte order mark.
-        whole: Whether that is all of the file.
+        whole: Whether the content is the whole file.
     """
 
     def __init__(self, content: bytes, whole: bool) -> None:
@@ -34,7 +38,7 @@ class Head:
 
     @classmethod
     def read(cls, path: Path) -> "Head":
-        """Read some lines, at least one."""
+        """Read the first lines, at least one."""
         with path.open("rb") as stream:
             content = stream.read(_BYTES)
             if b"\n" not in content:
@@ -44,7 +48,7 @@ class Head:
 
     @cached_property
     def lines(self) -> list[bytes]:
-        """The first lines that are not blank, without the blanks around them; all are whole."""
+        """The first whole lines that are not blank, without blanks around them."""
         lines = self.content.split(b"\n")
         if not self.whole and len(lines) > 1:
             lines.pop()
@@ -58,16 +62,15 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """A format of corpora: of word counts or of texts, as one of the last two attributes says.
+    """A format of corpora: of word counts, with `open`, or of texts, with `texts`.
 
     Attributes:
         name: For `--format`.
         description: For `--help`.
-        matches: Whether the start of a file looks like it, damaged lines included.
-        is_signed: Whether that is told from a signature, which nothing else begins with.
-        is_sound: Whether the start of a file leaves no doubt; None if there always is some, about
-            which format of counts it is.
-        knows_words: Whether it can do without a vocabulary: then the words are numbers from 0.
+        matches: Whether the start of a file looks like this format; some lines may be damaged.
+        is_signed: Whether the file begins with a signature that no other format has.
+        is_sound: Whether the start of a file leaves no doubt; None if there is always some doubt.
+        knows_words: Whether it needs no vocabulary: words are then numbered from 0.
         open: Opens a file of word counts.
         texts: Reads a file of texts.
     """
@@ -82,7 +85,7 @@ class Format:
     texts: ReadTexts | None = None
 
     def is_guess(self, head: Head) -> bool:
-        """Return whether a file that looks like this could be meant as another format."""
+        """Return whether a file that starts like this could also be of another format."""
         return not self.is_signed and (self.is_sound is None or not self.is_sound(head))
 
     def excludes_prose(self, head: Head) -> bool:

@@ -1,34 +1,35 @@
-"""Read JSON Lines: an object a line, with a document in one field or in several."""
+"""Read JSON Lines: an object a line, with a document in one or several fields."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import decode, quote
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.textlines import numbered_lines
 
 
-def _read(path: Path, name: str, reading: Reading, log: Log) -> Iterator[str]:
-    """A document a line; blank lines are none."""
+def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator[str]:
+    """Yield a document for each line that is not blank."""
     for number, line in numbered_lines(path, name):
         if not line.strip():
             continue
-        if not reading.field:
-            raise CorpusError(f"{name}: {_ask(line)}")
+        if not options.field:
+            raise InputError(f"{name}: {_ask(line)}")
         try:
-            yield _join(_parse(line, f"{name}:{number}"), reading.field, f"{name}:{number}")
-        except CorpusError as error:
-            log.skip(error)
+            yield _join(_parse(line, f"{name}:{number}"), options.field, f"{name}:{number}")
+        except InputError as error:
+            tally.skip(error)
             yield ""
 
 
 def _ask(line: bytes) -> str:
     try:
         content = _parse(line, "")
-    except CorpusError:
+    except InputError:
         content = None
     names = f"; there are {quote(', '.join(content))}" if isinstance(content, dict) else ""
     return f"JSON Lines need --field, the name of the text's field{names}"
@@ -38,11 +39,11 @@ def _parse(line: bytes, place: str) -> object:
     try:
         return json.loads(decode(line, place))
     except json.JSONDecodeError as error:
-        raise CorpusError(f"{place}:{error.colno}: not JSON: {error.msg}") from None
+        raise InputError(f"{place}:{error.colno}: not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
-        if isinstance(error, CorpusError):
+        if isinstance(error, InputError):
             raise
-        raise CorpusError(f"{place}: not JSON: {error}") from None
+        raise InputError(f"{place}: not JSON: {error}") from None
 
 
 def _join(content: object, fields: tuple[str, ...], place: str) -> str:
@@ -51,7 +52,7 @@ def _join(content: object, fields: tuple[str, ...], place: str) -> str:
         found = content.get(field) if isinstance(content, dict) else None
         if not isinstance(found, str):
             shown = quote(json.dumps(content, ensure_ascii=False))
-            raise CorpusError(f"{place}: {shown} must be an object with a text {field!r}")
+            raise InputError(f"{place}: {shown} must be an object with a text {field!r}")
         texts.append(found)
     return "\n".join(texts)
 

@@ -1,10 +1,11 @@
-"""All formats, and how one is told from another."""
+"""All formats, and how a format is detected."""
 
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats import (
     csvtable,
     jsonl,
     labelled,
+    matrix_market,
     npz,
     pairs,
     records,
@@ -12,13 +13,13 @@ from data_prep.formats import (
     triples,
 )
 from data_prep.formats.format import Format, Head
-from data_prep.formats.strangers import find_stranger
+from data_prep.formats.unsupported import find_unsupported
 
-_FORMATS = (  # what looks like several is the first of them
+_FORMATS = (  # a file that looks like several formats is of the first one
     npz.NPZ,
     npz.NPY,
     records.FORMAT,
-    triples.MATRIX_MARKET,
+    matrix_market.FORMAT,
     triples.DOCWORD,
     pairs.FORMAT,
     labelled.LDAC,
@@ -33,25 +34,26 @@ DESCRIPTION = "; ".join(f"{each.name}: {each.description}" for each in _FORMATS)
 
 
 def detect(head: Head, name: str) -> Format:
-    """Tell the format of a file from its start.
+    """Detect the format of a file from its start.
 
     Raises:
-        CorpusError: It is of none.
+        InputError: It looks like no format that is read.
     """
     if head.whole and not head.lines:
-        raise CorpusError(f"{name}: the file has no documents")
-    stranger = find_stranger(head)
-    is_certain = stranger is not None and not stranger.may_be_text
+        raise InputError(f"{name}: the file has no documents")
+    unsupported = find_unsupported(head)
+    is_certain = unsupported is not None and not unsupported.may_be_text
     counts = (each for each in _FORMATS if each.open and (each.is_signed or not is_certain))
     found = next((each for each in counts if each.matches(head)), None)
-    if found is None and stranger:
-        raise CorpusError(
-            f"{name}: this looks like {stranger.what}, which is not read; {stranger.advice}"
-            + ("; --format overrules this guess" if stranger.may_be_text else "")
+    if found is None and unsupported:
+        raise InputError(
+            f"{name}: this looks like {unsupported.what}, which is not read;"
+            f" {unsupported.advice}"
+            + ("; --format overrules this guess" if unsupported.may_be_text else "")
         )
     found = found or next((each for each in _FORMATS if each.texts and each.matches(head)), None)
     if found is None:
-        raise CorpusError(
+        raise InputError(
             f"{name}: this is neither word counts of a known format nor prose; --format says what "
             "it is"
         )
@@ -59,15 +61,15 @@ def detect(head: Head, name: str) -> Format:
 
 
 def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
-    """Check that a file said to be text is not certainly something else.
+    """Check that a file that is to be read as text is not certainly something else.
 
     Args:
         head: The start of the file.
         name: What errors call it.
-        counts_alone: Whether texts of other formats are taken as they stand.
+        counts_alone: Whether to allow other formats of text, such as JSON Lines.
 
     Raises:
-        CorpusError: It is.
+        InputError: It is something else.
     """
     if not head.lines:
         return
@@ -77,7 +79,7 @@ def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
             and (each.open or not counts_alone)
             and each.excludes_prose(head)
         ):
-            raise CorpusError(f"{name}: this is no text, but looks like the format {each.name}")
-    stranger = find_stranger(head)
-    if stranger and not stranger.may_be_text:
-        raise CorpusError(f"{name}: this is no text, but {stranger.what}; {stranger.advice}")
+            raise InputError(f"{name}: this is not text; it looks like the format {each.name}")
+    unsupported = find_unsupported(head)
+    if unsupported and not unsupported.may_be_text:
+        raise InputError(f"{name}: this is not text, but {unsupported.what}; {unsupported.advice}")

@@ -1,8 +1,8 @@
-"""Read a document a line, as a number and then id:count id:count ... with blanks between.
+"""Read a document a line: a number, then id:count id:count ... with blanks between.
 
-In Blei's lda-c the number says how many pairs follow, and ids count from 0. In svmlight (libsvm) it
-is a label, which is skipped, and ids count from 0 or from 1: files of both kinds are about. There
-may be comments after a `#`, and lines without a document.
+In Blei's lda-c the number is the number of pairs, and ids count from 0. In svmlight (libsvm) it is
+a label, which is skipped, and ids count from 0 or from 1: both kinds of files exist. There may be
+comments after a `#`, and lines without a document.
 
 Sources: the READMEs of lda-c 0.1 and of SVM-light 6.02; scikit-learn's `load_svmlight_file`.
 """
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
-from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.corpus import Span, Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import LineNumbers, decode, quote
 from data_prep.formats.pairs import COUNT, join_documents, parse_block, parse_items
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 _ITEMS = rb"(?:[ \t]++[0-9]++:" + COUNT + rb")*+"
 _LABEL = rb"[+-]?[0-9.]++(?:[eE][+-]?[0-9]++)?"
@@ -45,7 +46,7 @@ class Labelled:
     """A corpus of such lines; memory is bounded by the longest line.
 
     Attributes:
-        is_counted: Whether the number in front is that of the pairs.
+        is_counted: Whether the first number of a line is the number of its pairs.
         first_id: The id of the first word.
     """
 
@@ -57,61 +58,50 @@ class Labelled:
     is_counted: bool
     first_id: int
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
     def open_ldac(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a file of lda-c for its first `limit` documents, by default all.
+        """Open a file of lda-c; errors call it `name`.
 
         Raises:
-            CorpusError: There are no documents.
+            InputError: There are no documents.
         """
-        pieces = list(_cut(path, name, limit))
-        return cls(path, name, vocabulary_size, True, 0, _count(pieces, name), pieces)
+        spans = list(_cut(path, name, options.limit))
+        return cls(path, name, vocabulary_size, True, 0, _count(spans, name), spans)
 
     @classmethod
     def open_svmlight(
-        cls,
-        path: Path,
-        name: str,
-        vocabulary_size: int,
-        limit: int | None = None,
-        first_id: int | None = None,
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a file of svmlight for its first `limit` documents, by default all.
-
-        Args:
-            path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words.
-            limit: Number of documents.
-            first_id: 0 or 1; None to tell it from the ids.
+        """Open a file of svmlight; errors call it `name`.
 
         Raises:
-            CorpusError: There are no documents, or the ids don't tell where they begin.
+            InputError: There are no documents, or the ids don't show what the first one is.
         """
-        pieces = list(_cut(path, name, limit))
-        documents = _count(pieces, name)
+        spans = list(_cut(path, name, options.limit))
+        documents = _count(spans, name)
+        first_id = options.first_id
         if first_id is None:
-            first_id = _find_first_id(path, name, pieces[-1].stop, vocabulary_size)
-        return cls(path, name, vocabulary_size, False, first_id, documents, pieces)
+            first_id = _find_first_id(path, name, spans[-1].stop, vocabulary_size)
+        return cls(path, name, vocabulary_size, False, first_id, documents, spans)
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        first = piece.first
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        first = span.first
         numbers = LineNumbers(self.path)
-        for offset, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
+        for offset, text in lines.read_blocks(self.path, span.start, span.stop, self.name):
             pairs = self._to_pairs(text)
             parsed = pairs and parse_block(pairs, first, self.vocabulary_size, self.first_id)
-            counts, documents = parsed or self._parse_lines(text, first, numbers.at(offset), log)
+            counts, documents = parsed or self._parse_lines(text, first, numbers.at(offset), tally)
             if counts.shape[0]:
                 yield counts
             first += documents
 
     def _to_pairs(self, text: bytes) -> bytes | None:
-        """Return lines of id:count,id:count,... with a document each; None if one is unusual."""
+        """Return lines of id:count,id:count,..., a document each; None if a line is unusual."""
         if b"#" in text:
             text = _COMMENT.sub(b"", text)
         if b"qid" in text:
@@ -126,16 +116,16 @@ class Labelled:
         return pairs if is_good and list(map(int, fields)) == found else None
 
     def _parse_lines(
-        self, text: bytes, first: int, line_number: int, log: Log
+        self, text: bytes, first: int, line_number: int, tally: Tally
     ) -> tuple[Counts, int]:
-        """Parse lines one by one: slow, and knows where an error is."""
+        """Parse lines one by one: slower, but knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], line_number):
             if _DOCUMENT.match(line + b"\n"):
                 try:
                     documents.append(self._parse_line(line, f"{self.name}:{number}"))
-                except CorpusError as error:
-                    log.skip(error)
+                except InputError as error:
+                    tally.skip(error)
                     documents.append({})
         return join_documents(documents, first, self.vocabulary_size), len(documents)
 
@@ -146,19 +136,19 @@ class Labelled:
         ]
         if self.is_counted:
             if field != str(len(items)):
-                raise CorpusError(
+                raise InputError(
                     f"{place}:{start}: {quote(field)} must be the number of id:count pairs after "
                     f"it, {len(items)}"
                 )
         elif not _LABEL_FIELD.fullmatch(field.encode()):
-            raise CorpusError(f"{place}:{start}: {quote(field)} must be a label, a number")
+            raise InputError(f"{place}:{start}: {quote(field)} must be a label, a number")
         if not self.is_counted and items and re.fullmatch("qid:[0-9]+", items[0][1]):
             del items[0]
         return parse_items(items, self.vocabulary_size, self.first_id, place)
 
 
-def _cut(path: Path, name: str, limit: int | None) -> Iterator[Piece]:
-    """Cut the lines of the first `limit` documents into pieces."""
+def _cut(path: Path, name: str, limit: int | None) -> Iterator[Span]:
+    """Cut the lines of the first `limit` documents into spans."""
     with path.open("rb") as stream:
         start = stop = lines.text_start(stream)
         size = path.stat().st_size
@@ -171,20 +161,20 @@ def _cut(path: Path, name: str, limit: int | None) -> Iterator[Piece]:
             stop = min(offset + ends[limit - after - 1], size)
             documents = limit - after
         after += documents
-        if stop - start >= lines.PIECE_BYTES:
+        if stop - start >= lines.SPAN_BYTES:
             if after > first:
-                yield Piece(start, stop, first, after)
+                yield Span(start, stop, first, after)
             start, first = stop, after
         if after == limit:
             break
     if after > first:
-        yield Piece(start, stop, first, after)
+        yield Span(start, stop, first, after)
 
 
-def _count(pieces: list[Piece], name: str) -> int:
-    if not pieces:
-        raise CorpusError(f"{name}: the file has no documents")
-    return pieces[-1].after
+def _count(spans: list[Span], name: str) -> int:
+    if not spans:
+        raise InputError(f"{name}: the file has no documents")
+    return spans[-1].after
 
 
 def _find_first_id(path: Path, name: str, stop: int, vocabulary_size: int) -> int:
@@ -196,9 +186,9 @@ def _find_first_id(path: Path, name: str, stop: int, vocabulary_size: int) -> in
         if found is None and last.search(text):
             found = 1
     if found is None:
-        raise CorpusError(
-            f"{name}: ids may count from 0 or from 1, since neither 0 nor {vocabulary_size} is "
-            "among them; --first-id says which"
+        raise InputError(
+            f"{name}: no id is 0 or {vocabulary_size}, so ids may count from 0 or from 1; "
+            "--first-id says which"
         )
     return found
 
@@ -215,25 +205,15 @@ def _has_counts_of_pairs(head: Head) -> bool:
     return _has_labels(head) and 2 * sum(map(_is_counted, head.lines)) > len(head.lines)
 
 
-def _open_ldac(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Labelled:
-    return Labelled.open_ldac(path, name, vocabulary_size or 0, reading.limit)
-
-
-def _open_svmlight(
-    path: Path, name: str, vocabulary_size: int | None, reading: Reading
-) -> Labelled:
-    return Labelled.open_svmlight(path, name, vocabulary_size or 0, reading.limit, reading.first_id)
-
-
 LDAC = Format(
     name="ldac",
     description="Blei's lda-c: N id:count ... with ids from 0",
     matches=_has_counts_of_pairs,
-    open=_open_ldac,
+    open=Labelled.open_ldac,
 )
 SVMLIGHT = Format(
     name="svmlight",
     description="label id:count ..., as libsvm",
     matches=_has_labels,
-    open=_open_svmlight,
+    open=Labelled.open_svmlight,
 )

@@ -1,4 +1,4 @@
-"""Text files as blocks of whole lines, and the words of an error about one of them."""
+"""Read text files as blocks of whole lines, and parse their numbers."""
 
 import re
 from collections.abc import Iterator
@@ -8,21 +8,21 @@ from typing import BinaryIO
 
 import numpy as np
 
-from data_prep.corpus import CorpusError
 from data_prep.counts import MAX_COUNT
+from data_prep.errors import InputError
 
 BLANKS = " \t\r\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_LINE_BYTES = 1 << 24
-BLOCK_BYTES = 3 << 17  # of text parsed at once; the arrays made of it stay in the cache
-PIECE_BYTES = 1 << 23  # of text for a process at a time: some 50 ms of work
+BLOCK_BYTES = 3 << 17  # of text that is parsed at once; its arrays fit into the cache
+SPAN_BYTES = 1 << 23  # of text that a process parses at a time: some 50 ms of work
 
 _DECIMAL = re.compile(r"[+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]{1,3})?")
 _MAX_DECIMAL = 40  # characters
 
 
 class LineNumbers:
-    """Finds the number of the line that starts at a byte; asked for ascending positions."""
+    """Finds the number of the line that starts at a byte; positions must ascend."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,23 +39,23 @@ class LineNumbers:
 
 
 def count_newlines(text: bytes) -> int:
-    """Return how many there are; `bytes.count` takes ten times as long."""
+    """Return the number of newlines; `bytes.count` takes ten times as long."""
     return int(np.count_nonzero(np.frombuffer(text, np.uint8) == ord("\n")))
 
 
 def text_start(stream: BinaryIO) -> int:
-    """Return where the text of a file starts: after a byte order mark, if there is one."""
+    """Return where the text of a file starts: after the byte order mark, if there is one."""
     stream.seek(0)
     return len(BYTE_ORDER_MARK) if stream.read(3) == BYTE_ORDER_MARK else 0
 
 
 def read_blocks(path: Path, start: int, stop: int, name: str) -> Iterator[tuple[int, bytes]]:
-    """Yield whole lines of a file between two bytes, each with its newline, and where they start.
+    """Yield blocks of whole lines between two bytes of a file, and where each block starts.
 
-    A line that ends with the file gets one.
+    The last line gets a newline if it has none.
 
     Raises:
-        CorpusError: A line of more than `MAX_LINE_BYTES`.
+        InputError: A line has more than `MAX_LINE_BYTES`.
     """
     left = stop - start
     with path.open("rb") as stream:
@@ -68,7 +68,7 @@ def read_blocks(path: Path, start: int, stop: int, name: str) -> Iterator[tuple[
                 if not text.endswith(b"\n"):
                     if left:
                         line = LineNumbers(path).at(start + text.rfind(b"\n") + 1)
-                        raise CorpusError(
+                        raise InputError(
                             f"{name}:{line}: the line has more than {MAX_LINE_BYTES} bytes"
                         )
                     text += b"\n"
@@ -80,20 +80,20 @@ def parse_number(text: str, limit: int, label: str, place: str, least: int = 1) 
     """Return a whole number from `least` to a limit.
 
     Raises:
-        CorpusError: It is something else.
+        InputError: The text is not such a number.
     """
     if text.isascii() and text.isdigit() and len(text) < 19 and least <= int(text) <= limit:
         return int(text)
-    raise CorpusError(
+    raise InputError(
         f"{place}: {label} {quote(text)} must be a whole number from {least} to {limit}"
     )
 
 
 def parse_count(text: str, place: str) -> int:
-    """Return a count, which may be written like 2.0 or 2e+00; 0 if the word is not there.
+    """Return a count, which may be written like 2.0 or 2e+00.
 
     Raises:
-        CorpusError: It is no whole number from 0 to `MAX_COUNT`.
+        InputError: It is not a whole number from 0 to `MAX_COUNT`.
     """
     if text.isascii() and text.isdigit() and len(text) < 19:
         number = Decimal(int(text))
@@ -102,23 +102,23 @@ def parse_count(text: str, place: str) -> int:
         number = Decimal(text) if fits else Decimal(-1)
     if 0 <= number <= MAX_COUNT and number == int(number):
         return int(number)
-    raise CorpusError(f"{place}: count {quote(text)} must be a whole number from 0 to {MAX_COUNT}")
+    raise InputError(f"{place}: count {quote(text)} must be a whole number from 0 to {MAX_COUNT}")
 
 
 def decode(line: bytes, place: str) -> str:
     """Return the text of a line.
 
     Raises:
-        CorpusError: It is not UTF-8.
+        InputError: It is not UTF-8.
     """
     try:
         return line.decode()
     except UnicodeDecodeError as error:
         column = len(line[: error.start].decode()) + 1
         byte = line[error.start]
-        raise CorpusError(f"{place}:{column}: byte 0x{byte:02x} is not UTF-8") from None
+        raise InputError(f"{place}:{column}: byte 0x{byte:02x} is not UTF-8") from None
 
 
 def quote(text: str) -> str:
-    """Return a text as an error shows it: in quotes, on one line, cut when it is long."""
+    """Return a text for an error: in quotes, on one line, cut if it is long."""
     return repr(text if len(text) <= 40 else text[:40] + "...")

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from data_prep.corpus import Entries, Log, Piece
+from data_prep.corpus import Entries, Span, Tally
 from data_prep.counts import Counts
 from data_prep.formats.entries import counts_of
 
@@ -16,10 +16,10 @@ class Matrix:
     """A corpus in memory.
 
     Attributes:
-        name: What errors call it.
+        name: The name that errors use.
         counts: The documents that have words.
-        documents: How many there are, those without words included.
-        log: What was reported when they were read.
+        documents: The number of documents, including those without words.
+        tally: The bad lines of the file that they were read from.
     """
 
     promised: ClassVar[None] = None
@@ -27,21 +27,21 @@ class Matrix:
     name: str
     counts: Counts
     documents: int
-    log: Log
+    tally: Tally
 
     @classmethod
     def from_entries(
         cls, entries: Entries, name: str, documents: int, vocabulary_size: int, limit: int | None
     ) -> Self:
-        """Take entries in any order, of the first `limit` documents, by default of all.
+        """Build from entries in any order; keep the first `limit` documents, by default all.
 
         Raises:
-            CorpusError: The counts of a word in a document add up to too much.
+            InputError: The counts of a word in a document add up to too much.
         """
         documents = documents if limit is None else min(limit, documents)
         entries = entries[:, entries[0] < documents]
         ordered = entries[:, np.argsort(entries[0], kind="stable")]
-        return cls(name, counts_of(ordered, vocabulary_size, name), documents, Log())
+        return cls(name, counts_of(ordered, vocabulary_size, name), documents, Tally())
 
     @property
     def vocabulary_size(self) -> int:
@@ -49,12 +49,12 @@ class Matrix:
         return self.counts.shape[1]
 
     @property
-    def pieces(self) -> list[Piece]:
-        """One."""
-        return [Piece(0, self.counts.data.size, 0, self.documents)]
+    def spans(self) -> list[Span]:
+        """One span."""
+        return [Span(0, self.counts.data.size, 0, self.documents)]
 
-    def read(self, _: Piece, log: Log) -> Iterator[Counts]:
+    def read(self, _: Span, tally: Tally) -> Iterator[Counts]:
         """Yield the documents, as `Corpus.read`."""
-        log.extend(self.log)
+        tally.extend(self.tally)
         if self.counts.shape[0]:
             yield self.counts

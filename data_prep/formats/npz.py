@@ -1,4 +1,8 @@
-"""Read a matrix of documents x words: what SciPy's `save_npz` wrote, and NumPy's `save`."""
+"""Read a matrix of documents x words that SciPy's `save_npz` or NumPy's `save` wrote.
+
+SciPy's own reader is not used: it trusts the sizes that a file claims, and reads all at once. Here
+memory is bounded by what the file has, and a large matrix is read in blocks.
+"""
 
 import math
 import os
@@ -16,11 +20,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError, Entries, Log, Piece
+from data_prep.corpus import Entries, Span, Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats.entries import check_shape, group, whole_counts
 from data_prep.formats.format import Format
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 _BLOCK = 1 << 15  # elements of the arrays read at once
 _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
@@ -30,9 +35,9 @@ _MAGIC = npy.MAGIC_PREFIX
 _ZIP = b"PK\x03\x04"
 
 _Chunk = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
-"""Numbers of documents and words, which may be out of range, and counts."""
+"""Document numbers and word numbers, which may be out of range, and counts."""
 
-# What `zipfile` and NumPy raise when bytes are not what they should be.
+# The errors of `zipfile` and NumPy for damaged files.
 _BROKEN = (
     ValueError,
     TypeError,
@@ -50,16 +55,16 @@ _BROKEN = (
 
 @dataclass(frozen=True)
 class Npz:
-    """A matrix in an archive of arrays, or alone in a `.npy` file.
+    """A matrix in an archive of arrays, or one array in a `.npy` file.
 
     Attributes:
         path: The file.
-        name: What errors call it.
+        name: The name that errors use.
         vocabulary_size: The number of words.
-        layout: One of SciPy's, or `dense`.
-        rows: How many it has.
-        size: Number of elements that it stores, zeros included.
-        documents: How many rows are read.
+        layout: One of SciPy's layouts, or `dense`.
+        rows: The number of rows.
+        size: The number of elements that are stored, zeros included.
+        documents: The number of rows to read.
     """
 
     path: Path
@@ -72,18 +77,16 @@ class Npz:
 
     @classmethod
     def open(
-        cls, path: Path, name: str, vocabulary_size: int | None, limit: int | None = None
+        cls,
+        path: Path,
+        name: str,
+        vocabulary_size: int | None,
+        options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file for its first `limit` rows, by default all; errors call it `name`.
-
-        Args:
-            path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words; None to take that of the matrix.
-            limit: Number of rows to read.
+        """Open a file; errors call it `name`. Without a size, the matrix gives it.
 
         Raises:
-            CorpusError: There is no matrix, or one of another layout or shape.
+            InputError: There is no matrix, or it has another layout or shape.
         """
         with _open_arrays(path, name) as arrays:
             layout = "dense"
@@ -102,28 +105,28 @@ class Npz:
                 raise ValueError(f"the shape {list(shape)} must be documents x words")
         rows, words = shape
         check_shape(name, rows, words, words if vocabulary_size is None else vocabulary_size)
-        documents = rows if limit is None else min(limit, rows)
+        documents = rows if options.limit is None else min(options.limit, rows)
         return cls(path, name, words, layout, rows, size, documents)
 
     @property
     def promised(self) -> int | None:
-        """The number of elements, unless reading stops at a limit."""
+        """The number of elements; None if reading stops at a limit."""
         return self.size if self.documents == self.rows else None
 
     @property
-    def pieces(self) -> list[Piece]:
+    def spans(self) -> list[Span]:
         """One: a compressed archive can't be entered in the middle."""
-        return [Piece(0, self.size, 0, self.documents)]
+        return [Span(0, self.size, 0, self.documents)]
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
         """Yield the documents, as `Corpus.read`."""
-        return group(self.entries(log), piece, self.documents, self.vocabulary_size, self.name)
+        return group(self.entries(tally), span, self.documents, self.vocabulary_size, self.name)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield the entries in the order of the file, as `Sortable.entries`."""
         with _open_arrays(self.path, self.name) as arrays:
             for documents, ids, counts in _CHUNKS[self.layout](self, arrays):
-                log.entries += counts.size
+                tally.entries += counts.size
                 entries = self._check(documents, ids, counts)
                 if entries.size:
                     yield entries
@@ -141,19 +144,19 @@ class Npz:
 
 
 class _Member:
-    """An array of the archive, read from its start to its end."""
+    """An array of the archive, read from start to end."""
 
     def __init__(self, stream: IO[bytes], array: str, stored: int) -> None:
         self._stream = stream
         version = npy.read_magic(self._stream)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that Python 2 has written it
+            warnings.simplefilter("ignore", UserWarning)  # about files from Python 2
             self.shape, self.by_columns, self.dtype = read_header(self._stream)
         if self.dtype.hasobject:
             raise ValueError(
                 f"the array {array} has the shape {self.shape} and type object, which is a pickle;"
-                " scipy.sparse.save_npz writes a sparse matrix without"
+                " write the matrix with scipy.sparse.save_npz"
             )
         if not self.dtype.itemsize:
             raise ValueError(f"the array {array} has the type {self.dtype}")
@@ -176,7 +179,7 @@ class _Member:
 
 
 class _Expanded:
-    """For each entry the row it is in, from the bounds of the rows."""
+    """Gives the row of each entry, from the bounds of the rows."""
 
     def __init__(self, bounds: _Member, rows: int, entries: int) -> None:
         if bounds.size != rows + 1 or bounds.read(1) != 0:
@@ -213,7 +216,7 @@ class _Arrays:
         self.names = [file.removesuffix(".npy") for file in files]
 
     def open(self, array: str, *axes: int) -> _Member:
-        """Open an array that must have one of some numbers of axes."""
+        """Open an array that has one of these numbers of axes."""
         if self._archive is None:
             self._stream.seek(0)
             stored = os.fstat(self._stream.fileno()).st_size
@@ -229,7 +232,7 @@ class _Arrays:
         return member
 
     def open_only(self) -> _Member:
-        """Open the one array there is."""
+        """Open the only array."""
         if len(self.names) != 1:
             raise ValueError(
                 f"it holds {', '.join(self.names[:5]) or 'nothing'}, must hold what "
@@ -244,22 +247,19 @@ def _coordinates(_: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
         yield rows.read(counts.size), columns.read(counts.size), counts
 
 
-def _compressed_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    rows = _Expanded(arrays.open("indptr", 1), matrix.rows, matrix.size)
-    columns = arrays.open("indices", 1)
+def _compressed(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
+    """Rows of entries, or columns of entries."""
+    by_rows = matrix.layout == "csr"
+    side = matrix.rows if by_rows else matrix.vocabulary_size
+    major = _Expanded(arrays.open("indptr", 1), side, matrix.size)
+    minor = arrays.open("indices", 1)
     for counts in arrays.open("data", 1).read_all():
-        yield rows.read(counts.size), columns.read(counts.size), counts
-
-
-def _compressed_columns(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    columns = _Expanded(arrays.open("indptr", 1), matrix.vocabulary_size, matrix.size)
-    rows = arrays.open("indices", 1)
-    for counts in arrays.open("data", 1).read_all():
-        yield rows.read(counts.size), columns.read(counts.size), counts
+        pair = major.read(counts.size), minor.read(counts.size)
+        yield *(pair if by_rows else pair[::-1]), counts
 
 
 def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    """Dense blocks, of which some are stored: compressed rows of blocks."""
+    """Compressed rows of dense blocks."""
     data = arrays.open("data", 3)
     blocks, height, width = data.shape
     area = height * width
@@ -280,7 +280,7 @@ def _block_rows(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
 
 
 def _diagonals(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
-    """Diagonals, each as long as the array is wide, what is outside of the matrix included."""
+    """Diagonals, each as long as the array is wide; parts may lie outside the matrix."""
     data = arrays.open("data", 2)
     diagonals, width = data.shape
     offsets = arrays.open("offsets", 1)
@@ -295,7 +295,7 @@ def _diagonals(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
             columns = np.arange(start, start + counts.size)
             rows = columns - offset
             inside = (rows >= 0) & (rows < matrix.rows) & (columns < matrix.vocabulary_size)
-            # What is outside says nothing, and is counted nevertheless: it was promised.
+            # Elements outside the matrix mean nothing, but are counted: the file promises them.
             rows, columns, counts = (np.where(inside, each, 0) for each in (rows, columns, counts))
             yield rows, columns, counts
 
@@ -313,8 +313,8 @@ def _dense(matrix: Npz, arrays: _Arrays) -> Iterator[_Chunk]:
 
 _CHUNKS: dict[str, Callable[[Npz, _Arrays], Iterator[_Chunk]]] = {
     "coo": _coordinates,
-    "csr": _compressed_rows,
-    "csc": _compressed_columns,
+    "csr": _compressed,
+    "csc": _compressed,
     "bsr": _block_rows,
     "dia": _diagonals,
     "dense": _dense,
@@ -324,20 +324,16 @@ _DATA_AXES = {"bsr": (3,), "dia": (2,)}
 
 @contextmanager
 def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
-    """Yield the arrays of a file; tell of anything wrong as a `CorpusError`."""
+    """Yield the arrays of a file; raise an `InputError` for anything wrong."""
     try:
         with ExitStack() as stack:
             yield _Arrays(stack, path)
-    except CorpusError:
+    except InputError:
         raise
     except KeyError as error:
-        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error.args[0]}") from None
+        raise InputError(f"{name}: not a matrix of SciPy or NumPy: {error.args[0]}") from None
     except _BROKEN as error:
-        raise CorpusError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
-
-
-def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Npz:
-    return Npz.open(path, name, vocabulary_size, reading.limit)
+        raise InputError(f"{name}: not a matrix of SciPy or NumPy: {error}") from None
 
 
 NPZ = Format(
@@ -346,7 +342,7 @@ NPZ = Format(
     matches=lambda head: head.content.startswith(_ZIP),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Npz.open,
 )
 NPY = Format(
     name="npy",
@@ -354,5 +350,5 @@ NPY = Format(
     matches=lambda head: head.content.startswith(_MAGIC),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Npz.open,
 )

@@ -1,8 +1,8 @@
-"""Read a document a line, as `id:count,id:count,...`.
+"""Read a document a line: `id:count,id:count,...`.
 
-Word ids count from 1: the lines of the vocabulary file. A blank line is a document without words;
-blank lines at the end of what is read are none. Ids may come in any order, and counts given twice
-for one word are added up. There may be blanks around everything.
+Word ids count from 1, like the lines of the vocabulary file. A blank line is a document without
+words, except at the end of the file. Ids may come in any order; counts given twice for one word are
+added up. Blanks are allowed everywhere around numbers.
 """
 
 import re
@@ -15,19 +15,20 @@ from typing import BinaryIO, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.corpus import Span, Tally
 from data_prep.counts import MAX_COUNT, Counts, CountsError
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.digits import MAX_DIGITS, are_digits, characters_of, parse, within
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, decode, parse_count, parse_number, quote
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 COUNT = rb"[+-]?[0-9]++(?:\.[0-9]*+)?(?:[eE][+-]?[0-9]++)?"
 _ITEM = rb"\s*+[0-9]++\s*+:\s*+" + COUNT + rb"\s*+"
 _LINE = re.compile(_ITEM + rb"(?:," + _ITEM + rb")*+$")
 _DAMAGED_LINE = re.compile(rb"(-?\d+\s*:\s*[^\s,]*|[^\s,:{]+:-?\d+)\s*(,|$)")
-# The looks behind keep a long run of blanks from being tried from each of its blanks.
+# The look-behinds prevent a long run of blanks from being tried from each of its blanks.
 _BLANKS_AROUND = re.compile(rb"(?m)(?<![ \t])[ \t]*+([,:])[ \t]*+|^[ \t]++|(?<![ \t\r])[ \t\r]++$")
 _DECIMALS = re.compile(rb"(?<=\d)\.0*(?=[,\n])")
 
@@ -42,45 +43,47 @@ class Pairs:
     name: str
     vocabulary_size: int
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
-    def open(cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None) -> Self:
-        """Open a file for its first `limit` documents, by default all; errors call it `name`.
+    def open(
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
+    ) -> Self:
+        """Open a file; errors call it `name`.
 
         Raises:
-            CorpusError: There are no documents.
+            InputError: There are no documents.
         """
         with path.open("rb") as stream:
-            pieces = _cut(stream, sys.maxsize if limit is None else limit)
-        if not pieces:
-            raise CorpusError(f"{name}: the file has no documents, must be lines of id:count,...")
-        return cls(path, name, vocabulary_size, pieces[-1].after, pieces)
+            spans = _cut(stream, sys.maxsize if options.limit is None else options.limit)
+        if not spans:
+            raise InputError(f"{name}: the file has no documents, must be lines of id:count,...")
+        return cls(path, name, vocabulary_size, spans[-1].after, spans)
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        first = piece.first
-        for _, text in lines.read_blocks(self.path, piece.start, piece.stop, self.name):
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        first = span.first
+        for _, text in lines.read_blocks(self.path, span.start, span.stop, self.name):
             parsed = parse_block(text, first, self.vocabulary_size)
             if parsed is None:
                 parsed = parse_block(_simplify(text), first, self.vocabulary_size)
             if parsed is None:
-                parsed = self._parse_lines(text, first, log)
+                parsed = self._parse_lines(text, first, tally)
             counts, documents = parsed
             if counts.shape[0]:
                 yield counts
             first += documents
 
-    def _parse_lines(self, text: bytes, first: int, log: Log) -> tuple[Counts, int]:
-        """Parse lines one by one: slow, and knows where an error is."""
+    def _parse_lines(self, text: bytes, first: int, tally: Tally) -> tuple[Counts, int]:
+        """Parse lines one by one: slower, but knows where an error is."""
         documents = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
                 documents.append(
                     _parse_line(line, self.vocabulary_size, f"{self.name}:{number + 1}")
                 )
-            except CorpusError as error:
-                log.skip(error)
+            except InputError as error:
+                tally.skip(error)
                 documents.append({})
         return join_documents(documents, first, self.vocabulary_size), len(documents)
 
@@ -89,22 +92,18 @@ def _matches(head: Head) -> bool:
     return head.mostly(_DAMAGED_LINE)
 
 
-def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Pairs:
-    return Pairs.open(path, name, vocabulary_size or 0, reading.limit)
-
-
 FORMAT = Format(
     name="pairs",
     description="a document a line, id:count,id:count,... with ids from 1",
     matches=_matches,
     is_sound=lambda head: head.mostly(_LINE),
-    open=_open,
+    open=Pairs.open,
 )
 
 
-def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
-    """Cut the first `limit` lines into pieces, blank lines at their ends left out."""
-    pieces: dict[int, Piece] = {}
+def _cut(stream: BinaryIO, limit: int) -> list[Span]:
+    """Cut the first `limit` lines into spans, without the blank lines at their ends."""
+    spans: dict[int, Span] = {}
     offset = start = lines.text_start(stream)
     line = first = 0
     stream.seek(offset)
@@ -116,16 +115,16 @@ def _cut(stream: BinaryIO, limit: int) -> list[Piece]:
         content = len(chunk.rstrip(BLANKS.encode()))
         if content:
             last = line + newlines - chunk.count(b"\n", content)
-            pieces[start] = Piece(start, offset + content, first, last + 1)
+            spans[start] = Span(start, offset + content, first, last + 1)
         line += newlines
         offset += len(chunk)
-        if newlines and offset - start >= lines.PIECE_BYTES:
+        if newlines and offset - start >= lines.SPAN_BYTES:
             cut = offset - len(chunk) + chunk.rfind(b"\n") + 1
-            if start in pieces:
-                piece = pieces[start]
-                pieces[start] = Piece(start, min(piece.stop, cut), first, min(piece.after, line))
+            if start in spans:
+                span = spans[start]
+                spans[start] = Span(start, min(span.stop, cut), first, min(span.after, line))
             start, first = cut, line
-    return list(pieces.values())
+    return list(spans.values())
 
 
 def _simplify(text: bytes) -> bytes:
@@ -136,16 +135,16 @@ def _simplify(text: bytes) -> bytes:
 def parse_block(
     text: bytes, first: int, vocabulary_size: int, first_id: int = 1
 ) -> tuple[Counts, int] | None:
-    """Parse lines by array arithmetic; None when anything looks unusual.
+    """Parse lines by array arithmetic; return None if anything looks unusual.
 
     Args:
         text: Whole lines.
-        first: Number of the document in the first one.
+        first: Number of the document in the first line.
         vocabulary_size: The number of words.
         first_id: The id of the first word.
 
     Returns:
-        The documents that have words, and how many lines there are.
+        The documents that have words, and the number of lines.
     """
     parsed = _parse_entries(text, vocabulary_size, first_id)
     if parsed is not None:
@@ -197,13 +196,13 @@ def _parse_entries(
 
 
 def _find_colons(characters: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return where they stand, if they are 4 characters apart, as in good lines.
+    """Return the positions of colons that are 4 or more characters apart, as in good lines.
 
-    Then a word of 32 bits has one at most, and there are fewer words to look at than bytes.
+    Then each word of 32 bits has at most one colon, and words are fewer than bytes.
     """
     words = (characters == ord(":")).view("<u4")
     found = np.flatnonzero(words != 0)
-    # Which byte of its word it is: this number times 1 << 8 * byte has that in its highest byte.
+    # The byte of the word: this number times 1 << 8 * byte has that byte's number on top.
     places = words.take(found) * np.uint32(0x00010203) >> np.uint32(24)
     colons: NDArray[np.int64] = 4 * found + places
     return colons
@@ -215,7 +214,7 @@ def _parse_line(line: bytes, vocabulary_size: int, place: str) -> dict[int, int]
 
 
 def _split(text: str) -> Iterator[tuple[int, str]]:
-    """Yield what stands between commas, and the columns where it starts."""
+    """Yield the texts between commas, each with the column where it starts."""
     column = 1
     for item in text.split(","):
         start = item.lstrip(BLANKS)
@@ -229,19 +228,19 @@ def parse_items(
     """Return the counts of a document by word, numbered from 0.
 
     Args:
-        items: Texts of the form id:count, each with the column where it starts.
+        items: Texts like id:count, each with the column where it starts.
         vocabulary_size: The number of words.
         first_id: The id of the first word.
         place: File and line, for errors.
 
     Raises:
-        CorpusError: An item is not of this form, or the counts of a word add up to too much.
+        InputError: An item has another form, or the counts of a word add up to too much.
     """
     counts: dict[int, int] = {}
     for column, item in items:
         word, colon, count = item.partition(":")
         if not colon:
-            raise CorpusError(f"{place}:{column}: {quote(item)} must be of the form id:count")
+            raise InputError(f"{place}:{column}: {quote(item)} must be of the form id:count")
         number = parse_number(
             word.rstrip(BLANKS),
             vocabulary_size + first_id - 1,
@@ -253,7 +252,7 @@ def parse_items(
         column += len(item) - len(start)
         total = counts.get(number - first_id, 0) + parse_count(start, f"{place}:{column}")
         if total > MAX_COUNT:
-            raise CorpusError(
+            raise InputError(
                 f"{place}:{column}: the counts of word id {number} add up to {total}; "
                 f"at most {MAX_COUNT} is allowed"
             )
@@ -262,7 +261,7 @@ def parse_items(
 
 
 def join_documents(documents: list[dict[int, int]], first: int, vocabulary_size: int) -> Counts:
-    """Return the documents that have words, from counts by word; numbered from `first` on."""
+    """Return the documents that have words, numbered from `first`, from counts by word."""
     lengths = np.array([len(document) for document in documents], np.int64)
     entries = [entry for document in documents for entry in document.items()]
     ids, counts = np.array(entries, np.int32).reshape(-1, 2).T

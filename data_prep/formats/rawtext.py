@@ -1,19 +1,20 @@
 """Count the words of raw text, with scikit-learn's `CountVectorizer`.
 
-Unlike the other formats this one is held in memory: not the texts, but the counts.
+The counts of all documents are held in memory; the texts are not.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats.matrix import Matrix
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.spelling import same_spelling, word_pattern
 from data_prep.vocabulary import read_vocabulary
 
@@ -22,59 +23,61 @@ if TYPE_CHECKING:
 
 
 def count_texts(
-    documents: Iterable[str], name: str, words: list[str] | None, reading: Reading, log: Log
-) -> tuple[list[str], Matrix]:
+    documents: Iterable[str],
+    name: str,
+    words: Sequence[str] | None,
+    options: ReadOptions,
+    tally: Tally,
+) -> tuple[Sequence[str], Matrix]:
     """Count the words of texts.
 
     Args:
         documents: The texts.
-        name: What errors call them.
-        words: The vocabulary; None to make it of the words that occur.
-        reading: Options.
-        log: Has what the reader of the texts reports.
+        name: The name that errors use.
+        words: The vocabulary; None to use the words that occur.
+        options: Which words to count.
+        tally: The bad lines that the reader of the texts finds.
 
     Returns:
         The vocabulary, and the counts.
 
     Raises:
-        CorpusError: A text can't be read, or there are no words to count.
+        InputError: A text can't be read, or there are no words to count.
     """
-    matrix, found = _count_words(documents, name, words, reading)
+    matrix, found = _count_words(documents, name, words, options)
     lengths = np.diff(matrix.indptr)
     filled = np.flatnonzero(lengths)
     counts = Counts.from_rows(filled, lengths[filled], matrix.indices, matrix.data, matrix.shape[1])
-    return words or found, Matrix(name, counts, matrix.shape[0], log)
+    return words or found, Matrix(name, counts, matrix.shape[0], tally)
 
 
 def _count_words(
-    documents: Iterable[str], name: str, words: list[str] | None, reading: Reading
+    documents: Iterable[str], name: str, words: Sequence[str] | None, options: ReadOptions
 ) -> tuple["sparse.csr_matrix", list[str]]:
     try:
         from sklearn.feature_extraction.text import (  # type: ignore[import-untyped]
             CountVectorizer,  # here: it takes a second
         )
     except ImportError:
-        raise CorpusError(
-            f"{name}: raw text needs scikit-learn: pip install scikit-learn"
-        ) from None
+        raise InputError(f"{name}: raw text needs scikit-learn: pip install scikit-learn") from None
     vectorizer = CountVectorizer(
         preprocessor=lambda text: same_spelling(text.lower()),
         token_pattern=word_pattern(),
-        stop_words=_stop_words(reading.stop_words),
-        min_df=reading.min_df,
-        max_df=reading.max_df,
-        max_features=reading.max_words,
+        stop_words=_stop_words(options.stop_words),
+        min_df=options.min_df,
+        max_df=options.max_df,
+        max_features=options.max_words,
         vocabulary=None if words is None else _spellings(words),
     )
     try:
         with warnings.catch_warnings():
-            # That words of a given vocabulary or stop words can't occur in lower-case text.
+            # About words of a vocabulary or stop words that can't occur in lower-case text.
             warnings.simplefilter("ignore", UserWarning)
             matrix = vectorizer.fit_transform(documents)
-    except CorpusError:
+    except InputError:
         raise
-    except ValueError as error:  # no words, or none in so many documents
-        raise CorpusError(f"{name}: {str(error).rstrip('.')}") from None
+    except ValueError as error:  # there are no words, or none in enough documents
+        raise InputError(f"{name}: {str(error).rstrip('.')}") from None
     return matrix, vectorizer.get_feature_names_out().tolist()
 
 
@@ -84,8 +87,8 @@ def _stop_words(chosen: str | None) -> str | list[str] | None:
     return list(map(same_spelling, read_vocabulary(Path(chosen))))
 
 
-def _spellings(words: list[str]) -> list[str]:
-    """Return as what each word of a vocabulary is looked for; equal words stay apart."""
+def _spellings(words: Sequence[str]) -> list[str]:
+    """Return the spelling to look for, for each word of a vocabulary; no two become equal."""
     taken = {word for word in words if same_spelling(word) == word}
     spellings = []
     for word in words:

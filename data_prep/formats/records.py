@@ -1,4 +1,4 @@
-"""Read RecordIO-protobuf, as `convert` writes it and SageMaker takes it; labels are skipped."""
+"""Read RecordIO-protobuf, which `convert` writes and SageMaker reads; labels are skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from data_prep.corpus import CorpusError, Log, Piece
+from data_prep.corpus import Span, Tally
 from data_prep.counts import Counts
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.entries import check_shape, counts_of, whole_counts
 from data_prep.formats.format import Format
-from data_prep.formats.reading import Reading
-from data_prep.recordio import MAGIC, RecordIOError, read_blocks, read_frames
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
+from data_prep.recordio import MAGIC, RecordIOError, read_blocks
+from data_prep.recordio.framing import read_frames
 
 _MAGIC = MAGIC.to_bytes(4, "little")
 
@@ -29,55 +31,53 @@ class Records:
     name: str
     vocabulary_size: int
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
     def open(
-        cls, path: Path, name: str, vocabulary_size: int | None, limit: int | None = None
+        cls,
+        path: Path,
+        name: str,
+        vocabulary_size: int | None,
+        options: ReadOptions = DEFAULTS,
     ) -> Self:
-        """Open a file for its first `limit` records, by default all; errors call it `name`.
-
-        Args:
-            path: The file.
-            name: What errors call it.
-            vocabulary_size: The number of words; None to take that of the records.
-            limit: Number of records to read.
+        """Open a file; errors call it `name`. Without a size, the records give it.
 
         Raises:
-            CorpusError: There is no record, or one is malformed or of another vocabulary.
+            InputError: There is no record, or a record is malformed or has another shape.
         """
         try:
-            pieces = _cut(path, limit)
-            if not pieces:
-                raise CorpusError(f"{name}: there is no record")
+            spans = _cut(path, options.limit)
+            if not spans:
+                raise InputError(f"{name}: there is no record")
             with path.open("rb") as stream:
                 words = next(read_blocks(stream)).shape[1]
         except RecordIOError as error:
-            raise CorpusError(f"{name}: {error}") from None
-        documents = pieces[-1].after
+            raise InputError(f"{name}: {error}") from None
+        documents = spans[-1].after
         check_shape(name, documents, words, words if vocabulary_size is None else vocabulary_size)
-        return cls(path, name, words, documents, pieces)
+        return cls(path, name, words, documents, spans)
 
-    def read(self, piece: Piece, _: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
+    def read(self, span: Span, _: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
         with self.path.open("rb") as stream:
-            stream.seek(piece.start)
-            records = BytesIO(stream.read(piece.stop - piece.start))
-        first = piece.first
+            stream.seek(span.start)
+            records = BytesIO(stream.read(span.stop - span.start))
+        first = span.first
         try:
-            for matrix in read_blocks(records, self.vocabulary_size, piece.start):
+            for matrix in read_blocks(records, self.vocabulary_size, span.start):
                 documents = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) + first
                 entries = whole_counts(documents, matrix.indices, matrix.data, self.name)
                 if entries.size:
                     yield counts_of(entries, self.vocabulary_size, self.name)
                 first += matrix.shape[0]
         except RecordIOError as error:
-            raise CorpusError(f"{self.name}: {error}") from None
+            raise InputError(f"{self.name}: {error}") from None
 
 
-def _cut(path: Path, limit: int | None) -> list[Piece]:
-    """Cut the first `limit` records into pieces."""
-    pieces = []
+def _cut(path: Path, limit: int | None) -> list[Span]:
+    """Cut the first `limit` records into spans."""
+    spans = []
     start = stop = first = after = 0
     with path.open("rb") as stream:
         for _ in read_frames(stream):
@@ -85,16 +85,12 @@ def _cut(path: Path, limit: int | None) -> list[Piece]:
                 break
             after += 1
             stop = stream.tell()
-            if stop - start >= lines.PIECE_BYTES:
-                pieces.append(Piece(start, stop, first, after))
+            if stop - start >= lines.SPAN_BYTES:
+                spans.append(Span(start, stop, first, after))
                 start, first = stop, after
     if after > first:
-        pieces.append(Piece(start, stop, first, after))
-    return pieces
-
-
-def _open(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Records:
-    return Records.open(path, name, vocabulary_size, reading.limit)
+        spans.append(Span(start, stop, first, after))
+    return spans
 
 
 FORMAT = Format(
@@ -103,5 +99,5 @@ FORMAT = Format(
     matches=lambda head: head.content.startswith(_MAGIC),
     is_signed=True,
     knows_words=True,
-    open=_open,
+    open=Records.open,
 )

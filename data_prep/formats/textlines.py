@@ -1,4 +1,4 @@
-"""Lines of files of texts, and the formats that have nothing else: a document a line or a file."""
+"""Read texts: a document a line, or a document a file."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from itertools import count
 from pathlib import Path
 from unicodedata import category
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 
 _LOOKED_AT = 4096  # characters
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
@@ -19,7 +20,7 @@ def numbered_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a file and their numbers.
 
     Raises:
-        CorpusError: A line of more than `MAX_LINE_BYTES`.
+        InputError: A line has more than `MAX_LINE_BYTES`.
     """
     with path.open("rb") as stream:
         for number in count(1):
@@ -27,7 +28,7 @@ def numbered_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
             if not line:
                 return
             if len(line) > MAX_LINE_BYTES:
-                raise CorpusError(f"{name}:{number}: the line has more than {MAX_LINE_BYTES} bytes")
+                raise InputError(f"{name}:{number}: the line has more than {MAX_LINE_BYTES} bytes")
             yield number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
 
 
@@ -35,24 +36,24 @@ def read_text_file(path: Path) -> str:
     """Read a file that is one document.
 
     Raises:
-        CorpusError: It is not UTF-8, or has more than `MAX_LINE_BYTES`.
+        InputError: It is not UTF-8, or has more than `MAX_LINE_BYTES`.
     """
     with path.open("rb") as stream:
         content = stream.read(MAX_LINE_BYTES + 1)
     if len(content) > MAX_LINE_BYTES:
-        raise CorpusError(f"{path}: a document has at most {MAX_LINE_BYTES} bytes")
+        raise InputError(f"{path}: a document has at most {MAX_LINE_BYTES} bytes")
     before = content.removeprefix(BYTE_ORDER_MARK).split(b"\n")
     return "\n".join(decode(line, f"{path}:{number}") for number, line in enumerate(before, 1))
 
 
-def _read_lines(path: Path, name: str, _: Reading, log: Log) -> Iterator[str]:
-    """A document a line; blank lines at the end are none."""
+def _read_lines(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator[str]:
+    """Yield a document for each line, except for blank lines at the end."""
     blank = 0
     for number, line in numbered_lines(path, name):
         try:
             text = decode(line, f"{name}:{number}").strip(BLANKS)
-        except CorpusError as error:
-            log.skip(error)
+        except InputError as error:
+            tally.skip(error)
             text = ""
         if text:
             yield from [""] * blank
@@ -60,16 +61,16 @@ def _read_lines(path: Path, name: str, _: Reading, log: Log) -> Iterator[str]:
         blank = 0 if text else blank + 1
 
 
-def _read_file(path: Path, _: str, __: Reading, log: Log) -> Iterator[str]:
+def _read_file(path: Path, _: str, __: ReadOptions, tally: Tally) -> Iterator[str]:
     try:
         yield read_text_file(path)
-    except CorpusError as error:
-        log.skip(error)
+    except InputError as error:
+        tally.skip(error)
         yield ""
 
 
 def is_prose(head: Head) -> bool:
-    """Return whether most characters are letters with their marks, and none controls a terminal."""
+    """Return whether most characters are letters or their marks, and none controls a terminal."""
     if _CONTROL.search(head.content):
         return False
     shown = "".join(head.content.decode(errors="ignore")[:_LOOKED_AT].split())

@@ -1,8 +1,7 @@
-"""Read lines of document, word and count: UCI Bag-of-Words `docword` and Matrix Market files.
+"""Read lines of document, word and count, such as UCI Bag-of-Words `docword` files.
 
-Numbers count from 1. Both formats promise their totals in front; documents that no line names have
-no words. The lines of a document stand together: if they don't, `sorting` brings them together.
-Matrix Market files may also have all numbers of a matrix instead, zeros included.
+Numbers count from 1. Totals stand in front. Documents that no line names have no words. The lines
+of a document stand together; where they don't, `sorting` brings them together.
 """
 
 import os
@@ -11,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_prep.corpus import Corpus, CorpusError, Entries, Log, Piece
+from data_prep.corpus import Entries, Span, Tally
 from data_prep.counts import MAX_COUNT, Counts
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.digits import (
     MAX_DIGITS,
@@ -27,43 +26,31 @@ from data_prep.formats.digits import (
     parse_short,
     within,
 )
-from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group, whole_counts
+from data_prep.formats.entries import MAX_DOCUMENTS, check_shape, group
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, LineNumbers, decode, parse_count, parse_number, quote
-from data_prep.formats.matrix import Matrix
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import DEFAULTS, ReadOptions
 
 MAX_ENTRIES = 10**12
 
-_MAX_HEADER_LINE = 1 << 12
-_TOTALS = ("documents", "words", "entries")
+MAX_HEADER_LINE = 1 << 12
+TOTALS = ("documents", "words", "entries")
 _LABELS = ("document", "word id", "count", "imaginary part")
-_FIELDS = {
-    "integer": 3,
-    "unsigned-integer": 3,
-    "real": 3,
-    "double": 3,
-    "complex": 4,
-    "pattern": 2,
-}
-# A matrix that is its own mirror image, but for the sign of imaginary parts, which are all 0 here.
-# Where it is skew, of two counts one is negative: there is no such corpus.
-_SYMMETRIES = ("general", "symmetric", "hermitian")
-_BANNER = re.compile(rb"%%?MatrixMarket\s", re.IGNORECASE)
 _DECIMALS = re.compile(rb"(?<=\d)(?:\.0*(?:[eE]\+?0+)?|[eE]\+?0+)(?=\n)")
 _DOCWORD_LINE = re.compile(rb"\d+[ \t]+\d+[ \t]+\S+$")
 
 
 class Header(NamedTuple):
-    """What stands in front of the lines.
+    """The totals in front of the lines.
 
     Attributes:
         documents: Number of documents.
         words: Number of words in the vocabulary.
         entries: Number of lines that follow.
-        columns: 3; 2 when lines have no count: then it is 1; 4 with an imaginary part, which is 0.
+        columns: 3; 2 if lines have no count, which then is 1; 4 if lines have an imaginary part,
+            which must be 0.
         size: Bytes of the header.
-        is_mirrored: Whether a line stands for its mirror image as well, as in symmetric matrices.
+        is_mirrored: Whether each line also means its mirror image, as in symmetric matrices.
     """
 
     documents: int
@@ -83,95 +70,87 @@ class Triples:
     vocabulary_size: int
     header: Header
     documents: int
-    pieces: list[Piece]
+    spans: list[Span]
 
     @classmethod
     def open_docword(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
+        cls, path: Path, name: str, vocabulary_size: int, options: ReadOptions = DEFAULTS
     ) -> Self:
-        """Open a UCI file: the totals on three lines, then the triples.
+        """Open a UCI file: three lines with the totals, then the triples.
 
         Raises:
-            CorpusError: The header is bad, or promises another vocabulary.
+            InputError: The header is bad, or of another vocabulary.
         """
         with path.open("rb") as stream:
             stream.seek(lines.text_start(stream))
             documents, words, entries = (
-                _header_number(
-                    decode(stream.readline(_MAX_HEADER_LINE), f"{name}:{line}"),
+                header_number(
+                    decode(stream.readline(MAX_HEADER_LINE), f"{name}:{line}"),
                     label,
                     f"{name}:{line}",
                 )
-                for line, label in enumerate(_TOTALS, 1)
+                for line, label in enumerate(TOTALS, 1)
             )
             header = Header(documents, words, entries, 3, stream.tell())
-            return cls._open(stream, path, name, header, vocabulary_size, limit)
+            return cls.open_after(header, stream, path, name, vocabulary_size, options)
 
     @classmethod
-    def open_matrix_market(
-        cls, path: Path, name: str, vocabulary_size: int, limit: int | None = None
-    ) -> Self | Matrix:
-        """Open a Matrix Market file: a matrix of documents x words.
-
-        Raises:
-            CorpusError: It is a matrix of another kind or shape.
-        """
-        with path.open("rb") as stream:
-            header, is_array = _read_matrix_header(stream, name)
-            if is_array:
-                return _read_array(path, name, header, vocabulary_size, limit)
-            return cls._open(stream, path, name, header, vocabulary_size, limit)
-
-    @classmethod
-    def _open(
+    def open_after(
         cls,
+        header: Header,
         stream: BinaryIO,
         path: Path,
         name: str,
-        header: Header,
         vocabulary_size: int,
-        limit: int | None,
+        options: ReadOptions,
     ) -> Self:
+        """Open the lines after a header.
+
+        Raises:
+            InputError: The header promises more than there is, or another vocabulary.
+        """
         room = os.fstat(stream.fileno()).st_size - header.size
-        if header.entries > max(room, 1):  # a line has a byte at least, also if it is a bad one
-            raise CorpusError(
+        if header.entries > max(room, 1):  # every line has at least a byte
+            raise InputError(
                 f"{name}: the header says {header.entries} entries, and {room} bytes follow"
             )
         check_shape(name, header.documents, header.words, vocabulary_size)
-        documents = header.documents if limit is None else min(limit, header.documents)
-        pieces = _cut(stream, header.size, documents)
-        return cls(path, name, vocabulary_size, header, documents, pieces)
+        documents = header.documents
+        if options.limit is not None:
+            documents = min(options.limit, documents)
+        spans = _cut(stream, header.size, documents)
+        return cls(path, name, vocabulary_size, header, documents, spans)
 
     @property
     def promised(self) -> int | None:
-        """The number of lines, unless reading stops at a limit."""
+        """The number of lines; None if reading stops at a limit."""
         return self.header.entries if self.documents == self.header.documents else None
 
-    def read(self, piece: Piece, log: Log) -> Iterator[Counts]:
-        """Yield the documents of a piece, as `Corpus.read`."""
-        blocks = self._read_entries(piece.start, piece.stop, log)
-        return group(blocks, piece, self.documents, self.vocabulary_size, self.name)
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        blocks = self._read_entries(span.start, span.stop, tally)
+        return group(blocks, span, self.documents, self.vocabulary_size, self.name)
 
-    def entries(self, log: Log) -> Iterator[Entries]:
+    def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield all lines, as `Sortable.entries`."""
-        return self._read_entries(self.pieces[0].start, self.pieces[-1].stop, log)
+        return self._read_entries(self.spans[0].start, self.spans[-1].stop, tally)
 
-    def _read_entries(self, start: int, stop: int, log: Log) -> Iterator[Entries]:
+    def _read_entries(self, start: int, stop: int, tally: Tally) -> Iterator[Entries]:
         numbers = LineNumbers(self.path)
         for offset, text in lines.read_blocks(self.path, start, stop, self.name):
             entries = self._parse_block(text)
             if entries is None:
-                entries = self._parse_lines(text, numbers.at(offset), log)
-            log.entries += entries.shape[1]
+                entries = self._parse_lines(text, numbers.at(offset), tally)
+            tally.entries += entries.shape[1]
             if not entries[2].all():
                 entries = entries[:, entries[2] > 0]
             if self.header.is_mirrored:
-                entries = _mirror(entries)
+                entries = mirror(entries)
             if entries.size:
                 yield entries
 
     def _parse_block(self, text: bytes) -> Entries | None:
-        """Parse lines by array arithmetic; None when anything looks unusual."""
+        """Parse lines by array arithmetic; return None if anything looks unusual."""
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
         if b"." in text or b"e" in text:
@@ -200,14 +179,14 @@ class Triples:
         )
         return entries if good else None
 
-    def _parse_lines(self, text: bytes, first: int, log: Log) -> Entries:
-        """Parse lines one by one: slow, takes any blanks, and knows where an error is."""
+    def _parse_lines(self, text: bytes, first: int, tally: Tally) -> Entries:
+        """Parse lines one by one: slower, but allows blanks, and knows where an error is."""
         entries = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
             try:
                 entries.append(self._parse_line(line, f"{self.name}:{number}"))
-            except CorpusError as error:
-                log.skip(error)
+            except InputError as error:
+                tally.skip(error)
         return np.array(entries, np.int32).reshape(-1, 3).T
 
     def _parse_line(self, line: bytes, place: str) -> list[int]:
@@ -215,7 +194,7 @@ class Triples:
         fields = list(re.finditer("[^ \t\r]+", text))
         labels = _LABELS[: self.header.columns]
         if len(fields) != len(labels):
-            raise CorpusError(
+            raise InputError(
                 f"{place}:1: {quote(text.strip(BLANKS))} must be of the form {', '.join(labels)}"
             )
         places = [f"{place}:{field.start() + 1}" for field in fields]
@@ -223,122 +202,31 @@ class Triples:
         word = parse_number(fields[1][0], self.vocabulary_size, "word id", places[1])
         count = parse_count(fields[2][0], places[2]) if len(fields) > 2 else 1
         if len(fields) > 3 and parse_count(fields[3][0], places[3]):
-            raise CorpusError(f"{places[3]}: a count has no {labels[3]}, must be 0")
+            raise InputError(f"{places[3]}: the {labels[3]} must be 0")
         return [document - 1, word - 1, count]
 
 
-def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
-    """Return the header, and whether all numbers of the matrix follow, instead of entries."""
-    line = 1
-    stream.seek(lines.text_start(stream))
-    banner = decode(stream.readline(_MAX_HEADER_LINE), f"{name}:1").lower().split()
-    if len(banner) != 5 or banner[0] not in ("%%matrixmarket", "%matrixmarket"):
-        raise CorpusError(f"{name}:1: the line must be %%MatrixMarket and four words")
-    _, subject, layout, field, symmetry = banner
-    if subject != "matrix" or layout not in ("coordinate", "array"):
-        raise CorpusError(
-            f"{name}:1: {quote(' '.join(banner[1:]))} must begin with matrix coordinate or "
-            "matrix array"
-        )
-    is_known = field in _FIELDS and symmetry in _SYMMETRIES
-    if not is_known or (layout, field) == ("array", "pattern"):
-        raise CorpusError(
-            f"{name}:1: {quote(f'{field} {symmetry}')} must be one of {', '.join(_FIELDS)}, and "
-            f"one of {', '.join(_SYMMETRIES)}; scipy.io.mmwrite writes such a file"
-        )
-    while (text := stream.readline(lines.MAX_LINE_BYTES)).startswith(b"%") or text.isspace():
-        line += 1
-    is_general = symmetry == "general"
-    labels = _TOTALS if layout == "coordinate" else _TOTALS[:2]
-    sizes = decode(text, f"{name}:{line + 1}").split()
-    if len(sizes) != len(labels):
-        raise CorpusError(
-            f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form {', '.join(labels)}"
-        )
-    documents, words, *entries = (
-        _header_number(size, label, f"{name}:{line + 1}")
-        for size, label in zip(sizes, labels, strict=True)
-    )
-    if symmetry != "general" and documents != words:
-        raise CorpusError(
-            f"{name}:{line + 1}: a {symmetry} matrix of {documents} x {words} is not square"
-        )
-    stored = documents * words if is_general else documents * (documents + 1) // 2
-    header = Header(
-        documents,
-        words,
-        entries[0] if entries else stored,
-        _FIELDS[field],
-        stream.tell(),
-        not is_general,
-    )
-    return header, layout == "array"
-
-
-def _read_array(
-    path: Path, name: str, header: Header, vocabulary_size: int, limit: int | None
-) -> Matrix:
-    """Read a matrix in full: in memory, bounded by the size of the file.
-
-    SciPy is not used: its reader ends the process where numbers follow a header of no documents,
-    or too many follow that of a skew-symmetric matrix (SciPy 1.17).
-    """
-    check_shape(name, header.documents, header.words, vocabulary_size)
-    size = path.stat().st_size
-    parts = 2 if header.columns > 3 else 1  # real and imaginary
-    promised = parts * header.entries
-    if size - header.size + 1 < 2 * promised:  # a character and a blank each
-        raise CorpusError(f"{name}: the file ends before the {promised} numbers it promises")
-    numbers = [
-        _parse_numbers(path, name, offset, text)
-        for offset, text in lines.read_blocks(path, header.size, size, name)
-    ]
-    counts: NDArray[Any] = np.concatenate((*numbers, np.zeros(0)))
-    if counts.size != promised:
-        raise CorpusError(
-            f"{name}: there are {counts.size} numbers, but the header promises {promised}"
-        )
-    if parts > 1:
-        counts = counts.view(np.complex128)
-    if header.is_mirrored:  # the lower half, column by column
-        ids, documents = np.triu_indices(header.words)
-    else:
-        ids, documents = np.divmod(np.arange(counts.size), header.documents)
-    entries = whole_counts(documents, ids, counts, name)
-    if header.is_mirrored:
-        entries = _mirror(entries)
-    return Matrix.from_entries(entries, name, header.documents, vocabulary_size, limit)
-
-
-def _parse_numbers(path: Path, name: str, offset: int, text: bytes) -> NDArray[np.float64]:
-    try:
-        if b"_" in text:  # which Python takes as a part of a number
-            raise ValueError
-        return np.array(text.split(), np.float64)
-    except ValueError:
-        first = LineNumbers(path).at(offset)
-        for number, line in enumerate(text.split(b"\n"), first):
-            for field in decode(line, f"{name}:{number}").split():
-                parse_count(field, f"{name}:{number}")
-        raise
-
-
-def _mirror(entries: Entries) -> Entries:
-    """Add the mirror image of what is not on the diagonal."""
+def mirror(entries: Entries) -> Entries:
+    """Add the mirror images of entries that are not on the diagonal."""
     mirrored = entries[[1, 0, 2]][:, entries[0] != entries[1]]
     return np.concatenate((entries, mirrored), axis=1)
 
 
-def _header_number(text: str, label: str, place: str) -> int:
+def header_number(text: str, label: str, place: str) -> int:
+    """Return one of the totals of a header.
+
+    Raises:
+        InputError: It is not a whole number, or it is too large.
+    """
     limit = MAX_DOCUMENTS if label == "documents" else MAX_ENTRIES
     return parse_number(text.strip(BLANKS), limit, f"the number of {label}", f"{place}:1")
 
 
-def _cut(stream: BinaryIO, start: int, documents: int) -> list[Piece]:
-    """Cut the lines into pieces where a document ends, blank lines at their end left out."""
+def _cut(stream: BinaryIO, start: int, documents: int) -> list[Span]:
+    """Cut the lines into spans where documents end, without the blank lines at the end."""
     stop = _content_end(stream, start)
     starts = [(start, 0)]
-    for offset in range(start + lines.PIECE_BYTES, stop, lines.PIECE_BYTES):
+    for offset in range(start + lines.SPAN_BYTES, stop, lines.SPAN_BYTES):
         if offset > starts[-1][0]:
             found = _next_document(stream, offset, stop)
             if found is None:
@@ -346,13 +234,13 @@ def _cut(stream: BinaryIO, start: int, documents: int) -> list[Piece]:
             starts.append(found)
     firsts = [first for _, first in starts]
     if firsts != sorted(set(firsts)):
-        return [Piece(start, stop, 0, documents)]
+        return [Span(start, stop, 0, documents)]
     starts = [each for each in starts if each[1] < documents] + [(stop, documents)]
-    return [Piece(start, stop, first, after) for (start, first), (stop, after) in pairwise(starts)]
+    return [Span(start, stop, first, after) for (start, first), (stop, after) in pairwise(starts)]
 
 
 def _content_end(stream: BinaryIO, start: int) -> int:
-    """Return where the blanks at the end of a file start."""
+    """Return where the blanks at the end of the file start."""
     end = stream.seek(0, os.SEEK_END)
     while end > start:
         begin = max(start, end - lines.BLOCK_BYTES)
@@ -388,25 +276,10 @@ def _is_docword(head: Head) -> bool:
     )
 
 
-def _open_docword(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
-    return Triples.open_docword(path, name, vocabulary_size or 0, reading.limit)
-
-
-def _open_mtx(path: Path, name: str, vocabulary_size: int | None, reading: Reading) -> Corpus:
-    return Triples.open_matrix_market(path, name, vocabulary_size or 0, reading.limit)
-
-
 DOCWORD = Format(
     name="docword",
     description="UCI Bag-of-Words",
     matches=_is_docword,
-    is_sound=lambda head: _is_docword(head) and len(head.lines) > len(_TOTALS),
-    open=_open_docword,
-)
-MATRIX_MARKET = Format(
-    name="mtx",
-    description="Matrix Market, documents x words",
-    matches=lambda head: _BANNER.match(head.content) is not None,
-    is_signed=True,
-    open=_open_mtx,
+    is_sound=lambda head: _is_docword(head) and len(head.lines) > len(TOTALS),
+    open=Triples.open_docword,
 )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_prep.recordio import MAGIC
-from data_prep.varints import encode_varint
+from data_prep.recordio.varints import encode_varint
 from local_aws.lda_image.word_counts import JSON, RECORDIO
 
 _KEY = b"topic_mixture"

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from local_aws.lda_image import word_counts
 from local_aws.lda_image.answers import WRITERS
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.model import archive
 
 MAX_BODY_BYTES = 6 * 1024 * 1024  # of InvokeEndpoint

@@ -11,8 +11,9 @@ from scipy import sparse
 
 from local_aws.lda_image.configuration import ConfigurationError, Hyperparameters, load_channels
 from local_aws.lda_image.word_counts import WordCountsError, read
-from topics.lda.blocks import Corpus
-from topics.lda.fit import FewTopicsWarning, SpectralError, fit
+from topics.lda.blocks import Blocks
+from topics.lda.moments import SpectralError
+from topics.lda.spectral import FewTopicsWarning, fit
 from topics.model import archive
 from topics.quality.likelihood import EvaluationError, per_word_log_likelihood
 
@@ -89,12 +90,12 @@ def _train(root: Path) -> None:
     _write_model(model, root)
 
 
-def _open_channel(folder: Path, media: str, feature_dim: int) -> Corpus:
+def _open_channel(folder: Path, media: str, feature_dim: int) -> Blocks:
     """Read a channel once, to find what is wrong with it, and return its documents."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         raise WordCountsError(f"channel '{folder.name}' has no files")
-    corpus = Corpus(lambda: _read_files(folder, files, media, feature_dim))
+    corpus = Blocks(lambda: _read_files(folder, files, media, feature_dim))
     sizes = [(counts.shape[0], counts.nnz) for counts in corpus]
     documents, nonzeros = map(sum, zip(*sizes, strict=True))
     _log.info(

@@ -41,9 +41,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         beta[0] = np.where(np.arange(len(WORDS)) < 60, 0.001, 1)
         beta /= beta.sum(axis=1, keepdims=True)
         save(Model(np.sort(rng.random(topics))[::-1] + 0.01, beta), folder / f"{name}.tar.gz")
-    corpus = ["--corpus", str(folder / "corpus")]
+    corpus = ["--prepared", str(folder / "corpus")]
     a, b = str(folder / "a.tar.gz"), str(folder / "b.tar.gz")
-    assert main(["report", a, *corpus, "--out", str(folder / "report.html")]) == 0
+    assert main(["report", a, *corpus, "--html", str(folder / "report.html")]) == 0
     assert main(["compare", a, b, *corpus, "--html", str(folder / "compare.html")]) == 0
     return folder
 

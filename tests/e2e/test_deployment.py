@@ -13,8 +13,8 @@ import pytest
 from data_prep.recordio import read_matrix
 from tests.support.cloud import Cloud, run
 from tests.support.templates import change, without
-from topics.endpoint.payload import FORMS
-from topics.lda.infer import infer
+from topics.endpoint.payload import CONTENT_TYPES
+from topics.lda.mixtures import infer
 from topics.model import archive
 
 pytestmark = pytest.mark.e2e
@@ -64,7 +64,7 @@ def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -
     model = archive.load(str(cloud.out / "model.tar.gz"))
     with (corpus / "test.recordio").open("rb") as stream:
         expected = infer(model, read_matrix(stream))
-    for form in FORMS:
+    for form in CONTENT_TYPES:
         options = ["--content-type", form, "--vocab", f"{corpus}/vocab.txt", "--words", "1"]
         answers = predict(cloud, endpoint, corpus, *options)
         found = [answer["topic_mixture"] for answer in answers]

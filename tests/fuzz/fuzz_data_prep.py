@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from data_prep.convert import convert
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats import lines, npz
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.recordio import RecordIOError, decode, encode, read_matrix
 from data_prep.vocabulary import read_vocabulary
 
@@ -81,13 +81,13 @@ GOOD = {
 def damaged(draw: st.DrawFn, good: list[bytes]) -> bytes:
     """Some of the good bytes with a few changes of all kinds."""
     content = bytearray(draw(st.sampled_from(good)))
-    pieces = st.sampled_from(
+    spans = st.sampled_from(
         [b"", b"0", b"-1", b"9" * 20, b" ", b"\n", b"\r\n", b":", b",", b"\xff"]
     )
     for _ in range(draw(st.integers(0, 4))):
         at = draw(st.integers(0, len(content)))
         end = min(len(content), at + draw(st.integers(0, 4)))
-        content[at:end] = draw(pieces | st.binary(max_size=4) | st.just(bytes(content)))
+        content[at:end] = draw(spans | st.binary(max_size=4) | st.just(bytes(content)))
     return bytes(content)
 
 
@@ -95,7 +95,7 @@ def damaged(draw: st.DrawFn, good: list[bytes]) -> bytes:
 @fuzz
 def test_vocabulary(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "vocab").write_bytes(content)
-    with suppress(CorpusError):
+    with suppress(InputError):
         read_vocabulary(tmp_path / "vocab")
 
 
@@ -124,7 +124,7 @@ def test_readers(
     content = data.draw(damaged(GOOD[kind]) | st.binary(max_size=80))
     (tmp_path / "corpus").write_bytes(wrap(content))
     (tmp_path / "vocab").write_text("\n".join(WORDS), encoding="utf-8")
-    reading = Reading(
+    options = ReadOptions(
         format=kind if told else None,
         skip_bad=data.draw(st.integers(0, 2)),
         limit=data.draw(st.none() | st.integers(1, 3)),
@@ -132,15 +132,15 @@ def test_readers(
         field=("body",) if kind == "jsonl" else (),
         column=("body",) if kind == "csv" else (),
     )
-    with pytest.MonkeyPatch.context() as patch, suppress(CorpusError):
+    with pytest.MonkeyPatch.context() as patch, suppress(InputError):
         patch.setattr(lines, "BLOCK_BYTES", data.draw(st.sampled_from([1, 7, 1 << 18])))
-        patch.setattr(lines, "PIECE_BYTES", data.draw(st.sampled_from([1, 9, 1 << 23])))
+        patch.setattr(lines, "SPAN_BYTES", data.draw(st.sampled_from([1, 9, 1 << 23])))
         patch.setattr(npz, "_BLOCK", data.draw(st.sampled_from([1, 2, 1 << 15])))
         convert(
             tmp_path / "corpus",
             tmp_path / "vocab",
             tmp_path / "out",
-            reading=reading,
+            options=options,
             test_fraction=0,
         )
 

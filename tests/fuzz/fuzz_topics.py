@@ -18,13 +18,15 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data_prep.documents import open_documents
+from data_prep.errors import InputError
 from local_aws.ministack import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
-from topics.commands.inputs import InputError, open_documents
 from topics.endpoint import client
 from topics.endpoint.state import EndpointError
-from topics.lda import infer as infer_module
-from topics.lda.fit import SpectralError, fit
+from topics.lda import mixtures
+from topics.lda.blocks import Blocks
+from topics.lda.spectral import fit
 from topics.model import archive
 from topics.model.archive import ArtifactError, Model, encode
 
@@ -167,11 +169,11 @@ def test_answer_at_the_gate(
         good = True
     capsys.readouterr()
     during_update.handler({"detail": {"EndpointName": "it"}}, None)
-    log = capsys.readouterr().out
-    (failed,) = (metric.value for metric in embedded_metrics.found_in(log))
+    tally = capsys.readouterr().out
+    (failed,) = (metric.value for metric in embedded_metrics.found_in(tally))
     assert failed in (0, 1)
     assert not (good and failed)
-    assert log.isascii()
+    assert tally.isascii()
     properties = {
         "EndpointName": "it",
         "EndpointConfigName": "new",
@@ -198,8 +200,8 @@ def test_documents(tmp_path: Path, content: bytes) -> None:
     """RecordIO on the way of `topics fit` and `topics infer`."""
     (tmp_path / "documents").write_bytes(content)
     model = Model(np.ones(2), np.full((2, 200), 1 / 200))
-    with suppress(InputError, infer_module.InferenceError):
-        for counts in open_documents(tmp_path / "documents"):
-            assert np.isfinite(infer_module.infer(model, counts)).all()
-    with suppress(InputError, SpectralError):
-        fit(open_documents(tmp_path / "documents"), 1, max_restarts=1, max_iterations=2)
+    with suppress(InputError), open_documents(tmp_path / "documents") as documents:
+        for counts in documents.blocks():
+            assert np.isfinite(mixtures.infer(model, counts)).all()
+    with suppress(InputError), open_documents(tmp_path / "documents") as documents:
+        fit(Blocks(documents.blocks), 1, max_restarts=1, max_iterations=2)

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import yaml
 
-from data_prep.formats import opening
+from data_prep.formats import plain_file
 from data_prep.formats.entries import MAX_DOCUMENTS
 from data_prep.formats.lines import MAX_LINE_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
 from tests.support.synthesis import PROJECT
-from topics.model import archive
+from topics.model import ndarray, tar_member
 
 from .conftest import Synthesize, Templates
 
@@ -33,14 +33,14 @@ def cooldown() -> int:
         f"a vocabulary {MAX_VOCABULARY_BYTES // MIB} MiB",
         f"a corpus {MAX_DOCUMENTS:,} documents",
         (
-            f"gzip is refused from {opening._UNPACKED_BYTES // GIB} GiB on, when it is more than "
-            f"{opening._UNPACKED_TIMES} times as large as its file"
+            f"gzip is refused from {plain_file._UNPACKED_BYTES // GIB} GiB on, when it is more "
+            f"than {plain_file._UNPACKED_TIMES} times as large as its file"
         ),
         (
-            f"unpacks to more than {archive.MAX_MODEL_BYTES // GIB} GiB, to more than "
-            f"{archive.MAX_RATIO} times its size (beyond {archive.SMALL_BYTES // MIB} MiB)"
+            f"unpacks to more than {tar_member.MAX_MODEL_BYTES // GIB} GiB, to more than "
+            f"{tar_member.MAX_RATIO} times its size (beyond {tar_member.SMALL_BYTES // MIB} MiB)"
         ),
-        f"up to 2^{archive.MAX_ELEMENTS.bit_length() - 1} numbers",
+        f"up to 2^{ndarray.MAX_ELEMENTS.bit_length() - 1} numbers",
     ],
 )
 def test_a_number_is_that_of_the_code(sentence: str) -> None:

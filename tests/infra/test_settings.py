@@ -10,7 +10,8 @@ from local_aws.lda_image.configuration import Hyperparameters
 from stacks.lda import hyperparameters
 from stacks.settings import Settings, SettingsError, load
 from stacks.settings.contradictions import WITH_DISKS
-from topics.lda.fit import SpectralError, fit
+from topics.lda.moments import SpectralError
+from topics.lda.spectral import fit
 
 DEV = {"environments": {"dev": {}, "prod": {"retain_data": True, "model": {"num_topics": 30}}}}
 

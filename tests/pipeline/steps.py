@@ -37,7 +37,7 @@ SETUP = (
 
 def write_sample(folder: Path) -> Path:
     """A corpus as a team has it: text."""
-    arguments = ["sample", "--out", str(folder), "--documents", "600", "--topics", "5"]
+    arguments = ["sample", "--out", str(folder), "--documents", "600", "--num-topics", "5"]
     done = run(sys.executable, "-m", "data_prep", *arguments, environment={})
     assert done.returncode == 0, done.stdout
     return folder

@@ -189,7 +189,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sample, prepared = folder / "sample", folder / "prepared"
     files = ["--corpus", f"{sample}/corpus.txt", "--vocab", f"{sample}/vocab.txt"]
     for arguments in (
-        ["sample", "--out", str(sample), "--documents", "600", "--topics", "5"],
+        ["sample", "--out", str(sample), "--documents", "600", "--num-topics", "5"],
         ["convert", *files, "--out", str(prepared)],
     ):
         done = run(sys.executable, "-m", "data_prep", *arguments, environment={})

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from local_aws.lda_image.serve import RequestError, invoke
-from topics.model.archive import Model
+from topics.model.topic_model import Model
 
 ENDPOINT = "lda-dev"
 

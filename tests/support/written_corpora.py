@@ -24,7 +24,7 @@ class Written(NamedTuple):
     Attributes:
         format: Of which format that is.
         write: Returns the bytes of a file.
-        options: How to read it, as of `Reading`.
+        options: How to read it, as of `ReadOptions`.
     """
 
     format: str

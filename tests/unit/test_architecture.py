@@ -13,7 +13,7 @@ LIBRARIES = {
     "acceptance": {"boto3", "botocore", "numpy"},
     "cli": {"boto3"},
     "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
-    "topics": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "threadpoolctl"},
+    "topics": {"boto3", "botocore", "jinja2", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "constructs", "pydantic", "pydantic_core"},
     "toolchain": {"aws_cdk", "constructs"},
     "operations": {"aws_cdk", "boto3", "botocore"},
@@ -103,7 +103,13 @@ def test_of_the_rooms_the_app_knows_stacks_alone_and_the_demo_local_aws(
 
 
 def test_the_manifest_needs_the_standard_library_alone() -> None:
-    for name, others in (("__init__", set()), ("files", set()), ("manifest", {"data_prep.files"})):
+    room = {"data_prep.errors", "data_prep.files"}
+    for name, others in (
+        ("__init__", set()),
+        ("errors", set()),
+        ("files", set()),
+        ("manifest", room),
+    ):
         known = imports(PROJECT / f"data_prep/{name}.py") - others
         assert {module.partition(".")[0] for module in known} <= sys.stdlib_module_names
 
@@ -179,3 +185,9 @@ def test_suites_share_by_tests_support_alone() -> None:
     for file in files(PROJECT / "tests"):
         others = {name.split(".")[1] for name in imports(file) if name.startswith("tests.")}
         assert others <= {"support"}, file
+
+
+@pytest.mark.parametrize("room", ["data_prep", "topics"])
+def test_no_two_modules_of_a_room_have_one_name(room: str) -> None:
+    names = [file.stem for file in files(PROJECT / room) if file.stem != "__init__"]
+    assert len(names) == len(set(names))

@@ -1,1 +1,1 @@
-"""The commands of `python -m topics`, a module each: `add` says what it takes, `run` does it."""
+"""The commands of `python -m topics`, a module each: `add` adds its arguments, `run` runs it."""

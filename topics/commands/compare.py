@@ -1,18 +1,17 @@
-"""`topics compare`: two models side by side."""
+"""`topics compare`: compare two models."""
 
 import argparse
-import json
 from pathlib import Path
 
 from cli.arguments import Commands, whole_from
-from topics import prepared
-from topics.commands.inputs import add_corpus, add_json
-from topics.commands.tables import HEAD, cells
+from topics.commands.common_arguments import add_documents, add_json, read_chosen
+from topics.commands.outputs import print_json
+from topics.commands.quality_columns import HEAD, cells
 from topics.model import archive
-from topics.model.vocabulary import top_words
-from topics.quality.compare import ALIKE, Comparison, Move, compare
+from topics.model.top_words import top_words
+from topics.quality.matching import ALIKE, Comparison, Move, compare
 from topics.quality.measures import Quality, measure
-from topics.report.comparison import write_comparison
+from topics.report.comparison_page import write_comparison
 
 _WAYS = ("up", "down")
 
@@ -21,39 +20,39 @@ def add(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser(
         "compare",
-        help="put two models side by side",
-        description="Match the topics of two models of the same vocabulary, and print how alike"
-        " each pair is, which words gained and lost probability from A to B, which topics are left"
-        " over, and how good both models are on the documents of a corpus.",
+        help="compare two models",
+        description="Match the topics of two models of the same vocabulary. Prints how similar"
+        " each pair of topics is, which words gained and lost probability from A to B, which topics"
+        " have no partner, and how good both models are on some documents.",
     )
     for name in ("A", "B"):
         command.add_argument(
             name.lower(), metavar=name, help="model.tar.gz: a file, or s3://BUCKET/KEY"
         )
-    add_corpus(command)
+    add_documents(command, uses="the training and the held-out documents", test=True)
     command.add_argument(
         "--words",
         type=whole_from(1),
         default=5,
         metavar="N",
-        help="that gained and that lost, of each pair (default: %(default)s)",
+        help="words to print that gained, and words that lost, of each pair (default: %(default)s)",
     )
     add_json(command)
-    command.add_argument("--html", type=Path, metavar="FILE", help="write a page as well")
+    command.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Print a comparison."""
     models = archive.load(options.a), archive.load(options.b)
-    corpus = prepared.load(options.corpus)
+    corpus = read_chosen(options)
     qualities = [measure(model, corpus) for model in models]
     found = compare(*models, corpus.words, options.words)
     tops = [top_words(model, corpus.words, options.words) for model in models]
     if options.html:
         write_comparison(options.html, (options.a, options.b), found, qualities, tops)
     if options.json:
-        print(json.dumps(_as_json(options, found, qualities), indent=2, ensure_ascii=False))
+        print_json(_as_json(options, found, qualities))
     else:
         print("\n".join(_lines(options, found, qualities, tops)))
 

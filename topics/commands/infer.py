@@ -1,14 +1,14 @@
-"""`topics infer`: the topic mixtures of documents, under a model at hand."""
+"""`topics infer`: the topic mixtures of documents, under a model on this machine."""
 
 import argparse
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from cli.arguments import Commands
-from topics.commands.inputs import add_model, open_documents
+from topics.commands.common_arguments import add_documents, add_model, open_chosen
 from topics.commands.outputs import output
-from topics.lda.infer import infer
+from topics.lda.blocks import Blocks
+from topics.lda.mixtures import infer
 from topics.model import archive
 
 
@@ -21,20 +21,15 @@ def add(commands: Commands) -> None:
         " the same model answers them. Prints a JSON object a line, in the order of the documents.",
     )
     add_model(command)
-    command.add_argument("documents", type=Path, metavar="DOCUMENTS", help="a .recordio file")
-    command.add_argument("--out", type=Path, metavar="FILE", help="instead of printing")
+    add_documents(command, uses="the held-out documents, or the training documents if there are no")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write a file instead")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Infer, and print or write."""
-    with output(options.out) as file:
-        for line in _lines(options):
-            print(line, file=file)
-
-
-def _lines(options: argparse.Namespace) -> Iterator[str]:
     model = archive.load(options.model)
-    for mixtures in open_documents(options.documents).map(lambda counts: infer(model, counts)):
-        for mixture in mixtures.tolist():
-            yield json.dumps({"topic_mixture": mixture})
+    with open_chosen(options, held_out=True) as documents, output(options.out) as file:
+        for mixtures in Blocks(documents.blocks).map(lambda counts: infer(model, counts)):
+            for mixture in mixtures.tolist():
+                print(json.dumps({"topic_mixture": mixture}), file=file)

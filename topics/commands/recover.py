@@ -1,7 +1,6 @@
-"""`topics recover`: a model beside the one that its sample was drawn from."""
+"""`topics recover`: compare a model with the one that its sample was drawn from."""
 
 import argparse
-import json
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cli.arguments import Commands
-from topics.commands.inputs import InputError, add_json, add_model
-from topics.model import archive
-from topics.quality.likelihood import match_topics
+from data_prep.errors import InputError
+from topics.commands.common_arguments import add_json, add_model
+from topics.commands.outputs import print_json
+from topics.model import archive, tar_member
+from topics.quality.matching import match_topics
 
-_RECOVERED = 0.95  # cosine from which a planted topic counts as found
-# What NumPy raises when a file is not what it should be, or claims an array that no memory holds.
+_RECOVERED = 0.95  # a planted topic with at least this cosine counts as found
+# The errors of NumPy for damaged files, and for arrays that are too large for memory.
 _BROKEN = (
     ValueError,
     KeyError,
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
             {"planted": first, "topic": second, "cosine": cosine}
             for first, second, cosine in zip(*(array.tolist() for array in match), strict=True)
         ]
-        print(json.dumps({"planted": len(planted), "recovered": found, "pairs": pairs}, indent=2))
+        print_json({"planted": len(planted), "recovered": found, "pairs": pairs})
         return
     print(f"{found} of {len(planted)} planted topics recovered (cosine {_RECOVERED} or more)")
     for first, second, cosine in zip(*match, strict=True):
@@ -79,9 +80,9 @@ def _read_planted(file: Path) -> NDArray[np.float64]:
 
 
 def _check_size(file: Path) -> None:
-    """Refuse what unpacks to more than a model does."""
+    """Reject a file that unpacks to more than a model does."""
     with zipfile.ZipFile(file) as packed:
         member = packed.getinfo("beta.npy")
-    most = max(archive.SMALL_BYTES, archive.MAX_RATIO * member.compress_size)
-    if member.file_size > min(most, archive.MAX_MODEL_BYTES):
+    most = max(tar_member.SMALL_BYTES, tar_member.MAX_RATIO * member.compress_size)
+    if member.file_size > min(most, tar_member.MAX_MODEL_BYTES):
         raise InputError(f"{file}: beta unpacks to {member.file_size} bytes, too many for topics")

@@ -1,52 +1,56 @@
-"""`topics report`: a model on one page, and as pictures."""
+"""`topics report`: show a model on a page, and in pictures."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from cli.arguments import Commands
-from topics import prepared
-from topics.commands.inputs import add_corpus, add_model
+from cli.arguments import PICTURES, Commands, picture
+from topics.commands.common_arguments import add_documents, add_model, read_chosen
 from topics.model import archive
-from topics.report.overview import look_at
-from topics.report.page import write_report
-from topics.report.pictures import save_report_pictures
+from topics.report.model_page import write_report
+from topics.report.overview import summarize
+from topics.report.pictures import save_report
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
     command = commands.add_parser(
         "report",
-        help="draw a model: one page, and pictures",
+        help="show a model on a page",
         description="Write a page that shows alpha, beta, the words, size and documents of each"
-        " topic, how alike the topics are, and how good the model is: coherence, and held-out log"
-        " likelihood per word. Topics that hold too much, repeat another or are incoherent have a"
-        " warning. It holds all that it shows and opens from the disk.",
+        " topic, how similar the topics are, and how good the model is: coherence, and held-out log"
+        " likelihood per word. Topics that are too large, repeat another or are incoherent get a"
+        " warning. The page is one file that needs no other.",
     )
     add_model(command)
-    add_corpus(command)
+    add_documents(command, uses="the training and the held-out documents", test=True)
     command.add_argument(
-        "--out",
+        "--html",
         type=Path,
         default=Path("report.html"),
         metavar="FILE",
-        help="(default: %(default)s)",
+        help="the page (default: %(default)s)",
     )
-    command.add_argument("--png", type=Path, metavar="FOLDER", help="write the pictures as well")
+    command.add_argument(
+        "--plot",
+        type=picture,
+        metavar="FILE",
+        help=f"write the pictures as well, in one file that ends in {', '.join(PICTURES)}",
+    )
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Write the page and the pictures."""
     model = archive.load(options.model)
-    corpus = prepared.load(options.corpus)
+    corpus = read_chosen(options)
     if sys.stderr.isatty():
         print("inferring the topics of the documents ...", file=sys.stderr)
-    overview = look_at(model, options.model, corpus)
-    write_report(options.out, overview)
+    overview = summarize(model, options.model, corpus)
+    write_report(options.html, overview)
     suspect = sum(topic.suspect for topic in overview.topics)
     warned = f" ({suspect} with a warning)" if suspect else ""
-    print(f"{len(overview.topics)} topics{warned} -> {options.out}")
-    if options.png:
-        for file in save_report_pictures(options.png, overview):
-            print(f"-> {file}")
+    print(f"{len(overview.topics)} topics{warned} -> {options.html}")
+    if options.plot:
+        save_report(options.plot, overview)
+        print(f"-> {options.plot}")

@@ -1,13 +1,13 @@
 """`topics show`: alpha and the most probable words."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from cli.arguments import Commands, whole_from
-from topics.commands.inputs import add_json, add_model
-from topics.model import archive, vocabulary
+from topics.commands.common_arguments import add_json, add_model
+from topics.commands.outputs import print_json
+from topics.model import archive, top_words
 
 
 def add(commands: Commands) -> None:
@@ -22,14 +22,14 @@ def add(commands: Commands) -> None:
         "--vocab",
         type=Path,
         metavar="FILE",
-        help="vocab.txt, a word a line; without it words are ids",
+        help="vocab.txt, a word a line; without it, words are shown as ids",
     )
     command.add_argument(
         "--words",
         type=whole_from(1),
         default=10,
         metavar="N",
-        help="of each topic (default: %(default)s)",
+        help="number of words of each topic (default: %(default)s)",
     )
     add_json(command)
     command.set_defaults(run=run)
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> None:
     """Print a line a topic, or JSON."""
     model = archive.load(options.model)
-    words = vocabulary.load(options.vocab, model.beta.shape[1])
+    words = top_words.read_words(options.vocab, model)
     topics = [
         {
             "topic": topic,
@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> None:
                 {"word": words[id_], "probability": float(model.beta[topic, id_])} for id_ in ids
             ],
         }
-        for topic, ids in enumerate(vocabulary.top_ids(model, options.words).tolist())
+        for topic, ids in enumerate(top_words.top_ids(model, options.words).tolist())
     ]
     if options.json:
-        print(json.dumps({"topics": topics}, indent=2, ensure_ascii=False))
+        print_json({"topics": topics})
     else:
         for topic in topics:
             print(_topic_line(topic))

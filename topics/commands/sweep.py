@@ -1,15 +1,14 @@
-"""`topics sweep`: how many topics?"""
+"""`topics sweep`: recommend a number of topics."""
 
 import argparse
-import json
 import math
 import sys
 
 from cli.arguments import PICTURES, Commands, picture, whole_from
-from topics import prepared
-from topics.commands.inputs import add_corpus, add_json, positive
-from topics.commands.tables import MEASURES
-from topics.quality.sweep import (
+from topics.commands.common_arguments import add_documents, add_json, positive, read_chosen
+from topics.commands.outputs import print_json
+from topics.commands.quality_columns import MEASURES
+from topics.quality.num_topics import (
     PARTS,
     Mean,
     Recommendation,
@@ -23,7 +22,7 @@ from topics.quality.sweep import (
 from topics.report.pictures import save_sweep
 
 _SPLITS = 3
-_CELL = 16  # letters of a measure
+_CELL = 16  # characters of a measure
 
 
 def add(commands: Commands) -> None:
@@ -33,23 +32,22 @@ def add(commands: Commands) -> None:
         help="recommend a number of topics",
         description="Fit models on this machine for each number of topics, on several splits of"
         " the training documents, and recommend a number: the smallest one whose held-out log"
-        " likelihood per word is within one standard error of the best. Prints of each number the"
-        " mean over the splits and its standard error: of the log likelihood, and of the coherence"
-        " of the topics (NPMI and UMass); and the seconds that a fit took. Of all measures larger"
-        " is better. The corpus' test documents are not used.",
+        " likelihood per word is within one standard error of the best. Prints for each number the"
+        " log likelihood and the coherence of the topics (NPMI and UMass), each as the mean over"
+        " the splits with its standard error, and the seconds that a fit took. For all measures,"
+        " larger is better. Held-out documents of a prepared corpus are not used.",
     )
     command.add_argument(
         "--num-topics", type=_numbers, required=True, metavar="N,N,...", help="such as 5,10,20,40"
     )
-    add_corpus(command)
+    add_documents(command, uses="the training documents")
     command.add_argument(
         "--splits",
         type=whole_from(2, PARTS),
         default=_SPLITS,
         metavar="N",
-        help="fits of each number, each of which holds out another tenth of the training documents,"
-        " chosen at random; more take longer and tell the spread better (2 to 10, default:"
-        " %(default)s)",
+        help="number of fits of each number of topics, 2 to 10. Each holds out another random tenth"
+        " of the documents. More take longer and measure the spread better (default: %(default)s)",
     )
     command.add_argument(
         "--alpha0",
@@ -60,7 +58,10 @@ def add(commands: Commands) -> None:
     )
     add_json(command)
     command.add_argument(
-        "--plot", type=picture, metavar="FILE", help=f"draw it; ends in {', '.join(PICTURES)}"
+        "--plot",
+        type=picture,
+        metavar="FILE",
+        help=f"draw it into a file that ends in {', '.join(PICTURES)}",
     )
     command.set_defaults(run=run)
 
@@ -70,8 +71,8 @@ def _numbers(text: str) -> list[int]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a row a number, as it is known, and the recommendation; 1 if there is none."""
-    splits = split(prepared.load(options.corpus), options.splits)
+    """Print a row for each number once it is known, and the recommendation; 1 if there is none."""
+    splits = split(read_chosen(options), options.splits)
     if sys.stderr.isatty():
         numbers = ", ".join(map(str, options.num_topics))
         print(f"fitting {numbers} topics on {options.splits} splits each ...", file=sys.stderr)
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
             print(_row(trial), flush=True)
     found = recommend(trials)
     if options.json:
-        print(json.dumps(_as_json(trials, options.splits, words, found), indent=2))
+        print_json(_as_json(trials, options.splits, words, found))
     else:
         print(f"words   {_cell(words)}  (word frequencies alone)")
         if found:

@@ -1,1 +1,1 @@
-"""Asking a deployed model."""
+"""Ask a deployed model."""

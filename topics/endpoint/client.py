@@ -1,4 +1,4 @@
-"""Asks a deployed SageMaker endpoint for the topic mixtures of documents.
+"""Ask a deployed SageMaker endpoint for the topic mixtures of documents.
 
 Sources: `InvokeEndpoint` in the Amazon SageMaker API reference; "Common Data Formats for
 Inference" in its developer guide; for the waits, "Exponential Backoff And Jitter" in the AWS
@@ -21,14 +21,14 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedErro
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.endpoint.payload import FORMS, Request, write_requests
+from topics.endpoint.payload import CONTENT_TYPES, Request, write_requests
 from topics.endpoint.state import EndpointError, explain, why_not_found
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
-PARALLEL = 4  # requests under way at once
-MAX_ATTEMPTS = 8  # of a request: all waits together are 32 s on average, 64 s at most
+PARALLEL = 4  # requests at a time
+MAX_ATTEMPTS = 8  # of a request; the waits between them sum to 32 s on average, 64 s at most
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
 SUM_TOLERANCE = 1e-3  # of a mixture's sum: float32 numbers of 150 topics are off by less
 
@@ -53,32 +53,32 @@ def predict(
     endpoint: str,
     blocks: Iterable[sparse.csr_array],
     *,
-    form: str = "csv",
+    content_type: str = "csv",
     parallel: int = PARALLEL,
 ) -> Generator[Mixture | None]:
     """Yield the topic mixture of each document, in order.
 
-    Several requests are under way at once; no more than twice as many are held in memory.
-    What is throttled or not ready is asked again, with waits that grow.
+    Several requests are sent in parallel; at most twice as many are held in memory. Requests that
+    are throttled, or that meet a model that is not ready, are sent again after growing waits.
 
     Args:
         endpoint: Name of the endpoint, in the account and Region of the environment.
         blocks: (documents, vocabulary) word counts, one after the other; float32.
-        form: How requests are written, one of `payload.FORMS`. The answers do not depend on it.
-        parallel: Requests under way at once.
+        content_type: One of `payload.CONTENT_TYPES`; the answers do not depend on it.
+        parallel: Number of parallel requests.
 
     Yields:
-        (K,) float64 with sum 1; None for a document without words, about which nothing is asked.
+        (K,) float64 with sum 1; None for a document without words, which is not sent.
 
     Raises:
-        EndpointError: The endpoint is missing, refuses, fails, or answers something else.
-        PayloadError: A document that no request can carry.
+        EndpointError: The endpoint is missing, refuses, fails, or its answer is not a prediction.
+        InputError: A document is too large for a request.
     """
     topics = None
     try:
         with closing(boto3.client("sagemaker-runtime", config=_config(parallel))) as runtime:
-            asking = _Asking(runtime, endpoint, FORMS[form].media)
-            requests = write_requests(blocks, form)
+            asking = _Asking(runtime, endpoint, CONTENT_TYPES[content_type].media)
+            requests = write_requests(blocks, content_type)
             for request, mixtures in _map_in_order(asking.ask, requests, parallel, asking.stop):
                 if len(mixtures) and topics not in (None, mixtures.shape[1]):
                     raise EndpointError(
@@ -100,7 +100,7 @@ def _config(parallel: int) -> Config:
     return Config(
         max_pool_connections=parallel,
         read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": 1},  # there is one kind of retry, that of _Asking
+        retries={"total_max_attempts": 1},  # only _Asking retries
     )
 
 
@@ -114,11 +114,11 @@ class _Asking:
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """End all waits: nobody wants the answers."""
+        """End all waits, since the answers are no longer wanted."""
         self._stopped.set()
 
     def ask(self, request: Request) -> tuple[Request, Mixture]:
-        """Return a request with its (documents, K) mixtures; without any if none is asked for."""
+        """Return a request with its (documents, K) mixtures; empty if it holds no document."""
         documents = sum(request.asked)
         if not documents:
             return request, np.empty((0, 0))
@@ -164,7 +164,7 @@ def _map_in_order(
     parallel: int,
     stop: Callable[[], None],
 ) -> Iterator[_Result]:
-    """Yield what `work` makes of each item; `stop` is called when no more is wanted."""
+    """Yield the result of `work` for each item, in order; call `stop` at the end."""
     pending: deque[Future[_Result]] = deque()
     pool = ThreadPoolExecutor(parallel)
     try:

@@ -1,4 +1,4 @@
-"""What SageMaker says about an endpoint: the model it runs, or why it does not answer."""
+"""Ask SageMaker which model an endpoint runs, or why it does not answer."""
 
 from typing import Any
 
@@ -6,21 +6,21 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-# For questions that predicting can do without: a network may lead to SageMaker's runtime alone.
+# Short time-outs for optional look-ups: some networks reach only the SageMaker runtime.
 _BRIEFLY = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
 _CHANGING = {"Updating", "SystemUpdating", "RollingBack"}
 _IN_PLACE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
 
 
 class EndpointError(RuntimeError):
-    """The endpoint can't be asked, or what it answers is no prediction."""
+    """An endpoint can't be asked, or its answer is not a prediction."""
 
 
 def model_address(name: str) -> str:
     """Return the `s3://` address of the artifact that an endpoint runs.
 
     Raises:
-        EndpointError: There is no such endpoint, or it may not be described.
+        EndpointError: There is no such endpoint, or the caller may not describe it.
     """
     try:
         sagemaker = boto3.client("sagemaker")
@@ -39,9 +39,9 @@ def model_address(name: str) -> str:
 
 
 def is_changing(name: str) -> bool:
-    """Say whether an endpoint is being updated; it serves meanwhile, from the old model or the new.
+    """Return whether an endpoint is being updated; then the old or the new model answers.
 
-    One that is not there, or may not be described, is not known to be.
+    An endpoint that is missing, or that the caller may not describe, counts as not updated.
     """
     try:
         sagemaker = boto3.client("sagemaker", config=_BRIEFLY)
@@ -51,7 +51,7 @@ def is_changing(name: str) -> bool:
 
 
 def why_not_found(name: str) -> str:
-    """Say why an endpoint that was to be invoked is not found, as far as that may be asked."""
+    """Say why an endpoint was not found, as far as the caller may ask."""
     try:
         sagemaker = boto3.client("sagemaker", config=_BRIEFLY)
         region = sagemaker.meta.region_name
@@ -71,7 +71,7 @@ def why_not_found(name: str) -> str:
 
 
 def _why_missing(name: str, region: str) -> str:
-    """Tell an endpoint that sleeps from one that was never deployed: the former has its stack."""
+    """Say whether an endpoint is asleep, which has a stack, or was never deployed."""
     stack = f"{name}-serving"  # as `stacks` names it
     missing = f"there is no endpoint {name!r} in {region}"
     try:
@@ -96,7 +96,7 @@ def _is_missing(error: ClientError) -> bool:
 
 
 def explain(error: ClientError) -> str:
-    """Return code and message of an error of AWS, the container's own message if it has one."""
+    """Return the code and the message of an AWS error; the container's own message if any."""
     response: Any = error.response
     message = response.get("OriginalMessage") or response["Error"].get("Message", "")
     return f"{response['Error']['Code']}: {' '.join(message.split())}"

@@ -1,7 +1,7 @@
-"""A corpus as blocks of documents, gone through as often as an algorithm likes.
+"""Blocks of documents, which an algorithm can read as often as it needs.
 
-All that is summed up over a corpus is the sum of what its blocks give, in their order: memory does
-not grow with the corpus, and the result does not depend on the number of threads.
+Sums over documents are sums over blocks, in their order. So memory does not grow with the corpus,
+and results do not depend on the number of threads.
 """
 
 import os
@@ -15,36 +15,20 @@ from scipy import sparse
 
 _Result = TypeVar("_Result")
 
-# Entries of a block. Its part of a sum has as many rows as there are words, so that blocks should
-# have many more entries than that, or adding up the parts would take longer than making them.
+# Entries of a block. The sum of a block has a row for each word, so a block should have many more
+# entries than there are words, or adding up the sums would take longer than computing them.
 _ENTRIES = 1 << 17
 _ENTRIES_A_WORD = 16
-_CACHED = 1 << 18  # elements of an array in which it costs little to jump about
-_KEPT_BYTES = 1 << 29  # of documents that are kept in memory instead of being read again
-MAX_COUNT = 1 << 24  # of a word in a document: up to there float32 tells whole numbers apart
+_CACHED = 1 << 18  # elements of an array that fits into the cache
+_KEPT_BYTES = 1 << 29  # documents of up to this size are kept in memory, not read again
 
 
-class CountsError(ValueError):
-    """Numbers that are no word counts."""
-
-
-def check_counts(counts: sparse.csr_array) -> None:
-    """Refuse what no document has.
-
-    Raises:
-        CountsError: A count is negative, not finite, or more than `MAX_COUNT`.
-    """
-    # Not a number is not between the two either.
-    if not ((counts.data >= 0) & (counts.data <= MAX_COUNT)).all():
-        raise CountsError(f"word counts must be numbers from 0 to {MAX_COUNT:,}")
-
-
-class Corpus:
+class Blocks:
     """Documents in blocks: (documents, V) matrices of word counts, float32.
 
     Args:
-        read: Starts reading the documents, in pieces of any size, all of the same vocabulary. It
-            is called for each pass, unless the first one shows that they fit into memory.
+        read: Yields the documents in matrices of any size, all with the same vocabulary. It is
+            called for each pass, unless the first pass shows that they fit into memory.
     """
 
     def __init__(self, read: Callable[[], Iterable[sparse.csr_array]]) -> None:
@@ -67,11 +51,11 @@ class Corpus:
         self._kept = kept
 
     def map(self, work: Callable[[sparse.csr_array], _Result]) -> Iterator[_Result]:
-        """Do something with each block, on all cores; yields the results in order."""
+        """Call `work` with each block, on all cores; yield the results in order."""
         return self.map_numbered(lambda _, block: work(block))
 
     def map_numbered(self, work: Callable[[int, sparse.csr_array], _Result]) -> Iterator[_Result]:
-        """Do something with each block and its number, as `map` does."""
+        """Call `work` with the number of each block and the block, as `map` does."""
         workers = cores()
         running: deque[Future[_Result]] = deque()
         with ThreadPoolExecutor(workers) as pool:
@@ -90,23 +74,23 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def in_memory(counts: sparse.csr_array) -> Corpus:
-    """Make a corpus of a (documents, V) matrix of word counts."""
-    return Corpus(lambda: [counts])
+def in_memory(counts: sparse.csr_array) -> Blocks:
+    """Return blocks of a (documents, V) matrix of word counts."""
+    return Blocks(lambda: [counts])
 
 
 def for_products(matrix: sparse.csr_array, vectors: int) -> sparse.csr_array | sparse.csc_array:
     """Return a (documents, words) matrix, stored so that products with vectors are fast.
 
-    With large vectors that is by columns: products then go through the words' array of vectors in
-    order and jump about in the documents' shorter one. It takes a third of the time.
+    With many words that is by columns: products then read the array of words in order, and jump
+    about only in the shorter array of documents. It takes a third of the time.
     """
     documents, words = matrix.shape
     return matrix.tocsc() if words > documents and words * vectors > _CACHED else matrix
 
 
 def _join(pieces: Iterable[sparse.csr_array]) -> Iterator[sparse.csr_array]:
-    """Cut and join pieces to blocks, whose bounds depend on the documents alone."""
+    """Join and cut matrices into blocks whose bounds depend on the documents alone."""
     waiting: list[sparse.csr_array] = []
     missing = 0
     for piece in pieces:

@@ -1,9 +1,9 @@
-"""The largest eigenvalues of a symmetric operator that is dear to apply.
+"""The largest eigenvalues of a symmetric operator that is expensive to apply.
 
 The block Krylov method applies the operator to a block of vectors at a time, here in one pass over
-a corpus, and looks for the eigenvectors in the span of all blocks so far (Rayleigh and Ritz). A
-handful of passes do where a method of single vectors would take hundreds. All long arrays are
-float32, which halves memory and time; the operator has noise far above its rounding.
+a corpus, and looks for the eigenvectors in the span of all blocks so far (Rayleigh and Ritz). It
+needs a handful of passes, where a method with single vectors needs hundreds. All long arrays are
+float32, which halves memory and time; the noise of the operator is far larger than the rounding.
 
 Sources: Saad: "Numerical methods for large eigenvalue problems", 2nd edition (2011), sections 4.3,
 6.5 and 7.5 (blocks, restarts); Stathopoulos, Wu: "A block orthogonalization procedure with constant
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 Array32 = NDArray[np.float32]
 
 _TOLERANCE = 1e-4  # of the residual, relative to the eigenvalue
-_MIN_PASSES, _MAX_PASSES = 4, 40  # the first ones have not seen all there is
-_BLOCKS, _COLUMNS = 6, 200  # of the basis; the larger one counts
-_KEPT_BLOCKS = 2  # of the basis, when it is full
+_MIN_PASSES, _MAX_PASSES = 4, 40  # the first passes may not have found everything
+_BLOCKS, _COLUMNS = 6, 200  # the size of the basis: whichever is larger
+_KEPT_BLOCKS = 2  # of the basis, once it is full
 _NEGLIGIBLE = 1e-13  # of a squared length, relative to the largest: float32's rounding errors
 
 
@@ -37,8 +37,8 @@ def top_eigenpairs(
         apply: Multiplies the operator with (size, m) vectors.
         size: Of the vectors.
         count: Eigenvalues wanted, at most.
-        least: Eigenvalues not above this are not wanted.
-        rng: Of the first block.
+        least: Only larger eigenvalues are wanted.
+        rng: Makes the first block.
     """
     columns = max(_BLOCKS * count, _COLUMNS)
     if size <= columns:
@@ -79,10 +79,9 @@ def _symmetric(array: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _orthonormal_rest(vectors: Array32, basis: Array32) -> tuple[Array32, NDArray[np.float64]]:
-    """Factor what is left of vectors outside the span of a basis: orthonormal times square.
+    """Factor the rest of vectors outside the span of a basis: orthonormal times square.
 
-    Where nothing is left but rounding errors, these are not orthogonal to the basis, and are
-    brought to be so once more.
+    A rest of rounding errors alone is not orthogonal to the basis, so it is made orthogonal again.
     """
     first, outer = _factor(vectors)
     second, inner = _factor(first - basis @ (basis.T @ first))
@@ -90,7 +89,7 @@ def _orthonormal_rest(vectors: Array32, basis: Array32) -> tuple[Array32, NDArra
 
 
 def _factor(vectors: Array32) -> tuple[Array32, NDArray[np.float64]]:
-    """Factor vectors (V, n), orthonormal times square; by far faster than with Householder's."""
+    """Factor vectors (V, n) into orthonormal times square; far faster than Householder's way."""
     exact = vectors.astype(np.float64)
     squares, turn = np.linalg.eigh(exact.T @ exact)
     lengths = np.sqrt(np.maximum(squares, max(_NEGLIGIBLE * squares[-1], np.finfo(float).tiny)))

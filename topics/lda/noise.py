@@ -1,8 +1,8 @@
-"""How large an eigenvalue of the word pair moments gets by chance alone.
+"""The largest eigenvalue of the word pair moments that chance alone gives.
 
-The second moment of LDA has as many positive eigenvalues as there are topics. Estimated from
-finite documents it has others, and a topic whose eigenvalue is no larger than theirs can't be
-told from chance: taking such directions into the decomposition spoils the topics that are there.
+The second moment of LDA has as many positive eigenvalues as there are topics. Its estimate from
+finite documents has more of them. A topic whose eigenvalue is no larger than those can't be told
+from chance; with such directions, the decomposition spoils the real topics.
 
 With one topic, documents of n words are multinomial draws and their pair moment is a sum of
 Wishart-like terms with the word probabilities p as variances. The largest eigenvalue of such a
@@ -37,9 +37,9 @@ def noise_edge(
     shares = weights / ((times * weights).sum() * (lengths - 1))
     present = words[words > 0]
 
-    # An eigenvalue z outside the noise has a resolvent g with z = y S(g), g S(g) = h(y) for some
-    # y above all p; S is the Wishart part, h that of the word probabilities. The smallest z is
-    # the edge.
+    # An eigenvalue z outside the noise has a resolvent g with z = y S(g) and g S(g) = h(y) for some
+    # y above all p. S is the Wishart part, h the part of the word probabilities. The smallest such
+    # z is the edge.
     def wishart(g: float) -> float:
         return float((times * shares * shares * g / (1 - shares * g)).sum())
 

@@ -1,20 +1,20 @@
-"""Sweeps over the documents that bring the topics of a model closer to them.
+"""Improve the topics of a model by sweeps over the documents.
 
-Each sweep infers the mixtures of all documents under the topics so far, and makes of them the
-expected counts of each word in each topic, which are the next topics. The counts of the blocks of
-a corpus add up, so that the sweep is the same however many threads or machines it takes.
+Each sweep infers the mixtures of all documents under the present topics. The mixtures give the
+expected counts of each word in each topic, which are the next topics. Counts of blocks are added
+up, so a sweep gives the same result with any number of threads.
 
 Given the topics, a document's mixture is moved towards the fixed point
 
     gamma_k = alpha_k + sum_w c_w phi_wk,   phi_wk ~ beta_kw gamma_k
 
-which is that of `inference` without `exp(digamma(...))`: with the priors fitted, topics found so
-are better than those of variational inference, on all corpora that were tried. Documents go on
-from where they were in the sweep before.
+which is that of `mixtures` without `exp(digamma(...))`. With fitted priors, these topics are better
+than those of variational inference on all corpora that were tried. Documents go on from their
+mixtures in the sweep before.
 
 The priors follow the documents: alpha by Minka's fixed point for the Dirichlet-multinomial, and the
-prior of the topics likewise, but once, which makes the evidence of the counts larger. Topics go
-further than the sweep says, in the direction in which they went before.
+prior of the topics likewise, but only once, which makes the evidence of the counts larger. Topics
+go further than the sweep says, in the direction of their last change.
 
 Sources: Asuncion, Welling, Smyth, Teh: "On smoothing and inference for topic models", UAI 2009 (the
 updates, and that fitted priors matter more than the method); Minka: "Estimating a Dirichlet
@@ -32,30 +32,30 @@ from scipy import sparse
 from scipy.special import psi
 from threadpoolctl import threadpool_limits
 
-from topics.lda.blocks import Corpus, for_products
-from topics.lda.infer import Block, blocks, word_shares
-from topics.model.archive import Model
+from topics.lda.blocks import Blocks, for_products
+from topics.lda.mixtures import Block, blocks, word_shares
+from topics.model.topic_model import Model
 from topics.quality.likelihood import per_word_log_likelihoods
 
 SWEEPS = 40  # at most: few corpora gain from more
 
 _STEPS = 4  # of a document's mixture in a sweep; with 2, topics are less coherent
-_MOMENTUM = 0.8  # of the last change of the topics that the next one adds
-_EASING = 5  # sweeps until all of it is added: the first changes are not where the topics go
-_LEAST_LEFT = 0.1  # of an expected count, when it is reduced by that
+_MOMENTUM = 0.8  # share of the last change of the topics that is added to the next one
+_EASING = 5  # sweeps until all of that is added: the first changes point elsewhere
+_LEAST_LEFT = 0.1  # share of an expected count that always stays
 _PRIOR = 0.1  # of each word in each topic at the start, in words
-_PRIOR_SWEEP = 1  # that fits it: fitted later once more, it makes topics less coherent
+_PRIOR_SWEEP = 1  # the sweep that fits it; fitting it again later makes topics less coherent
 _LEAST_PRIOR = _LEAST_ALPHA = 1e-4
-_FACTORS = (1.0, 0.7, 0.5)  # of alpha
-_SAMPLE = 400  # documents that choose one
-_GAMMA_BYTES = 1 << 29  # of mixtures that are kept from sweep to sweep
+_FACTORS = (1.0, 0.7, 0.5)  # of alpha, to choose from
+_SAMPLE = 400  # documents for the choice
+_GAMMA_BYTES = 1 << 29  # mixtures of up to this size are kept from sweep to sweep
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
 
 
 def refine(
-    corpus: Corpus,
+    corpus: Blocks,
     model: Model,
     sweeps: int = SWEEPS,
     *,
@@ -63,18 +63,18 @@ def refine(
     tolerance: float = 1e-5,
     after_sweep: Callable[[], None] = lambda: None,
 ) -> Model:
-    """Return a model that explains the documents better.
+    """Return a model that fits the documents better.
 
     Args:
         corpus: Documents of the model's vocabulary.
         model: The start.
-        sweeps: Passes over the documents, at most.
-        fit_alpha: Fit alpha; or else fit the proportions alone, and keep the sum.
-        tolerance: Gain of the log likelihood of a word in a sweep, below which no more are made.
-        after_sweep: Is called after each.
+        sweeps: Largest number of passes over the documents.
+        fit_alpha: Fit alpha; otherwise fit only its proportions, and keep its sum.
+        tolerance: Stop if a sweep raises the log likelihood of a word by less.
+        after_sweep: Called after each sweep.
     """
     alpha, beta = model.alpha, model.beta
-    if len(alpha) == 1:  # nothing to tell apart
+    if len(alpha) == 1:  # one topic can't be improved
         return model
     prior = _PRIOR
     gammas: dict[int, list[Array32]] = {}
@@ -107,13 +107,13 @@ def refine(
 
 
 class _Sums(NamedTuple):
-    """What a sweep adds up.
+    """The sums over all documents of a sweep.
 
     Attributes:
         expected: (V, K), how often each word is expected to come from each topic.
         digammas: (K,), the sum of digamma(gamma) over documents.
-        lengths: (D,), words of the documents that have any.
-        log_likelihood: Of a word, under the mixtures and topics of this sweep.
+        lengths: (D,), numbers of words of the documents that have words.
+        log_likelihood: Mean of a word, under the mixtures and topics of this sweep.
     """
 
     expected: Array32
@@ -131,15 +131,15 @@ class _Sums(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The part of a block of the corpus in `_Sums`, and the mixtures of its documents."""
+    """The share of a block in `_Sums`, and the mixtures of its documents."""
 
     number: int
     sums: _Sums
     gammas: list[Array32]
 
 
-def _sum(corpus: Corpus, alpha: Array, beta: Array, gammas: dict[int, list[Array32]]) -> _Sums:
-    """Go through the documents once; `gammas` holds their mixtures, block by block."""
+def _sum(corpus: Blocks, alpha: Array, beta: Array, gammas: dict[int, list[Array32]]) -> _Sums:
+    """Read the documents once; `gammas` holds their mixtures, block by block."""
     prior = alpha.astype(np.float32)
     word_topics = np.ascontiguousarray(beta.T, np.float32)
 
@@ -204,7 +204,7 @@ def _sum_block(
 
 
 def _log_likelihood(block: Block, shares: Array32, gamma: Array32) -> float:
-    """Return the log probability of all words, whose shares are counts over probabilities."""
+    """Return the log probability of all words; `shares` are counts divided by probabilities."""
     there = block.counts > 0
     counts = block.counts[there].astype(np.float64)
     of_words = counts @ np.log(counts / shares[there])
@@ -212,11 +212,11 @@ def _log_likelihood(block: Block, shares: Array32, gamma: Array32) -> float:
     return float(of_words - lengths @ np.log(gamma.sum(axis=1, dtype=np.float64)))
 
 
-def _fit_factor(corpus: Corpus, model: Model) -> float:
-    """Return the factor of alpha under which `inference` completes documents best.
+def _fit_factor(corpus: Blocks, model: Model) -> float:
+    """Return the factor of alpha with which inference completes documents best.
 
-    Its mixtures are smoother than those of the sweeps under the same alpha, by up to half a word a
-    topic, which is much where there are many topics.
+    With the same alpha, inference gives smoother mixtures than the sweeps do: by up to half a word
+    a topic, which is much if there are many topics.
     """
     counts = next(iter(corpus))
     sample = counts[:: max(1, counts.shape[0] // _SAMPLE)]

@@ -1,10 +1,10 @@
 """Decomposition of a symmetric k x k x k tensor into n >= k rank-one terms.
 
-Alternating least squares (ALS) finds the terms `sum of weight_i v_i x v_i x v_i`. Each start takes
-random orthonormal factors to the answer of the tensor power method, which iterates all of them at
-once and keeps them apart by making them orthogonal; ALS from there gives up orthogonality, which
-noisy moments do not have. Without the power method ALS misses terms. Beyond the k terms that can
-be orthogonal, a few more are found as well, up to Kruskal's bound on what a tensor determines.
+Alternating least squares (ALS) finds the terms `sum of weight_i v_i x v_i x v_i`. Each start begins
+with random orthonormal factors. The tensor power method iterates all of them at once, and keeps
+them apart by making them orthogonal. Then ALS gives up orthogonality, which noisy moments do not
+have. Without the power method, ALS misses terms. At most k terms can be orthogonal; a few more are
+found too, up to Kruskal's bound on what a tensor determines.
 
 Sources: Anandkumar, Ge, Hsu, Kakade, Telgarsky: "Tensor decompositions for learning latent
 variable models", JMLR 15 (2014), section 4.2; Sharan, Valiant: "Orthogonalized ALS", ICML 2017,
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 _POWER_ITERATIONS = 100
 _POWER_TOLERANCE = 1e-4
-_SAME_FIT = 1e-4  # of the tensor's norm: two starts that agree so far have found the same answer
+_SAME_FIT = 1e-4  # of the tensor's norm: starts closer than this found the same answer
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -33,7 +33,7 @@ class Decomposition(NamedTuple):
         weights: (n,), not negative.
         vectors: (k, n), of length 1, one in each column, with the sign that makes the term's
             share of the tensor positive.
-        error: Norm of what the terms leave of the tensor, relative to the tensor's.
+        error: Norm of the tensor less the terms, relative to the norm of the tensor.
     """
 
     weights: Array
@@ -57,15 +57,15 @@ def decompose(
 ) -> Decomposition:
     """Decompose by ALS from several starts and return the best fit.
 
-    A second start that reaches the best fit confirms it, and no further ones are made.
+    If a second start reaches the best fit, the fit is confirmed, and no more starts are made.
 
     Args:
-        tensor: (k, k, k), the same under every exchange of its axes.
-        terms: Their number n, from k to `max_terms(k)`.
-        max_restarts: Starts, at most.
-        max_iterations: Of each start, at most.
+        tensor: (k, k, k), symmetric under every exchange of axes.
+        terms: The number n of terms, from k to `max_terms(k)`.
+        max_restarts: Largest number of starts.
+        max_iterations: Largest number of iterations of each start.
         tol: Change of the relative error in one iteration that ends a start.
-        rng: Source of the starts.
+        rng: Makes the starts.
     """
     best = _als(tensor, _start(tensor, terms, rng), max_iterations, tol, to_beat=np.inf)
     for _ in range(max_restarts - 1):
@@ -80,7 +80,7 @@ def decompose(
 
 
 def _start(tensor: Array, terms: int, rng: np.random.Generator) -> Array:
-    """Return factors (k, n): those of the power method, and random ones beyond k."""
+    """Return factors (k, n): k from the power method, the others random."""
     size = len(tensor)
     unfolded = tensor.reshape(size, -1)
     vectors = _orthonormal(rng.standard_normal((size, size)))
@@ -93,7 +93,7 @@ def _start(tensor: Array, terms: int, rng: np.random.Generator) -> Array:
 
 
 def _orthonormal(columns: Array) -> Array:
-    """Make columns orthonormal, one after the other, without turning any around."""
+    """Make columns orthonormal, one after the other, without changing their signs."""
     vectors, triangle = np.linalg.qr(columns)
     return vectors * np.where(np.diag(triangle) < 0, -1.0, 1.0)
 
@@ -115,7 +115,7 @@ def _als(
         weights = np.linalg.norm(scaled, axis=0)
         previous, error = error, math.sqrt(max(norm * norm + rest, 0)) / norm
         gain = previous - error
-        # Give up, too, where not even the present pace would bring the error down to `to_beat`.
+        # Also stop if the error would stay above `to_beat` even at the present pace.
         if abs(gain) < tol or error - gain * left > to_beat + _SAME_FIT:
             break
     signs = np.where(_term_weights(unfolded, first) < 0, -1.0, 1.0)
@@ -123,11 +123,11 @@ def _als(
 
 
 def _least_squares(unfolded: Array, one: Array, other: Array) -> tuple[Array, float]:
-    """Solve for the factor of the unfolded axis, the other two being given.
+    """Solve for the factor of the unfolded axis, given the other two.
 
     Returns:
-        The factor, and how much less than the tensor's own is the squared norm of what the terms
-        leave of it: `|terms|² - 2 <tensor, terms>`.
+        The factor, and the change of the squared norm when the terms are subtracted from the
+        tensor: `|terms|² - 2 <tensor, terms>`.
     """
     gram = (one.T @ one) * (other.T @ other)
     product = unfolded @ _khatri_rao(one, other)

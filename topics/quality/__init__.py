@@ -1,1 +1,1 @@
-"""How good a model is, and how two differ."""
+"""How good a model is, and how two models differ."""

@@ -1,8 +1,7 @@
-"""Whether the words of a topic occur in the same documents.
+"""Measure whether the words of a topic occur in the same documents.
 
-Both measures look at the M most probable words of a topic, pair by pair, and take the mean over
-the pairs; larger is better. With D(a) the number of documents that have the word a, D(a, b) those
-that have both, of N documents:
+Both measures take the mean over all pairs of the M most probable words of a topic; larger is
+better. With N documents, D(a) of them with the word a, and D(a, b) with both words:
 
     NPMI    log(P(a, b) / (P(a) P(b))) / -log P(a, b)   with P = D / N; -1 to 1
     UMass   log((D(a, b) + 1) / D(b))                   with b the more probable word of the topic
@@ -26,14 +25,14 @@ Array = NDArray[np.float64]
 def npmi(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
     """Return the normalised pointwise mutual information of each topic's words.
 
-    A pair that is in no document together counts as -1, the limit.
+    A pair that occurs together in no document counts as -1, the limit.
 
     Args:
         top_words: (K, M) word ids, the most probable first.
         counts: (D, V) word counts, D at least 1.
 
     Returns:
-        (K,) float64, -1 to 1; NaN if M is 1, which makes no pair.
+        (K,) float64, -1 to 1; NaN if M is 1, since there is no pair.
     """
     either, both = _co_occurrence(top_words, counts)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -41,21 +40,21 @@ def npmi(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
         independent = either[..., 0] * either[..., 1] / counts.shape[0] ** 2
         scores = np.log(joint / independent) / -np.log(joint)
     scores[both == 0] = -1
-    scores[both == counts.shape[0]] = 1  # two words that all documents have: 0 / 0, the limit is 1
+    scores[both == counts.shape[0]] = 1  # all documents have both: 0 / 0, the limit is 1
     return _mean(scores, np.full(len(scores), scores.shape[1]))
 
 
 def umass(top_words: NDArray[np.int64], counts: sparse.csr_array) -> Array:
     """Return the log conditional probability of each topic's words, as Mimno et al. define it.
 
-    A pair whose more probable word is in no document is left out.
+    A pair is left out if no document has its more probable word.
 
     Args:
         top_words: (K, M) word ids, the most probable first.
         counts: (D, V) word counts.
 
     Returns:
-        (K,) float64; NaN for a topic of which no word is in any document, and if M is 1.
+        (K,) float64; NaN if no document has a word of the topic, or if M is 1.
     """
     either, both = _co_occurrence(top_words, counts)
     given = either[..., 0]
@@ -76,8 +75,8 @@ def _co_occurrence(
     """Count documents.
 
     Returns:
-        (K, P, 2) documents that have the first and the second word of each of a topic's P pairs,
-        the first being more probable; (K, P) documents that have both.
+        (K, P, 2) numbers of documents with the first, more probable word and with the second word
+        of each of the P pairs of a topic; (K, P) numbers of documents with both.
     """
     words, at = np.unique(top_words, return_inverse=True)
     present = sparse.csc_array(counts)[:, words]

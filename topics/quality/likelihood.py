@@ -1,72 +1,29 @@
-"""How good a topic model is: against known topics, and on documents it has not seen."""
+"""How well a topic model predicts documents that it has not seen."""
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda.blocks import Corpus, in_memory
-from topics.lda.infer import infer
-from topics.model.archive import Model
+from data_prep.errors import InputError
+from topics.lda.blocks import Blocks, in_memory
+from topics.lda.mixtures import infer
+from topics.model.topic_model import Model
 
-# A share of the flat distribution in every prediction: the spectral method gives many words the
-# probability 0 in all topics, and one such word would make any log likelihood -inf.
+# Share of the uniform distribution in every prediction: the spectral method gives many words the
+# probability 0 in all topics, and one such word would make the log likelihood -inf.
 SMOOTHING = 0.01
-_MAX_WORDS = 1 << 27  # of the documents that are split at once; each takes some bytes
+_MAX_WORDS = 1 << 27  # of the documents of a block, which are split at once
 
 
-class EvaluationError(ValueError):
-    """Models or documents that can't be compared."""
-
-
-class Match(NamedTuple):
-    """Pairs of topics, one from each of two models; as many as the smaller model has.
-
-    Attributes:
-        first, second: Indices of the topics of each pair, `first` ascending.
-        cosine: Similarity of the two topics' word probabilities, 0 to 1.
-    """
-
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    cosine: NDArray[np.float64]
-
-
-def match_topics(first: NDArray[np.float64], second: NDArray[np.float64]) -> Match:
-    """Pair topics one to one so that the sum of cosines is largest (Hungarian assignment).
-
-    The order of topics means nothing, so models are only compared after this.
-
-    Args:
-        first: (K, V) topics, not negative, no row of zeros.
-        second: (L, V) topics.
-
-    Raises:
-        EvaluationError: The vocabularies differ in size.
-    """
-    # Takes longer to import than all else here, and fitting needs only the scores.
-    from scipy.optimize import linear_sum_assignment
-
-    if first.shape[1] != second.shape[1]:
-        raise EvaluationError(
-            f"topics over {first.shape[1]} words can't be matched with topics over"
-            f" {second.shape[1]}"
-        )
-    cosines = _unit_rows(first) @ _unit_rows(second).T
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
-    return Match(rows, columns, cosines[rows, columns])
-
-
-def _unit_rows(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths: NDArray[np.float64] = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / lengths
+class EvaluationError(InputError):
+    """Models or documents can't be compared."""
 
 
 def unigram(counts: sparse.csr_array) -> Model:
-    """Return the model of one topic, the word frequencies: what any topic model has to beat."""
+    """Return the model with one topic, the word frequencies, which topic models have to beat."""
     totals = counts.sum(axis=0, dtype=np.float64)
     if not totals.any():
         raise EvaluationError("there are no words to take frequencies of")
@@ -74,7 +31,7 @@ def unigram(counts: sparse.csr_array) -> Model:
 
 
 def per_word_log_likelihood(
-    model: Model, documents: sparse.csr_array | Corpus, *, seed: int = 0
+    model: Model, documents: sparse.csr_array | Blocks, *, seed: int = 0
 ) -> float:
     """Score a model on unseen documents by document completion.
 
@@ -83,15 +40,15 @@ def per_word_log_likelihood(
 
     Args:
         model: Topics of V words.
-        documents: (D, V) word counts, whole numbers, or a corpus of them.
-        seed: Of the draw. Models are to be compared on the same halves.
+        documents: (D, V) word counts, whole numbers, or blocks of them.
+        seed: Seed of the draw. Compare models with the same seed, for the same halves.
 
     Returns:
         Natural logarithm per word; larger is better.
 
     Raises:
-        EvaluationError: Counts that are not whole, or no document with two words.
-        InferenceError: The vocabularies differ in size.
+        EvaluationError: Counts are not whole numbers, or no document has two words.
+        InputError: The vocabularies differ in size.
 
     Source: Wallach, Murray, Salakhutdinov, Mimno: "Evaluation methods for topic models",
     ICML 2009, section 5.
@@ -101,10 +58,10 @@ def per_word_log_likelihood(
 
 
 def per_word_log_likelihoods(
-    models: Sequence[Model], documents: sparse.csr_array | Corpus, *, seed: int = 0
+    models: Sequence[Model], documents: sparse.csr_array | Blocks, *, seed: int = 0
 ) -> list[float]:
-    """Score models as `per_word_log_likelihood` does; the documents are split once for all."""
-    corpus = documents if isinstance(documents, Corpus) else in_memory(documents)
+    """Score several models as `per_word_log_likelihood` does, on the same halves."""
+    corpus = documents if isinstance(documents, Blocks) else in_memory(documents)
     rng = np.random.default_rng(seed)
     totals, words = [0.0] * len(models), 0.0
     for counts in corpus:
@@ -132,7 +89,7 @@ def _log_likelihood(model: Model, mixtures: NDArray[np.float64], counts: sparse.
 def _split_words(
     counts: sparse.csr_array, rng: np.random.Generator
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Deal each document's words into two halves; an odd one goes to the first."""
+    """Split the words of each document into two halves; an odd word goes to the first."""
     repeats = counts.data.astype(np.int64)
     if (repeats != counts.data).any() or (repeats < 0).any():
         raise EvaluationError("word counts must be whole numbers and not negative")

@@ -1,14 +1,13 @@
-"""How good a model is, in the measures that `report`, `compare` and `sweep` have in common."""
+"""The measures of a model that `report`, `compare` and `sweep` share."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topics.lda.infer import InferenceError
-from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
-from topics.prepared import Prepared
+from data_prep.documents import TrainTest
+from topics.model.top_words import check_words, top_ids
+from topics.model.topic_model import Model
 from topics.quality.coherence import npmi, umass
 from topics.quality.likelihood import per_word_log_likelihood, unigram
 
@@ -16,11 +15,11 @@ COHERENCE_WORDS = 10  # of a topic
 
 
 class Quality(NamedTuple):
-    """Measures of a model; of each of them, larger is better.
+    """Measures of a model; for each measure, larger is better.
 
     Attributes:
         log_likelihood: Per word of the held-out documents; None if there are none.
-        npmi, umass: (K,) coherence of each topic in the documents to train on.
+        npmi, umass: (K,) coherence of each topic in the training documents.
     """
 
     log_likelihood: float | None
@@ -28,7 +27,7 @@ class Quality(NamedTuple):
     umass: NDArray[np.float64]
 
     def means(self) -> dict[str, float | None]:
-        """Return a number for each measure, None if there is none; of the topics their mean."""
+        """Return one number for each measure, the mean over topics; None if there is none."""
         return {
             "log_likelihood": self.log_likelihood,
             "npmi": _mean(self.npmi),
@@ -41,23 +40,21 @@ def _mean(values: NDArray[np.float64]) -> float | None:
     return float(known.mean()) if known.size else None
 
 
-def measure(model: Model, corpus: Prepared) -> Quality:
+def measure(model: Model, corpus: TrainTest) -> Quality:
     """Measure a model.
 
     Raises:
-        InferenceError: The vocabularies of model and corpus differ in size.
+        InputError: The vocabularies of model and corpus differ in size.
         EvaluationError: No held-out document has two words.
     """
-    words = corpus.train.shape[1]
-    if model.beta.shape[1] != words:
-        raise InferenceError(f"documents of {words} words, but the model has {model.beta.shape[1]}")
+    check_words(corpus.train.shape[1], model)
     ids = top_ids(model, COHERENCE_WORDS)
     held_out = None if corpus.test is None else per_word_log_likelihood(model, corpus.test)
     return Quality(held_out, npmi(ids, corpus.train), umass(ids, corpus.train))
 
 
-def baseline(corpus: Prepared) -> float | None:
-    """Return the held-out log likelihood of the word frequencies alone; None as in `Quality`."""
+def baseline(corpus: TrainTest) -> float | None:
+    """Return the held-out log likelihood of the word frequencies; None as in `Quality`."""
     return (
         None if corpus.test is None else per_word_log_likelihood(unigram(corpus.train), corpus.test)
     )

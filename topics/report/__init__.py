@@ -1,1 +1,1 @@
-"""What is drawn: pictures, and pages that hold all they show."""
+"""Pages and pictures of models."""

@@ -1,4 +1,4 @@
-"""What a report says about a model: computed here, shown elsewhere."""
+"""Compute everything that a report shows about a model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,33 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from topics.lda.infer import infer
-from topics.model.archive import Model
-from topics.model.vocabulary import top_ids
-from topics.prepared import Prepared
+from data_prep.documents import TrainTest
+from topics.lda.mixtures import infer
+from topics.model.top_words import top_ids
+from topics.model.topic_model import Model
 from topics.quality.measures import Quality, baseline, measure
 
 Array = NDArray[np.float64]
 
-MAX_DOCUMENTS = 20_000  # whose mixtures are inferred: some seconds' worth
+MAX_DOCUMENTS = 20_000  # whose mixtures are inferred, which takes some seconds
 WORDS = 10  # of a topic
-RELEVANCE = 0.6  # weight of a word's probability, against what sets it apart
+RELEVANCE = 0.6  # weight of a word's probability; the rest is the weight of its lift
 _DOCUMENTS = 3  # of a topic
 _DOCUMENT_WORDS = 6
 
-LARGE = 1 / 3  # of all words, above which a topic gets a warning
-# How many times its equal share a topic must have for that, as one of two or three topics has more
-# than a third anyway.
+LARGE = 1 / 3  # of all words; a topic with more gets a warning
+# It must also have this many times its equal share: of two or three topics, one always has more
+# than a third.
 _TIMES_EQUAL = 4 / 3
-# Cosine from which a topic repeats another. In models of the Daily Kos, New York Times and 20
-# Newsgroups counts (30 or 40 topics) no two topics are above 0.71. Where 11 to 13 topics were asked
-# for of documents drawn from ten, those that share a drawn one are at 0.78 to 0.98; with 20 topics
-# of 20 Newsgroups, two of the words in the heads of messages are at 0.76.
+# A topic with this cosine to a larger one repeats it. In models of Daily Kos, New York Times and
+# 20 Newsgroups counts (30 or 40 topics), no two topics are above 0.71. In models with 11 to 13
+# topics of documents drawn from ten, topics that share a drawn one are at 0.78 to 0.98. With 20
+# topics of 20 Newsgroups, two topics of the words in message headers are at 0.76.
 REPEATED = 0.75
-# Share of all words above which a word says nothing of how alike topics are: one that all topics
-# have makes all of them alike. In a small vocabulary, a word may well have that much.
+# A word with a larger share of all words is left out of similarity, since a word that all topics
+# have makes all of them similar. In a small vocabulary, a word may need a larger share.
 COMMON = 0.1
-_TIMES_COMMON = 10  # the share of a word, if all had the same
+_TIMES_COMMON = 10  # times the share that each word has if all have the same
 
 
 class Word(NamedTuple):
@@ -48,9 +48,9 @@ class Document(NamedTuple):
     """A document that is mostly about a topic.
 
     Attributes:
-        number: Its place, from 1, in the corpus that was converted.
-        share: Of the topic in its mixture.
-        words: Those of its words that speak most for the topic.
+        number: Its number in its corpus, from 1.
+        share: Share of the topic in its mixture.
+        words: Its words that point most strongly to the topic.
     """
 
     number: int
@@ -67,9 +67,9 @@ class Topic(NamedTuple):
         alpha, npmi, umass: As in `Model` and `Quality`.
         words: The most probable ones.
         telling: The words that set it apart, the most relevant first.
-        documents: Those with the largest shares of it.
-        large: Whether it has so many of all words that it says little.
-        repeats: The larger topic that it says again, if there is one.
+        documents: The documents with the largest shares of it.
+        large: Whether its share of all words is too large.
+        repeats: The larger topic that it repeats; None if there is none.
     """
 
     number: int
@@ -85,7 +85,7 @@ class Topic(NamedTuple):
 
     @property
     def incoherent(self) -> bool:
-        """Whether its words are together in documents more rarely than by chance."""
+        """Whether its words occur together more rarely than by chance."""
         return self.npmi < 0
 
     @property
@@ -96,18 +96,18 @@ class Topic(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Overview:
-    """A model and what a corpus says about it.
+    """A model, and its results on a corpus.
 
     Attributes:
         source: Where the model comes from.
         model: The model.
-        train, test: Numbers of documents.
-        sampled: Of how many training documents sizes and documents were taken.
+        train, test: Numbers of training and held-out documents.
+        sampled: Number of training documents whose mixtures were inferred.
         quality: The measures.
-        frequencies: The held-out log likelihood of the word frequencies alone.
-        topics: Each topic, the largest first.
-        similarity: (K, K) cosine of each two topics' word probabilities, by their numbers.
-        common: Words that are left out of it, since they would make all topics alike.
+        frequencies: The held-out log likelihood of the word frequencies.
+        topics: All topics, the largest first.
+        similarity: (K, K) cosines of the word probabilities of each two topics, by number.
+        common: Words that are left out of `similarity`.
     """
 
     source: str
@@ -122,11 +122,11 @@ class Overview:
     common: list[str]
 
 
-def look_at(model: Model, source: str, corpus: Prepared) -> Overview:
+def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
     """Compute all that a report shows.
 
     Raises:
-        InferenceError: The vocabularies of model and corpus differ in size.
+        InputError: The vocabularies of model and corpus differ in size.
     """
     quality = measure(model, corpus)
     sampled = _sample(corpus.train.shape[0])
@@ -174,14 +174,14 @@ def look_at(model: Model, source: str, corpus: Prepared) -> Overview:
 
 
 def _common(counts: sparse.csr_array) -> NDArray[np.bool_]:
-    """Return (V,) which words have so many of all words that they say nothing of topics."""
+    """Return (V,) which words are too common to compare topics by."""
     totals = counts.sum(axis=0, dtype=np.float64)
     common: NDArray[np.bool_] = totals > totals.sum() * max(COMMON, _TIMES_COMMON / len(totals))
     return common
 
 
 def _cosines(rows: Array) -> Array:
-    """Return the cosine of each two rows; 0 for a row of zeros and another."""
+    """Return the cosine of each two rows; 0 if one of them is a row of zeros."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     unit = rows / np.where(lengths > 0, lengths, 1)
     cosines: Array = np.minimum(unit @ unit.T, 1)
@@ -190,7 +190,7 @@ def _cosines(rows: Array) -> Array:
 
 
 def _repeats(similarity: Array, order: NDArray[np.int64]) -> dict[int, int]:
-    """Return the topics that repeat larger ones, and of those the one they are most alike.
+    """Return the topics that repeat larger ones, each with the most similar larger one.
 
     Args:
         similarity: (K, K) cosines.
@@ -205,12 +205,12 @@ def _repeats(similarity: Array, order: NDArray[np.int64]) -> dict[int, int]:
 
 
 def _sample(documents: int) -> NDArray[np.int64]:
-    """Return the numbers of some documents, evenly spread; of all if they are not too many."""
+    """Return the rows of evenly spread documents; all rows if they are not too many."""
     return np.unique(np.linspace(0, documents - 1, min(documents, MAX_DOCUMENTS)).astype(np.int64))
 
 
 def _log_lift(model: Model, sizes: Array) -> Array:
-    """Return (K, V) how much more probable a word is in a topic than in all, as a logarithm.
+    """Return (K, V) the log ratio of a word's probability in a topic to that in all topics.
 
     Source: Sievert, Shirley: "LDAvis: A method for visualizing and interpreting topics", ACL
     workshop on interactive language learning, visualization, and interfaces, 2014.

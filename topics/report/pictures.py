@@ -1,4 +1,4 @@
-"""Pictures, drawn with Matplotlib: the same for pages, on light and on dark, and for files."""
+"""Pictures for pages, in a light and a dark version, and for files, drawn with Matplotlib."""
 
 import io
 import textwrap
@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from data_prep.files import replacing
-from topics.quality.sweep import Recommendation, Trial
+from topics.quality.num_topics import Recommendation, Trial
 from topics.report.overview import WORDS, Overview
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 
 class Palette(NamedTuple):
-    """Colours: of text and lines, of what is beside the point, of the data."""
+    """Colours of text, of labels, of lines, and of data."""
 
     ink: str
     muted: str
@@ -31,10 +31,10 @@ class Palette(NamedTuple):
 LIGHT = Palette("#1d1c1a", "#67635b", "#ddd8cc", "#1f5f8b")
 DARK = Palette("#e9e6df", "#a29d92", "#34373c", "#7db4dc")
 
-_SIZE = (3.6, 2.4)  # inches of 100 CSS pixels: not reduced on a phone, so that its text can be read
+_SIZE = (3.6, 2.4)  # inches of 100 CSS pixels: fits a phone, so that text is not scaled down
 _DOTS_PER_INCH = 200
 _CELLS = 240  # of the heat map of beta, in the direction of the words
-_FEW_TOPICS = 12  # up to which each has its tick
+_FEW_TOPICS = 12  # up to this number, each topic has a tick
 _WORD_COLUMNS = 4
 _SWEEP_PANELS = {
     "held-out log likelihood per word": "log_likelihood",
@@ -42,12 +42,12 @@ _SWEEP_PANELS = {
     "coherence, UMass": "umass",
     "seconds to fit": "",
 }
-_FEW_NUMBERS = 8  # of topics, up to which their labels have room beside each other
+_FEW_NUMBERS = 8  # up to this number, labels fit beside each other
 _NOTE_LETTERS = 125  # in a line
-_LONG_WORD = 16  # letters, after which one is cut
+_LONG_WORD = 16  # letters; longer words are cut
 _STYLE = {
     "font.family": "sans-serif",
-    # The first that is there measures the text; a browser takes the first that it has.
+    # Matplotlib measures text with the first font it has; a browser shows the first it has.
     "font.sans-serif": ["Segoe UI", "Roboto", "Helvetica Neue", "Arial", "DejaVu Sans"],
     "font.size": 8,
     "axes.facecolor": "none",
@@ -55,46 +55,60 @@ _STYLE = {
     "axes.spines.right": False,
     "axes.unicode_minus": True,
     "svg.fonttype": "none",  # text stays text
-    "svg.hashsalt": "topics",  # the same picture, the same bytes
+    "svg.hashsalt": "topics",  # equal pictures have equal bytes
 }
 
 Draw = Callable[..., None]
-"""Draws on a figure, with a palette, what else it is given."""
+"""Draws its data on a figure with a palette."""
 
 
 class Picture(NamedTuple):
-    """One of the pictures of a report: its name, its title, and how it is drawn."""
+    """A picture of a report: its name, its title, and the function that draws it."""
 
     name: str
     title: str
-    draw: Callable[["Figure", Palette, Overview], None]
+    draw: Callable[["FigureBase", Palette, Overview], None]
 
 
 def svg(picture: Picture, palette: Palette, overview: Overview) -> bytes:
-    """Return a picture for a page: without its title and with nothing behind it."""
+    """Return a picture for a page, without title or background."""
     return _render("svg", _SIZE, palette, picture.draw, overview)
 
 
-def save_report_pictures(folder: Path, overview: Overview) -> list[Path]:
-    """Write the pictures of a report, and one of the words of each topic, as PNG files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = -(-len(overview.topics) // _WORD_COLUMNS)
-    sizes = {"words": (2.2 * _WORD_COLUMNS, 1.9 * rows + 0.3)}
-    files = []
-    for picture in (*PICTURES, Picture("words", "Most probable words", _draw_words)):
-        file = folder / f"{picture.name}.png"
-        size = sizes.get(picture.name, _SIZE)
-        content = _render("png", size, LIGHT, picture.draw, overview, title=picture.title)
-        with replacing(file) as stream:
-            stream.write(content)
-        files.append(file)
-    return files
+def save_report(file: Path, overview: Overview) -> None:
+    """Write the pictures of a report, and the words of each topic, into one file.
+
+    The ending of the file gives the format.
+    """
+    width, height = _SIZE
+    words = _words_height(overview)
+    size = (max(2 * width, 2.2 * _WORD_COLUMNS), 2 * height + words)
+    content = _render(file.suffix.removeprefix("."), size, LIGHT, _draw_report, overview)
+    with replacing(file) as stream:
+        stream.write(content)
+
+
+def _words_height(overview: Overview) -> float:
+    """Return the height of the words of all topics, in inches."""
+    return 1.9 * -(-len(overview.topics) // _WORD_COLUMNS) + 0.5
+
+
+def _draw_report(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
+    ratios = (2 * _SIZE[1], _words_height(overview))
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=ratios).ravel()
+    pictures = (*PICTURES, Picture("words", "Most probable words", _draw_words))
+    for part, picture in zip((*above.subfigures(2, 2).ravel(), below), pictures, strict=True):
+        picture.draw(part, palette, overview)
+        part.suptitle(picture.title, fontsize=10, x=0.02, ha="left")
 
 
 def save_sweep(
     file: Path, trials: list[Trial], frequencies: float, found: Recommendation | None
 ) -> None:
-    """Write a picture of quality against the number of topics, in the format the name ends in."""
+    """Write a picture of quality against the number of topics.
+
+    The ending of the file gives the format.
+    """
     content = _render(
         file.suffix.removeprefix("."), (7.2, 4.8), LIGHT, _draw_sweep, trials, frequencies, found
     )
@@ -108,7 +122,6 @@ def _render(
     palette: Palette,
     draw: Draw,
     *data: Any,
-    title: str = "",
 ) -> bytes:
     import matplotlib as mpl  # here: the import takes half a second
     from matplotlib.figure import Figure
@@ -125,12 +138,10 @@ def _render(
     }
     content = io.BytesIO()
     with mpl.rc_context(_STYLE | colours), warnings.catch_warnings():  # type: ignore[arg-type]
-        # A word in letters that the font has not got: boxes are drawn, which is no reason to stop.
+        # About words in letters that the font lacks, which are drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
         draw(figure, palette, *data)
-        if title:
-            figure.suptitle(title, fontsize=10, x=0.02, ha="left")
         figure.savefig(
             content,
             format=format_,
@@ -140,7 +151,7 @@ def _render(
     return content.getvalue()
 
 
-def _draw_alpha(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_alpha(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     axes.plot(overview.model.alpha, color=palette.accent, marker="o", markersize=3, linewidth=1.4)
     axes.set(ylabel="alpha", ylim=(0, None))
@@ -148,7 +159,7 @@ def _draw_alpha(figure: "Figure", palette: Palette, overview: Overview) -> None:
     _number_topics(axes, "x", len(overview.topics))
 
 
-def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_sizes(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     sizes = [100 * topic.size for topic in overview.topics]
     axes.bar(range(len(sizes)), sizes, color=palette.accent, width=0.7)
@@ -156,13 +167,13 @@ def _draw_sizes(figure: "Figure", palette: Palette, overview: Overview) -> None:
     axes.grid(axis="y", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.yaxis.set_major_formatter("{x:g}")
-    few = len(sizes) <= _FEW_TOPICS  # more numbers have no room
+    few = len(sizes) <= _FEW_TOPICS  # there is no room for more numbers
     numbers = [str(topic.number) for topic in overview.topics] if few else []
     axes.set_xticks(range(len(numbers)), labels=numbers)
 
 
-def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
-    """Each word stands with the topic that has most of it, so that good topics make a stair."""
+def _draw_beta(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
+    """Place each word with the topic that has most of it, so that good topics make a stair."""
     from matplotlib.colors import PowerNorm
     from matplotlib.ticker import MaxNLocator
 
@@ -189,7 +200,7 @@ def _draw_beta(figure: "Figure", palette: Palette, overview: Overview) -> None:
     _number_topics(axes, "y", len(beta))
 
 
-def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> None:
+def _draw_similarity(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
     axes = figure.subplots()
     image = axes.imshow(
         overview.similarity,
@@ -204,8 +215,8 @@ def _draw_similarity(figure: "Figure", palette: Palette, overview: Overview) -> 
     _number_topics(axes, "y", len(overview.topics))
 
 
-def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
-    """All in one pair of axes: one for each topic would take a minute for 100 topics."""
+def _draw_words(figure: "FigureBase", palette: Palette, overview: Overview) -> None:
+    """Draw all topics in one pair of axes: axes for each of 100 topics would take a minute."""
     axes = figure.subplots()
     axes.set_axis_off()
     for place, topic in enumerate(overview.topics):
@@ -225,20 +236,20 @@ def _draw_words(figure: "Figure", palette: Palette, overview: Overview) -> None:
                 va="center",
                 fontsize=7,
                 color=palette.muted,
-                parse_math=False,  # a word is no formula, even if it has dollar signs
+                parse_math=False,  # a word with dollar signs is not a formula
             )
     rows = -(-len(overview.topics) // _WORD_COLUMNS)
     axes.set(xlim=(-0.8, 1.8 * _WORD_COLUMNS - 0.7), ylim=(rows * (WORDS + 2.5) - 1, -1))
 
 
 def _draw_sweep(
-    figure: "Figure",
+    figure: "FigureBase",
     palette: Palette,
     trials: list[Trial],
     frequencies: float,
     found: Recommendation | None,
 ) -> None:
-    """Every number has a mark in each panel: a point, or a cross if there is no model."""
+    """Draw a mark for each number in each panel: a point, or a cross if there is no model."""
     numbers = [trial.num_topics for trial in trials]
     tried = [trial for trial in trials if trial.problem is None]
     failed = [trial for trial in trials if trial.problem is not None]
@@ -296,7 +307,7 @@ def _draw_sweep(
 
 
 def _tints(colour: str) -> "Colormap":
-    """Return shades from nothing to a colour, which look right on any ground."""
+    """Return shades from transparent to a colour, for any background."""
     from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
     return LinearSegmentedColormap.from_list("tints", [(*to_rgb(colour), 0), (*to_rgb(colour), 1)])

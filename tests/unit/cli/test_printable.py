@@ -117,7 +117,7 @@ def test_names_in_a_manifest_are_shown_escaped(
     manifest["train"]["file"] = f"x{ESCAPE}{TURN}"
     (prepared / "manifest.json").write_text(json.dumps(manifest))
     capsys.readouterr()
-    sweep = ["sweep", "--num-topics", "2", "--corpus", str(prepared)]
+    sweep = ["sweep", "--num-topics", "2", "--prepared", str(prepared)]
     assert topics.main(sweep) in (1, 2)
     assert_harmless(capsys)
 

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_prep import recordio
 from data_prep.convert import convert
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats import lines
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.left_out import training_numbers
 from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
-from data_prep.recordio import read_matrix
+from data_prep.recordio import encoding, read_matrix
 from data_prep.split import held_out
 
 FILES = ["golden.json", "manifest.json", "test.recordio", "train.recordio", "vocab.txt"]
@@ -75,7 +74,7 @@ def test_a_seed_holds_out_others_and_keeps_the_order(
 
 
 def test_the_manifest_tells_what_was_written(corpus: Path, vocabulary: Path, out: Path) -> None:
-    manifest = convert(corpus, vocabulary, out, reading=Reading(limit=19))
+    manifest = convert(corpus, vocabulary, out, options=ReadOptions(limit=19))
     train = (out / "train.recordio").read_bytes()
     assert manifest == Manifest.load(out)
     assert manifest.source == Source("corpus.txt", "words.txt", 19)
@@ -155,7 +154,7 @@ def test_every_training_document_is_found_again_in_the_source(
     seed: int | None,
     fraction: float,
     jobs: int,
-    pieces_of_40_bytes: None,
+    spans_of_40_bytes: None,
 ) -> None:
     """Whatever was left out, held out, or encoded by another process."""
     rng = np.random.default_rng(1)
@@ -201,7 +200,7 @@ def test_a_list_of_left_out_documents_that_was_changed_is_refused(
     corpus.write_bytes(b"\n" + corpus.read_bytes())
     manifest = convert(corpus, vocabulary, out)
     (out / "left_out.txt").write_bytes(b"2\n")
-    with pytest.raises(ManifestError, match=r"left_out\.txt: is not what the manifest says"):
+    with pytest.raises(ManifestError, match=r"left_out\.txt: the file does not match the manifest"):
         training_numbers(out, manifest)
 
 
@@ -234,16 +233,16 @@ def test_other_files_in_the_folder_stay(corpus: Path, vocabulary: Path, out: Pat
 def test_a_document_that_is_too_large_for_a_record_is_refused(
     corpus: Path, vocabulary: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recordio, "MAX_RECORD_BYTES", 50)
+    monkeypatch.setattr(encoding, "MAX_RECORD_BYTES", 50)
     corpus.write_text("1:1\n" + ",".join(f"{word}:1" for word in range(1, 21)), encoding="utf-8")
-    with pytest.raises(CorpusError, match=r"documents 1 to 2: row 1 takes \d+ bytes; .* most 50"):
+    with pytest.raises(InputError, match=r"documents 1 to 2: row 1 takes \d+ bytes; .* most 50"):
         convert(corpus, vocabulary, out, test_fraction=0)
     assert not out.parent.exists()
 
 
 def test_bad_input_leaves_nothing_behind(corpus: Path, vocabulary: Path, out: Path) -> None:
     corpus.write_bytes(corpus.read_bytes() + b"21:1\n")
-    with pytest.raises(CorpusError, match=r":21:1: word id '21'"):
+    with pytest.raises(InputError, match=r":21:1: word id '21'"):
         convert(corpus, vocabulary, out)
     assert not out.parent.exists()
 
@@ -254,7 +253,7 @@ def test_bad_input_leaves_an_older_output_as_it_was(
     convert(corpus, vocabulary, out)
     before = contents(out)
     corpus.write_bytes(corpus.read_bytes() + b"21:1\n")
-    with pytest.raises(CorpusError):
+    with pytest.raises(InputError):
         convert(corpus, vocabulary, out)
     assert contents(out) == before
 
@@ -264,7 +263,7 @@ def test_a_split_that_leaves_nothing_to_train_on_is_refused(
     corpus: Path, vocabulary: Path, out: Path, text: str, fraction: float
 ) -> None:
     corpus.write_text(text, encoding="utf-8")
-    with pytest.raises(CorpusError, match="no document is left to train on"):
+    with pytest.raises(InputError, match="no document is left to train on"):
         convert(corpus, vocabulary, out, test_fraction=fraction)
     assert not out.exists()
 
@@ -323,14 +322,14 @@ def test_the_old_manifest_goes_first_and_the_new_one_comes_last(
 
 
 @pytest.fixture
-def pieces_of_40_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "PIECE_BYTES", 40)
+def spans_of_40_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "SPAN_BYTES", 40)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
 
 
 @pytest.mark.parametrize("seed", [None, 1])
 def test_several_processes_write_the_same_bytes_and_no_other_files(
-    corpus: Path, vocabulary: Path, out: Path, seed: int | None, pieces_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, seed: int | None, spans_of_40_bytes: None
 ) -> None:
     corpus.write_bytes(corpus.read_bytes() * 9 + b"\n\n1:1\n")
     convert(corpus, vocabulary, out / "one", seed=seed)
@@ -339,24 +338,24 @@ def test_several_processes_write_the_same_bytes_and_no_other_files(
 
 
 def test_bad_input_is_told_alike_by_several_processes(
-    corpus: Path, vocabulary: Path, out: Path, pieces_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, spans_of_40_bytes: None
 ) -> None:
     corpus.write_bytes(corpus.read_bytes() * 9 + b"21:1\n" + corpus.read_bytes())
-    with pytest.raises(CorpusError, match=r":181:1: word id '21'"):
+    with pytest.raises(InputError, match=r":181:1: word id '21'"):
         convert(corpus, vocabulary, out, jobs=2)
     assert not out.parent.exists()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_bad_lines_up_to_a_number_are_left_out_and_reported(
-    corpus: Path, vocabulary: Path, out: Path, jobs: int, pieces_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, jobs: int, spans_of_40_bytes: None
 ) -> None:
     corpus.write_bytes(b"bad\n" + corpus.read_bytes() * 9 + b"21:1\n")
-    reported: list[CorpusError] = []
-    with pytest.raises(CorpusError, match=r":182:1: word id '21'"):
-        convert(corpus, vocabulary, out, reading=Reading(skip_bad=1), jobs=jobs)
+    reported: list[InputError] = []
+    with pytest.raises(InputError, match=r":182:1: word id '21'"):
+        convert(corpus, vocabulary, out, options=ReadOptions(skip_bad=1), jobs=jobs)
     manifest = convert(
-        corpus, vocabulary, out, reading=Reading(skip_bad=2), jobs=jobs, report=reported.append
+        corpus, vocabulary, out, options=ReadOptions(skip_bad=2), jobs=jobs, report=reported.append
     )
     assert [str(error).split(":", 1)[1] for error in reported] == [
         "1:1: 'bad' must be of the form id:count",
@@ -366,7 +365,7 @@ def test_bad_lines_up_to_a_number_are_left_out_and_reported(
 
 
 def test_triples_in_any_order_are_sorted_by_several_processes(
-    corpus: Path, vocabulary: Path, out: Path, pieces_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, spans_of_40_bytes: None
 ) -> None:
     rows = [(row * 7 % 100 + 1, row % 20 + 1) for row in range(100)]
     text = "".join(f"{document} {word} 1\n" for document, word in rows)
@@ -416,7 +415,7 @@ def test_a_corpus_in_two_files_is_held_out_by_the_second(
     jobs: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lines, "PIECE_BYTES", 10)
+    monkeypatch.setattr(lines, "SPAN_BYTES", 10)
     (tmp_path / "test.txt").write_text("3:1\n\n1:1\n2:1\n", encoding="utf-8")
     manifest = convert(corpus, vocabulary, out, test_corpus=tmp_path / "test.txt", jobs=jobs)
     assert documents(out / "train.recordio") == list(range(20))
@@ -441,8 +440,8 @@ def test_the_words_of_raw_text_are_those_of_what_is_trained_on(
 ) -> None:
     corpus.write_text("the cat and the dog\n", encoding="utf-8")
     (tmp_path / "test.txt").write_text("the dog and an emu\n", encoding="utf-8")
-    reading = Reading(stop_words="english", max_words=2)
-    manifest = convert(corpus, None, out, reading=reading, test_corpus=tmp_path / "test.txt")
+    options = ReadOptions(stop_words="english", max_words=2)
+    manifest = convert(corpus, None, out, options=options, test_corpus=tmp_path / "test.txt")
     assert (out / "vocab.txt").read_text(encoding="utf-8") == "cat\ndog\n"
     assert (manifest.train.tokens, manifest.test and manifest.test.tokens) == (2, 1)
 

@@ -108,9 +108,9 @@ def test_an_output_that_cannot_be_written_is_one_line_and_exit_code_1(
         (["convert"], "--corpus, --out"),
         (["inspect"], "--corpus"),
         (["convert", "--test", "x", "--test-fraction", "0.1"], "not allowed with argument --test"),
-        (["sample", "--out", "x", "--topics", "13"], "--topics"),
-        (["sample", "--out", "x", "--vocabulary", "10"], "from 120 to 1000000"),
-        (["sample", "--out", "x", "--vocabulary", "9" * 30], "from 120 to 1000000"),
+        (["sample", "--out", "x", "--num-topics", "13"], "--num-topics"),
+        (["sample", "--out", "x", "--words", "10"], "from 120 to 1000000"),
+        (["sample", "--out", "x", "--words", "9" * 30], "from 120 to 1000000"),
         (["inspect", "--corpus", "x", "--plot", "x.docx"], "must end in .png, .svg, .pdf"),
         (["inspect", "--corpus", "x", "--plot", "x"], "must end in .png, .svg, .pdf"),
     ],
@@ -212,7 +212,7 @@ def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
     assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
 
 
-# Converts, but for ever waits for an interrupt when the first piece is done and others are not.
+# Converts, but for ever waits for an interrupt when the first span is done and others are not.
 CONVERSION_THAT_WAITS = """
 import signal, sys
 from data_prep.__main__ import main
@@ -258,7 +258,7 @@ def test_a_seed_for_a_corpus_with_a_test_file_is_refused(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert convert(sample, "--test", str(sample / "corpus.txt"), "--seed", "1") == 2
-    assert "--seed chooses the documents to hold out, and --test has" in capsys.readouterr().err
+    assert "--seed and --test both choose the held-out documents" in capsys.readouterr().err
 
 
 def test_several_columns_can_be_given(sample: Path) -> None:

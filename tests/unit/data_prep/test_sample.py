@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from data_prep.convert import convert
-from data_prep.corpus import Log
+from data_prep.corpus import Tally
 from data_prep.formats.pairs import Pairs
 from data_prep.sample import MAX_TOPICS, MIN_VOCABULARY, write_sample
 from data_prep.vocabulary import read_vocabulary
@@ -63,7 +63,7 @@ def test_word_frequencies_are_those_of_the_model(tmp_path: Path) -> None:
     write_sample(tmp_path, documents=2000, vocabulary_size=MIN_VOCABULARY, topics=2)
     corpus = Pairs.open(tmp_path / "corpus.txt", "sample", MIN_VOCABULARY)
     drawn = np.zeros(MIN_VOCABULARY)
-    for block in read_all(corpus, Log()):
+    for block in read_all(corpus, Tally()):
         drawn += np.bincount(block.indices, block.data, MIN_VOCABULARY)
     with np.load(tmp_path / "planted.npz") as planted:
         expected = planted["beta"].mean(axis=0)

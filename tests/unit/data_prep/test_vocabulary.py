@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.corpus import CorpusError
-from data_prep.vocabulary import read_vocabulary
+from data_prep.errors import InputError
+from data_prep.vocabulary import NumberedWords, read_vocabulary
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", ": the file is empty, must be one word a line"),
-        (b"\n \n", ": the file is empty, must be one word a line"),
-        (b"a\n\nb\n", ":2: the line is blank, must be a word"),
-        (b"\na\n", ":1: the line is blank, must be a word"),
+        (b"", ": the file is empty; it must have one word on each line"),
+        (b"\n \n", ": the file is empty; it must have one word on each line"),
+        (b"a\n\nb\n", ":2: the line is blank; it must be a word"),
+        (b"\na\n", ":1: the line is blank; it must be a word"),
         (b"a\nb\na\n", ":3: the word 'a' is on line 1 already"),
         (b"a\nb\xff\n", ":2:2: byte 0xff is not UTF-8"),
         ("a\nb\u2028c\n".encode(), r":2: the word 'b\u2028c' contains a line break"),
@@ -34,13 +34,13 @@ def test_the_vocabulary_is_one_word_a_line(file: Path) -> None:
 )
 def test_bad_vocabularies_are_told_with_the_line(file: Path, content: bytes, problem: str) -> None:
     file.write_bytes(content)
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(InputError) as caught:
         read_vocabulary(file)
     assert str(caught.value) == f"{file}{problem}"
 
 
 def test_a_vocabulary_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="Is a directory"):
+    with pytest.raises(InputError, match="Is a directory"):
         read_vocabulary(tmp_path)
 
 
@@ -63,7 +63,7 @@ def test_numbers_beside_the_words_are_not_taken_for_parts_of_words(
     file: Path, content: bytes
 ) -> None:
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=r"have [23] columns, must be a word a line; cut takes"):
+    with pytest.raises(InputError, match=r"have [23] columns, but must have one word; .* with cut"):
         read_vocabulary(file)
 
 
@@ -93,10 +93,15 @@ def test_characters_of_a_spelling_that_do_not_show_are_kept(file: Path) -> None:
 def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, content: bytes) -> None:
     """R writes them, and a first line that is no word: all ids would be one off."""
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=r"quotes around what is on each line, .*; tr -d"):
+    with pytest.raises(InputError, match=r"each line is in quotes, .*; tr -d"):
         read_vocabulary(file)
 
 
 def test_a_word_may_be_in_quotes_where_others_are_not(file: Path) -> None:
     file.write_text('"\n"apple"\nbear\n', encoding="utf-8")
     assert read_vocabulary(file) == ['"', '"apple"', "bear"]
+
+
+def test_numbered_words_are_not_made_before_they_are_asked_for() -> None:
+    ids = NumberedWords(1 << 40)
+    assert (len(ids), ids[7], ids[-1], ids[2:4]) == (1 << 40, "7", str((1 << 40) - 1), ["2", "3"])

@@ -1,6 +1,9 @@
 """The command line `python -m topics`."""
 
+import gzip
+import itertools
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -11,12 +14,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.convert import convert
 from data_prep.recordio import encode, read_matrix
 from topics.__main__ import main
 from topics.lda.blocks import in_memory
-from topics.lda.fit import fit
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.lda.refine import refine
+from topics.lda.spectral import fit
 from topics.model.archive import Model, load, save
 
 ROOT = Path(__file__).parents[3]
@@ -141,12 +145,16 @@ def test_show_without_vocabulary_prints_ids(small: str, capsys: pytest.CaptureFi
 def test_score_prints_both_log_likelihoods(
     sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = ["--test", str(sample / "test.recordio"), "--train", str(sample / "train.recordio")]
+    files = [str(sample / "train.recordio"), "--test", str(sample / "test.recordio")]
     assert main(["score", str(sample / "model.tar.gz"), *files]) == 0
     title, model, unigram = capsys.readouterr().out.splitlines()
     assert title == "held-out log likelihood per word"
     assert (model.split()[0], unigram.split()[0]) == ("model", "unigram")
     assert float(model.split()[1]) > float(unigram.split()[1]) + 0.5
+    assert main(["score", str(sample / "model.tar.gz"), *files, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert f"{found['model']['log_likelihood']:.4f}" == model.split()[1]
+    assert f"{found['word_frequencies']['log_likelihood']:.4f}" == unigram.split()[1]
 
 
 def test_recover_counts_the_planted_topics_that_were_found(
@@ -197,11 +205,17 @@ def test_recover_does_not_count_what_was_missed(
         (["recover", "model.tar.gz", "bomb.npz"], "bomb.npz: beta unpacks to 40000128 bytes, too"),
         (["recover", "model.tar.gz", "nan.npz"], "nan.npz: beta must be"),
         (["fit", "wide.recordio", "--num-topics", "1", "--out", "x"], "1 topics and 2147483647 wo"),
-        (["fit", "minus.recordio", "--num-topics", "1", "--out", "x"], "must be numbers from 0 to"),
-        (["infer", "model.tar.gz", "minus.recordio"], "must be numbers from 0 to 16,777,216"),
-        (["infer", "model.tar.gz", "huge.recordio"], "must be numbers from 0 to 16,777,216"),
+        (
+            ["fit", "minus.recordio", "--num-topics", "1", "--out", "x"],
+            "count -1.0 must be a whole number",
+        ),
+        (["infer", "model.tar.gz", "minus.recordio"], "document 1, word id 3: count -1.0 must"),
+        (["infer", "model.tar.gz", "huge.recordio"], "must be a whole number from 0 to 16777216"),
         (["infer", "model.tar.gz", "nan.recordio"], "nan.recordio: "),
-        (["fit", "junk", "--num-topics", "2", "--out", "x"], "junk: byte 0: "),
+        (
+            ["fit", "junk", "--num-topics", "2", "--out", "x"],
+            "junk: a corpus of the format text needs --vocab",
+        ),
         (["fit", "none", "--num-topics", "2", "--out", "x"], "none: No such file or directory"),
         (
             ["predict", "--endpoint", "it", "junk"],
@@ -214,7 +228,7 @@ def test_recover_does_not_count_what_was_missed(
         (["predict", "--endpoint", "it", "--text", "a"], "--text and --file need --vocab"),
         (["predict", "--endpoint", "it", "--file", "none", "--vocab", "junk"], "none: No such"),
         (["predict", "--endpoint", "it", "--text", "a", "--vocab", "none"], "none: No such file"),
-        (["score", "model.tar.gz", "--test", "none", "--train", "none"], "none: No such file"),
+        (["score", "model.tar.gz", "none"], "none: No such file"),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_exit_code_2(
@@ -297,3 +311,102 @@ def test_refined_fits_keep_the_sum_of_alpha_that_is_asked_for(sample: Path, tmp_
     assert load(str(out)).alpha.sum() == pytest.approx(5)
     assert main(fit_four) == 0
     assert load(str(out)).alpha.sum() < 4
+
+
+@pytest.fixture(scope="module")
+def ways(sample: Path) -> dict[str, list[str]]:
+    """One corpus, named in all ways; it has documents held out."""
+    with (sample / "train.recordio").open("rb") as stream:
+        counts = read_matrix(stream)
+    lines = []
+    for start, stop in itertools.pairwise(counts.indptr):
+        entries = zip(counts.indices[start:stop] + 1, counts.data[start:stop], strict=True)
+        lines.append(",".join(f"{id_}:{count:.0f}" for id_, count in entries))
+    content = "\n".join(lines) + "\n"
+    (sample / "pairs.txt").write_text(content, encoding="utf-8")
+    (sample / "pairs.gz").write_bytes(gzip.compress(content.encode()))
+    sparse.save_npz(sample / "matrix.npz", sparse.csr_matrix(counts))
+    vocab, test = str(sample / "vocab.txt"), sample / "test.recordio"
+    convert(sample / "pairs.txt", sample / "vocab.txt", sample / "prepared", test_corpus=test)
+    held_out = ["--test", str(test)]
+    return {
+        "recordio": [str(sample / "train.recordio"), "--vocab", vocab, *held_out],
+        "pairs": ["--vocab", vocab, str(sample / "pairs.txt"), *held_out],
+        "gzip": ["--vocab", vocab, *held_out, str(sample / "pairs.gz")],
+        "matrix": [str(sample / "matrix.npz"), "--vocab", vocab, *held_out],
+        "folder": [str(sample / "prepared")],
+        "prepared": ["--prepared", str(sample / "prepared")],
+    }
+
+
+WAYS = ["recordio", "pairs", "gzip", "matrix", "folder", "prepared"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_is_the_same_however_its_documents_are_named(
+    way: str, ways: dict[str, list[str]], sample: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "model.tar.gz"
+    documents = [
+        each for each in ways[way] if each not in ("--test", str(sample / "test.recordio"))
+    ]
+    assert main(["fit", "--num-topics", "4", *documents, "--out", str(out)]) == 0
+    assert out.read_bytes() == (sample / "model.tar.gz").read_bytes()
+
+
+@pytest.mark.parametrize("command", ["score", "compare", "report"])
+def test_a_judgement_is_the_same_however_documents_are_named(
+    command: str,
+    ways: dict[str, list[str]],
+    sample: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model, found = str(sample / "model.tar.gz"), set()
+    arguments = {
+        "score": [model, "--json"],
+        "compare": [model, model, "--json"],
+        "report": [model, "--html", str(tmp_path / "page.html")],
+    }
+    for way in WAYS:
+        assert main([command, *arguments[command], *ways[way]]) == 0
+        page = tmp_path / "page.html"
+        found.add((capsys.readouterr().out, page.read_bytes() if page.exists() else b""))
+    assert len(found) == 1
+
+
+def test_mixtures_of_a_prepared_corpus_are_those_of_its_held_out_documents(
+    ways: dict[str, list[str]], sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, printed = str(sample / "model.tar.gz"), set()
+    for documents in (["--prepared", str(sample / "prepared")], [str(sample / "test.recordio")]):
+        assert main(["infer", model, *documents]) == 0
+        printed.add(capsys.readouterr().out)
+    assert len(printed) == 1
+
+
+def test_documents_are_named_once(
+    ways: dict[str, list[str]], sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["infer", str(sample / "model.tar.gz"), "x", "--prepared", "y"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == "topics: give either DOCUMENTS or --prepared, not both\n"
+
+
+def test_what_is_not_named_is_the_corpus_prepared_to_deploy(
+    ways: dict[str, list[str]],
+    sample: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", str(sample / "model.tar.gz")]) == 2
+    assert "build/prepared: there is no manifest.json; `python -m" in capsys.readouterr().err
+    shutil.copytree(sample / "prepared", tmp_path / "build/prepared")
+    assert main(["score", str(sample / "model.tar.gz")]) == 0
+
+
+def test_a_score_needs_held_out_documents(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(sample / "model.tar.gz"), str(sample / "train.recordio")]) == 2
+    assert "give some with --test" in capsys.readouterr().err

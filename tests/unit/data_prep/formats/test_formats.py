@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from data_prep.convert import convert
-from data_prep.corpus import CorpusError
+from data_prep.errors import InputError
 from data_prep.formats.known import FORMATS
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from tests.support.written_corpora import WAYS, Rows, write_vocabulary
 
 ROWS = [[2, 0, 1, 0, 0], [0, 0, 0, 0, 12], [1, 1, 0, 2, 3]]
@@ -42,20 +42,20 @@ def counts(draw: st.DrawFn) -> Rows:
     return rows
 
 
-def prepare(corpus: Path, vocabulary: Path | None, reading: Reading) -> tuple[bytes, bytes]:
+def prepare(corpus: Path, vocabulary: Path | None, options: ReadOptions) -> tuple[bytes, bytes]:
     """Return the bytes of the records and of the vocabulary that a conversion writes."""
     out = corpus.parent / "out"
-    convert(corpus, vocabulary, out, reading=reading, test_fraction=0)
+    convert(corpus, vocabulary, out, options=options, test_fraction=0)
     return (out / "train.recordio").read_bytes(), (out / "vocab.txt").read_bytes()
 
 
 def prepare_if_right(
-    corpus: Path, vocabulary: Path | None, reading: Reading
+    corpus: Path, vocabulary: Path | None, options: ReadOptions
 ) -> tuple[bytes, bytes] | None:
     """Return as `prepare`, or None if the corpus is refused in one line."""
     try:
-        return prepare(corpus, vocabulary, reading)
-    except CorpusError as error:
+        return prepare(corpus, vocabulary, options)
+    except InputError as error:
         if len(str(error).splitlines()) > 1:
             raise
         return None
@@ -69,7 +69,7 @@ def test_the_same_counts_give_the_same_bytes_in_every_format(tmp_path: Path, row
     prepared = {}
     for name, (kind, write, options) in WAYS.items():
         corpus.write_bytes(write(rows))
-        prepared[name] = prepare(corpus, vocabulary, Reading(format=kind, **options))
+        prepared[name] = prepare(corpus, vocabulary, ReadOptions(format=kind, **options))
     assert len(set(prepared.values())) == 1, prepared
 
 
@@ -78,8 +78,8 @@ def test_every_format_is_told_from_its_content(tmp_path: Path, name: str) -> Non
     vocabulary = write_vocabulary(tmp_path, 5)
     (tmp_path / "pairs").write_bytes(WAYS["pairs"].write(ROWS))
     (tmp_path / "corpus").write_bytes(WAYS[name].write(ROWS))
-    told = prepare(tmp_path / "corpus", vocabulary, Reading(**WAYS[name].options))
-    assert told == prepare(tmp_path / "pairs", vocabulary, Reading(format="pairs"))
+    told = prepare(tmp_path / "corpus", vocabulary, ReadOptions(**WAYS[name].options))
+    assert told == prepare(tmp_path / "pairs", vocabulary, ReadOptions(format="pairs"))
 
 
 @pytest.mark.parametrize("wrong", FORMATS)
@@ -90,11 +90,11 @@ def test_a_wrong_format_is_an_error_or_gives_the_right_counts(
     vocabulary = write_vocabulary(tmp_path, 5)
     (tmp_path / "pairs").write_bytes(WAYS["pairs"].write(ROWS))
     (tmp_path / "corpus").write_bytes(WAYS[name].write(ROWS))
-    right = prepare(tmp_path / "pairs", vocabulary, Reading())
+    right = prepare(tmp_path / "pairs", vocabulary, ReadOptions())
     for words in (vocabulary, None):
         for options in ({}, WAYS[name].options):
-            reading = Reading(format=wrong, **options)
-            found = prepare_if_right(tmp_path / "corpus", words, reading)
+            chosen = ReadOptions(format=wrong, **options)
+            found = prepare_if_right(tmp_path / "corpus", words, chosen)
             assert found is None or found[0] == right[0]
 
 
@@ -111,10 +111,10 @@ def test_no_case_is_read_as_what_it_is_not(tmp_path: Path, chosen: str | None) -
         vocabulary = CASES / CASE_VOCABULARIES.get(case.name, "vocab4.txt")
         options: dict[str, Any] = {"column": ("text",)} if case.suffix == ".csv" else {}
         for words in (vocabulary, None):
-            right = prepare_if_right(tmp_path / case.name, words, Reading(**options))
+            right = prepare_if_right(tmp_path / case.name, words, ReadOptions(**options))
             for chosen_options in ({}, options):
-                reading = Reading(format=chosen, **chosen_options)
-                assert prepare_if_right(tmp_path / case.name, words, reading) in (None, right), case
+                wrong = ReadOptions(format=chosen, **chosen_options)
+                assert prepare_if_right(tmp_path / case.name, words, wrong) in (None, right), case
 
 
 @pytest.mark.parametrize("name", ["npz csr", "npz dense", "npy", "recordio"])
@@ -122,7 +122,7 @@ def test_words_of_a_matrix_without_a_vocabulary_are_their_numbers(
     tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "corpus").write_bytes(WAYS[name].write(ROWS))
-    assert prepare(tmp_path / "corpus", None, Reading())[1] == b"0\n1\n2\n3\n4\n"
+    assert prepare(tmp_path / "corpus", None, ReadOptions())[1] == b"0\n1\n2\n3\n4\n"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path: Path, n
     (parts / "b").write_bytes(way.write([[0, 0, 0, 0, 1]]))
     (parts / "a").write_bytes(way.write(ROWS[:2]))
     (tmp_path / "whole").write_bytes(WAYS["pairs"].write([*ROWS[:2], [0, 0, 0, 0, 1], *ROWS[2:]]))
-    whole = prepare(tmp_path / "whole", vocabulary, Reading())
-    assert prepare(parts, vocabulary, Reading(**way.options)) == whole
-    first = prepare(parts, vocabulary, Reading(limit=2, **way.options))
-    assert first == prepare(tmp_path / "whole", vocabulary, Reading(limit=2))
+    whole = prepare(tmp_path / "whole", vocabulary, ReadOptions())
+    assert prepare(parts, vocabulary, ReadOptions(**way.options)) == whole
+    first = prepare(parts, vocabulary, ReadOptions(limit=2, **way.options))
+    assert first == prepare(tmp_path / "whole", vocabulary, ReadOptions(limit=2))

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.corpus import Corpus, CorpusError, Log
+from data_prep.corpus import Corpus, Tally
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.labelled import Labelled
+from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense
 
 
@@ -21,18 +23,20 @@ def file(tmp_path: Path) -> Path:
 
 def ldac(file: Path, content: bytes, words: int = 3, limit: int | None = None) -> Corpus:
     file.write_bytes(content)
-    return Labelled.open_ldac(file, str(file), words, limit)
+    return Labelled.open_ldac(file, str(file), words, ReadOptions(limit=limit))
 
 
 def svmlight(
     file: Path, content: bytes, words: int = 3, limit: int | None = None, first_id: int | None = 1
 ) -> Corpus:
     file.write_bytes(content)
-    return Labelled.open_svmlight(file, str(file), words, limit, first_id)
+    return Labelled.open_svmlight(
+        file, str(file), words, ReadOptions(limit=limit, first_id=first_id)
+    )
 
 
 def read(corpus: Corpus, skip_bad: int = 0) -> list[list[float]]:
-    return dense(corpus, Log(skip_bad))
+    return dense(corpus, Tally(skip_bad))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,7 @@ def test_blocks_pieces_and_limits_are_cut_between_documents(
     file: Path, size: int, limit: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines, "BLOCK_BYTES", size)
-    monkeypatch.setattr(lines, "PIECE_BYTES", size)
+    monkeypatch.setattr(lines, "SPAN_BYTES", size)
     content = b"# c\n" + b"".join(b"%d %d:%d\n\n" % (n, n % 3 + 1, n + 1) for n in range(9))
     rows = [[n + 1 if n % 3 == word else 0 for word in range(3)] for n in range(9)]
     assert read(svmlight(file, content, limit=limit)) == rows[:limit]
@@ -84,7 +88,7 @@ def test_the_first_id_is_told_from_the_ids(file: Path, content: bytes, row: list
 
 
 def test_ids_that_do_not_tell_where_they_begin_are_asked_for(file: Path) -> None:
-    with pytest.raises(CorpusError, match="neither 0 nor 3 is among them; --first-id says which"):
+    with pytest.raises(InputError, match=r"no id is 0 or 3, .*; --first-id says which"):
         svmlight(file, b"10:3 1:1 2:4\n", first_id=None)
     assert read(svmlight(file, b"1 1:1 2:4\n", first_id=0)) == [[0, 1, 4]]
 
@@ -109,19 +113,19 @@ def test_bad_lines_are_told_with_line_column_value_and_what_is_allowed(
     file: Path, line: bytes, problem: str
 ) -> None:
     content = b"1 0:1\n\n" + line + b"\n1 0:1\n"
-    with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(file) + problem)}"):
         read(ldac(file, content))
     assert read(ldac(file, content), skip_bad=1) == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
 
 
 def test_a_line_without_a_label_is_refused(file: Path) -> None:
-    with pytest.raises(CorpusError, match=r":1:1: '1:1' must be a label, a number"):
+    with pytest.raises(InputError, match=r":1:1: '1:1' must be a label, a number"):
         read(svmlight(file, b"1:1 2:1\n"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \r\n", b"# only\n"])
 def test_a_file_without_documents_is_refused(file: Path, content: bytes) -> None:
-    with pytest.raises(CorpusError, match="the file has no documents"):
+    with pytest.raises(InputError, match="the file has no documents"):
         ldac(file, content)
 
 
@@ -129,5 +133,5 @@ def test_a_file_without_documents_is_refused(file: Path, content: bytes) -> None
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content: bytes) -> None:
     for open_it in (ldac, svmlight):
-        with suppress(CorpusError):
+        with suppress(InputError):
             read(open_it(file, content))

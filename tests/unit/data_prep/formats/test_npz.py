@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
+from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
+from data_prep.errors import InputError
 from data_prep.formats import npz
 from data_prep.formats.npz import Npz
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from tests.support.readers import dense
 
@@ -26,9 +28,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(corpus: Corpus) -> list[list[float]]:
-    log = Log()
-    rows = dense(corpus, log)
-    check_promise(corpus, log)
+    tally = Tally()
+    rows = dense(corpus, tally)
+    check_promise(corpus, tally)
     return rows
 
 
@@ -82,7 +84,7 @@ def test_ids_in_any_order_and_duplicates(file: Path) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3, 9])
 def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
     save(file)
-    assert read(Npz.open(file, "corpus", 3, limit)) == ROWS[:limit]
+    assert read(Npz.open(file, "corpus", 3, ReadOptions(limit=limit))) == ROWS[:limit]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"shape": np.array([4.0, 3.0])}, "the shape [4.0, 3.0] must be documents x words"),
         ({"shape": np.array([4, 5])}, "corpus: there are 5 words, but 3 in the vocabulary"),
         ({"shape": np.array([3, 4])}, "3 in the vocabulary; are its rows words?"),
-        ({"shape": np.array([2**31 - 1, 3])}, "2147483647 documents; at most 99999999 can be"),
+        ({"shape": np.array([2**31 - 1, 3])}, "2147483647 documents; at most 99999999 are allowed"),
         ({"indptr": np.array([0, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([1, 2, 2, 3, 3])}, "the array indptr does not fit the shape"),
         ({"indptr": np.array([0, 2, 1, 3, 3])}, "the array indptr does not ascend"),
@@ -115,13 +117,16 @@ def test_the_limit_keeps_the_first_documents(file: Path, limit: int) -> None:
         ({"data": np.array([2, 1, np.nan])}, "document 3, word id 2: count nan must be"),
         ({"data": np.array([2, 1, 2**24 + 1])}, "count 16777217 must be"),
         ({"data": np.array([2, 1, 1j])}, "document 3, word id 2: count 1j must be"),
-        ({"data": np.array(["2", "1", "1"])}, "the counts are of the type <U1, must be numbers"),
+        (
+            {"data": np.array(["2", "1", "1"])},
+            "the counts are of the type <U1; they must be numbers",
+        ),
         ({"data": np.array([2, 1, None])}, "the array data has the shape (3,) and type object"),
     ],
 )
 def test_other_arrays_are_refused(file: Path, arrays: dict[str, object], problem: str) -> None:
     save(file, **arrays)
-    with pytest.raises(CorpusError, match=re.escape(problem)) as caught:
+    with pytest.raises(InputError, match=re.escape(problem)) as caught:
         read(Npz.open(file, "corpus", 3))
     assert len(str(caught.value).splitlines()) == 1
 
@@ -135,21 +140,21 @@ def test_an_array_that_claims_more_than_its_file_holds_is_refused(file: Path) ->
         for name, content in members.items():
             new.writestr(name, content)
     with pytest.raises(
-        CorpusError, match=r"the array data says 9999999 elements, in 1[0-9]{2} bytes"
+        InputError, match=r"the array data says 9999999 elements, in 1[0-9]{2} bytes"
     ):
         Npz.open(file, "corpus", 3)
 
 
 def test_sums_above_what_float32_can_hold_are_refused(file: Path) -> None:
     save(file, indices=np.array([2, 2, 1]), data=np.array([9_000_000, 9_000_000, 1]))
-    with pytest.raises(CorpusError, match=r"corpus: document 1: .* add up to 18000000"):
+    with pytest.raises(InputError, match=r"corpus: document 1: .* add up to 18000000"):
         read(Npz.open(file, "corpus", 3))
 
 
 def test_a_damaged_archive_is_refused(file: Path) -> None:
     save(file)
     file.write_bytes(file.read_bytes()[:-30])
-    with pytest.raises(CorpusError, match="corpus: not a matrix of SciPy or NumPy"):
+    with pytest.raises(InputError, match="corpus: not a matrix of SciPy or NumPy"):
         Npz.open(file, "corpus", 3)
 
 
@@ -164,7 +169,7 @@ def test_damaged_bytes_raise_nothing_but_the_error_of_the_module(
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     file.write_bytes(content)
-    with suppress(CorpusError):
+    with suppress(InputError):
         with_documents_in_order(Npz.open(file, "corpus", 3), read, 0)
 
 
@@ -173,14 +178,14 @@ def test_a_claimed_size_is_not_read_in_one_piece(file: Path) -> None:
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
         assert "data.npy" in archive.namelist()
     save(file, shape=np.array([99_999_999, 3]))
-    with pytest.raises(CorpusError, match="the array indptr does not fit the shape"):
-        Npz.open(file, "corpus", 3).entries(Log()).__next__()
+    with pytest.raises(InputError, match="the array indptr does not fit the shape"):
+        Npz.open(file, "corpus", 3).entries(Tally()).__next__()
 
 
 @pytest.mark.parametrize("header", [b"{'descr': '<u2', '", b"{'descr': (\n", b" {\n  'a'\n x"])
 def test_a_header_that_python_can_not_parse_is_refused(tmp_path: Path, header: bytes) -> None:
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header)
-    with pytest.raises(CorpusError, match=r"not a matrix of SciPy or NumPy: "):
+    with pytest.raises(InputError, match=r"not a matrix of SciPy or NumPy: "):
         Npz.open(tmp_path / "x.npy", "x.npy", 3)
 
 
@@ -188,4 +193,4 @@ def test_what_python_2_has_written_is_read_without_a_warning(tmp_path: Path) -> 
     header = b"{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 3L)}\n"
     content = b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header
     (tmp_path / "x.npy").write_bytes(content + np.array([1, 0, 2], "<u2").tobytes())
-    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Log()) == [[1, 0, 2]]
+    assert dense(Npz.open(tmp_path / "x.npy", "x.npy", 3), Tally()) == [[1, 0, 2]]

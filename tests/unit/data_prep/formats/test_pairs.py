@@ -7,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from data_prep.corpus import CorpusError, Log
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
 from data_prep.formats.pairs import Pairs
+from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense, read_all
 
 
@@ -20,7 +22,7 @@ def file(tmp_path: Path) -> Path:
 def read(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> list[list[float]]:
     """Return the documents as dense rows."""
     file.write_bytes(content)
-    return dense(Pairs.open(file, str(file), words, limit), Log())
+    return dense(Pairs.open(file, str(file), words, ReadOptions(limit=limit)), Tally())
 
 
 # Good input
@@ -32,7 +34,7 @@ def test_ids_count_from_one_and_a_document_is_a_line(file: Path) -> None:
 
 def test_counts_are_float32_and_ids_int32(file: Path) -> None:
     file.write_bytes(b"1:16777216\n")
-    (block,) = read_all(Pairs.open(file, "corpus", 1), Log())
+    (block,) = read_all(Pairs.open(file, "corpus", 1), Tally())
     assert (str(block.indptr.dtype), str(block.indices.dtype)) == ("int64", "int32")
     assert (str(block.data.dtype), block.data.tolist()) == ("float32", [16777216])
 
@@ -154,32 +156,32 @@ def test_any_documents_are_read_back(file: Path, documents: list[list[tuple[int,
 def test_bad_lines_are_told_with_line_column_value_and_what_is_allowed(
     file: Path, line: bytes, problem: str
 ) -> None:
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(InputError) as caught:
         read(file, b"1:1\n" + line + b"\n1:1\n")
     assert str(caught.value).startswith(f"{file}{problem}")
     assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_line_number_counts_all_blocks_and_blank_lines(file: Path) -> None:
-    with pytest.raises(CorpusError, match=r":300003:3: count 'x'"):
+    with pytest.raises(InputError, match=r":300003:3: count 'x'"):
         read(file, b"1:1\n\n\r\n" * 100_000 + b"1:1\n1:1\n1:x\n")
 
 
 def test_an_endless_line_is_refused(file: Path) -> None:
-    with pytest.raises(CorpusError, match=r":2: the line has more than 16777216 bytes"):
+    with pytest.raises(InputError, match=r":2: the line has more than 16777216 bytes"):
         read(file, b"1:1\n" + b"1:1," * (1 << 23))
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" \r\n\n"])
 def test_a_corpus_without_documents_is_refused(file: Path, content: bytes) -> None:
-    with pytest.raises(CorpusError, match="the file has no documents"):
+    with pytest.raises(InputError, match="the file has no documents"):
         read(file, content)
 
 
 @given(st.binary(max_size=60) | st.text("0123456789:,\n\r ", max_size=60).map(str.encode))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content: bytes) -> None:
-    with suppress(CorpusError):
+    with suppress(InputError):
         assert read(file, content)
 
 
@@ -196,7 +198,7 @@ def test_only_good_lines_are_taken(file: Path, width: int, parts: list[str]) -> 
     good = all(_GOOD.fullmatch(line) for line in text.split("\n") if line)
     try:
         documents = read(file, text.encode())
-    except CorpusError:
+    except InputError:
         assert not good
     else:
         assert good
@@ -209,7 +211,7 @@ def test_only_good_lines_are_taken(file: Path, width: int, parts: list[str]) -> 
 
 def test_the_nyt_counts_have_the_known_totals(nyt: Path) -> None:
     corpus = Pairs.open(nyt / "nyt_data.txt", "nyt", 3012)
-    blocks = list(read_all(corpus, Log()))
+    blocks = list(read_all(corpus, Tally()))
     assert corpus.documents == 9172
     assert sum(block.data.size for block in blocks) == 877_689
     assert sum(block.data.sum(dtype=float) for block in blocks) == 1_294_534

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from data_prep.corpus import CorpusError, Log
-from data_prep.formats.opening import open_corpus
-from data_prep.formats.reading import Reading
+from data_prep.corpus import Tally
+from data_prep.errors import InputError
+from data_prep.formats.any_format import open_corpus
+from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense
 
 WHERE: dict[str, Any] = {"jsonl": {"field": ("body",)}, "csv": {"column": ("body",)}}
@@ -21,9 +22,9 @@ def file(tmp_path: Path) -> Path:
 def read(
     path: Path, kind: str = "text", words: list[str] | None = None, **options: Any
 ) -> tuple[list[str], list[list[float]]]:
-    reading = Reading(format=kind, **options)
-    with open_corpus(path, words, reading) as (found, corpus):
-        return found, dense(corpus, Log(reading.skip_bad))
+    chosen = ReadOptions(format=kind, **options)
+    with open_corpus(path, words, chosen) as (found, corpus):
+        return list(found), dense(corpus, Tally(chosen.skip_bad))
 
 
 def test_words_are_counted_a_document_a_line(file: Path) -> None:
@@ -107,7 +108,7 @@ def test_several_columns_or_fields_are_joined_in_their_order(file: Path) -> None
 def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> None:
     file.write_bytes(b'{"body": "cat"}\nnonsense\n{"text": "x"}\n{"body": "dog"}\n')
     assert read(file, "jsonl", field=("body",), skip_bad=2)[1] == [[1, 0], [0, 0], [0, 0], [0, 1]]
-    with pytest.raises(CorpusError, match=":3: "):
+    with pytest.raises(InputError, match=":3: "):
         read(file, "jsonl", field=("body",), skip_bad=1)
 
 
@@ -136,7 +137,7 @@ def test_bad_input_is_told_with_its_line(
     file: Path, kind: str, content: bytes, problem: str
 ) -> None:
     file.write_bytes(content)
-    with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}") as caught:
+    with pytest.raises(InputError, match=f"^{re.escape(str(file) + problem)}") as caught:
         read(file, kind, **WHERE.get(kind, {}))
     assert len(str(caught.value).splitlines()) == 1
 
@@ -144,24 +145,24 @@ def test_bad_input_is_told_with_its_line(
 @pytest.mark.parametrize(("kind", "option"), [("jsonl", "--field"), ("csv", "--column")])
 def test_where_the_text_is_must_be_said(file: Path, kind: str, option: str) -> None:
     file.write_text("x\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match=option):
+    with pytest.raises(InputError, match=option):
         read(file, kind)
 
 
 def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"there is no \.txt file in the folder"):
+    with pytest.raises(InputError, match=r"there is no \.txt file in the folder"):
         read(tmp_path, "folder")
 
 
 def test_a_text_of_the_folder_that_is_not_utf_8_is_told_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"cat\n\xff")
-    with pytest.raises(CorpusError, match=r"a\.txt:2:1: byte 0xff is not UTF-8"):
+    with pytest.raises(InputError, match=r"a\.txt:2:1: byte 0xff is not UTF-8"):
         read(tmp_path, "folder")
 
 
 def test_a_vocabulary_that_keeps_no_word_is_refused(file: Path) -> None:
     file.write_text("cat\ndog\n", encoding="utf-8")
-    with pytest.raises(CorpusError, match="no terms remain"):
+    with pytest.raises(InputError, match="no terms remain"):
         read(file, min_df=2)
 
 
@@ -170,7 +171,7 @@ def test_without_scikit_learn_the_error_says_what_is_needed(
 ) -> None:
     file.write_text("cat\n", encoding="utf-8")
     monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
-    with pytest.raises(CorpusError, match="raw text needs scikit-learn"):
+    with pytest.raises(InputError, match="raw text needs scikit-learn"):
         read(file)
 
 
@@ -185,7 +186,7 @@ def test_a_link_that_leads_out_of_the_folder_is_not_read(tmp_path: Path) -> None
         (tmp_path / "link").unlink(missing_ok=True)
         (tmp_path / "link").symlink_to(secret)
         (folder / "b.txt").symlink_to(target)
-        with pytest.raises(CorpusError, match=r"b\.txt: the link leads out of the folder"):
+        with pytest.raises(InputError, match=r"b\.txt: the link leads out of the folder"):
             read(folder, "folder")
         (folder / "b.txt").unlink()
 

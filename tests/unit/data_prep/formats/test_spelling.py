@@ -6,9 +6,9 @@ from unicodedata import category
 
 import pytest
 
-from data_prep.corpus import Log
+from data_prep.corpus import Tally
 from data_prep.formats.rawtext import count_texts
-from data_prep.formats.reading import Reading
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.spelling import word_pattern
 
 NUKTA = "\u0915\u093c\u0932\u092e"  # of Hindi, which NFC spells with two characters
@@ -17,7 +17,7 @@ PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"  # with a joiner
 
 def words_of(text: str, vocabulary: list[str] | None = None) -> list[str]:
     """Return the words that are found, each as often as it is."""
-    words, matrix = count_texts([text], "it", vocabulary, Reading(), Log())
+    words, matrix = count_texts([text], "it", vocabulary, ReadOptions(), Tally())
     counts = matrix.counts
     return [
         words[id_]

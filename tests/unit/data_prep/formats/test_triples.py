@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from numpy.typing import DTypeLike, NDArray
 from scipy import io, sparse
 
-from data_prep.corpus import Corpus, CorpusError, Log, OutOfOrderError, check_promise
+from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.matrix import Matrix
+from data_prep.formats.matrix_market import open_matrix_market
+from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.formats.triples import Triples
 from tests.support.readers import dense
@@ -29,18 +32,18 @@ def file(tmp_path: Path) -> Path:
 
 def docword(file: Path, content: bytes, words: int = 9, limit: int | None = None) -> Triples:
     file.write_bytes(content)
-    return Triples.open_docword(file, str(file), words, limit)
+    return Triples.open_docword(file, str(file), words, ReadOptions(limit=limit))
 
 
 def matrix_market(file: Path, content: bytes, words: int = 3) -> Triples | Matrix:
     file.write_bytes(content)
-    return Triples.open_matrix_market(file, str(file), words)
+    return open_matrix_market(file, str(file), words)
 
 
 def read(corpus: Corpus, skip_bad: int = 0) -> list[list[float]]:
-    log = Log(skip_bad)
-    rows = dense(corpus, log)
-    check_promise(corpus, log)
+    tally = Tally(skip_bad)
+    rows = dense(corpus, tally)
+    check_promise(corpus, tally)
     return rows
 
 
@@ -76,7 +79,7 @@ def test_documents_that_are_missing_have_no_words(file: Path) -> None:
 
 def test_a_huge_gap_between_documents_is_no_matter(file: Path) -> None:
     corpus = docword(file, b"99999999\n1\n2\n1 1 1\n99999999 1 1\n", 1)
-    blocks = [counts for piece in corpus.pieces for counts in corpus.read(piece, Log())]
+    blocks = [counts for span in corpus.spans for counts in corpus.read(span, Tally())]
     assert [counts.documents.tolist() for counts in blocks] == [[0], [99_999_998]]
 
 
@@ -87,7 +90,7 @@ def test_counts_given_twice_for_a_word_are_added_up(file: Path) -> None:
 def test_there_may_be_no_triples_for_any_document(file: Path) -> None:
     file.write_bytes(b"2\n1\n1\n")
     corpus = Triples.open_docword(file, "corpus", 1)
-    with pytest.raises(CorpusError, match="corpus: there are 0 entries, but the header says 1"):
+    with pytest.raises(InputError, match="corpus: there are 0 entries, but the header says 1"):
         read(corpus)
 
 
@@ -124,16 +127,16 @@ def test_any_triples_are_read_back_whatever_the_blocks_and_pieces(
         text = text.replace(" ", "  ")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "BLOCK_BYTES", size)
-        patch.setattr(lines, "PIECE_BYTES", 2 * size)
+        patch.setattr(lines, "SPAN_BYTES", 2 * size)
         corpus = docword(file, f"6\n9\n{len(triples)}\n{text}".encode())
         assert read(corpus) == expected.tolist()
 
 
 def test_a_large_file_is_cut_between_documents(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "PIECE_BYTES", 100)
+    monkeypatch.setattr(lines, "SPAN_BYTES", 100)
     text = "".join(f"{row // 3 + 1} {row % 3 + 1} 1\n" for row in range(300))
     corpus = docword(file, f"100\n3\n300\n{text}".encode(), 3)
-    assert len(corpus.pieces) > 10
+    assert len(corpus.spans) > 10
     assert read(corpus) == [[1, 1, 1]] * 100
 
 
@@ -151,7 +154,7 @@ def test_triples_in_any_order_are_sorted(file: Path) -> None:
 def test_a_document_that_comes_again_in_another_piece_is_noticed(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "PIECE_BYTES", 12)
+    monkeypatch.setattr(lines, "SPAN_BYTES", 12)
     content = b"4\n1\n5\n1 1 1\n2 1 1\n3 1 1\n4 1 1\n1 1 1\n"
     corpus = docword(file, content, 1)
     assert with_documents_in_order(corpus, read, 0) == [[2], [1], [1], [1]]
@@ -164,10 +167,10 @@ def test_triples_in_any_order_stop_at_the_limit_too(file: Path) -> None:
 
 def test_bad_lines_among_unsorted_triples_are_tolerated_and_told_once(file: Path) -> None:
     corpus = docword(file, b"2\n1\n3\n2 1 1\nbad\n1 1 1\n", 1)
-    logs: list[Log] = []
+    logs: list[Tally] = []
 
     def work(ordered: Corpus) -> list[list[float]]:
-        logs.append(Log(1))
+        logs.append(Tally(1))
         return dense(ordered, logs[-1])
 
     assert with_documents_in_order(corpus, work, 1) == [[1], [1]]
@@ -203,7 +206,7 @@ def test_bad_lines_among_unsorted_triples_are_tolerated_and_told_once(file: Path
 def test_bad_lines_are_told_with_line_column_value_and_what_is_allowed(
     file: Path, line: bytes, problem: str
 ) -> None:
-    with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(file) + problem)}"):
         read(docword(file, b"3\n9\n3\n1 1 1\n" + line + b"\n3 1 1\n"))
 
 
@@ -211,22 +214,22 @@ def test_the_line_is_right_in_any_block_and_piece(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lines, "BLOCK_BYTES", 50)
-    monkeypatch.setattr(lines, "PIECE_BYTES", 200)
+    monkeypatch.setattr(lines, "SPAN_BYTES", 200)
     text = "".join(f"{row} 1 1\n" for row in range(1, 101))
     content = f"100\n1\n100\n{text}".replace("\n77 1 1\n", "\n77 2 1\n")
-    with pytest.raises(CorpusError, match=r":80:4: word id '2'"):
+    with pytest.raises(InputError, match=r":80:4: word id '2'"):
         read(docword(file, content.encode(), 1))
 
 
 def test_bad_lines_up_to_a_number_are_left_out(file: Path) -> None:
     content = b"2\n1\n4\n1 1 1\n1 2 1\nnonsense\n2 1 1\n"
     assert read(docword(file, content, 1), skip_bad=2) == [[1], [1]]
-    with pytest.raises(CorpusError, match=r":6:1: 'nonsense'"):
+    with pytest.raises(InputError, match=r":6:1: 'nonsense'"):
         read(docword(file, content, 1), skip_bad=1)
 
 
 def test_counts_of_a_word_that_add_up_to_too_much_are_refused(file: Path) -> None:
-    with pytest.raises(CorpusError, match="document 2: the counts of word id 3 add up to 18000000"):
+    with pytest.raises(InputError, match="document 2: the counts of word id 3 add up to 18000000"):
         read(docword(file, b"2\n3\n3\n1 1 1\n2 3 9000000\n2 3 9000000\n", 3))
 
 
@@ -243,21 +246,21 @@ def test_counts_of_a_word_that_add_up_to_too_much_are_refused(file: Path) -> Non
     ],
 )
 def test_bad_headers_are_told(file: Path, header: bytes, problem: str) -> None:
-    with pytest.raises(CorpusError, match=f"^{re.escape(str(file) + problem)}"):
+    with pytest.raises(InputError, match=f"^{re.escape(str(file) + problem)}"):
         docword(file, header + b"1 1 1\n")
 
 
 @pytest.mark.parametrize("promised", [1, 3])
 def test_a_file_that_was_cut_off_is_refused(file: Path, promised: int) -> None:
     corpus = docword(file, f"2\n1\n{promised}\n1 1 1\n2 1 1\n".encode(), 1)
-    with pytest.raises(CorpusError, match=f"are 2 entries, but the header says {promised}"):
+    with pytest.raises(InputError, match=f"are 2 entries, but the header says {promised}"):
         read(corpus)
 
 
 @given(st.binary(max_size=60) | st.text("0123456789 \n\r.", max_size=60).map(str.encode))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_raise_nothing_but_the_error_of_the_module(file: Path, content: bytes) -> None:
-    with suppress(CorpusError):
+    with suppress(InputError):
         with_documents_in_order(docword(file, b"9\n9\n2\n1 1 1\n" + content), read, 0)
 
 
@@ -289,7 +292,7 @@ def test_what_scipy_writes_is_read(
     counts = np.random.default_rng(1).poisson(3, (40, 30)).astype(dtype)
     with file.open("wb") as stream:
         io.mmwrite(stream, layout(counts))
-    corpus = Triples.open_matrix_market(file, "matrix", 30)
+    corpus = open_matrix_market(file, "matrix", 30)
     assert with_documents_in_order(corpus, read, 0) == counts.tolist()
 
 
@@ -322,14 +325,14 @@ def test_what_scipy_writes_is_read(
     ],
 )
 def test_other_matrices_are_refused(file: Path, content: bytes, problem: str) -> None:
-    with pytest.raises(CorpusError, match=re.escape(problem)):
+    with pytest.raises(InputError, match=re.escape(problem)):
         matrix_market(file, content)
 
 
 @pytest.mark.parametrize("count", ["1.5", "nan", "inf", "1e400", "1_0", "-1.0", "1e30"])
 def test_real_counts_that_are_no_whole_numbers_are_refused(file: Path, count: str) -> None:
     text = f"%%MatrixMarket matrix coordinate real general\n1 3 1\n1 1 {count}\n"
-    with pytest.raises(CorpusError, match=r":3:5: count '.*' must be a whole number from 0"):
+    with pytest.raises(InputError, match=r":3:5: count '.*' must be a whole number from 0"):
         read(matrix_market(file, text.encode()))
 
 
@@ -382,7 +385,7 @@ def test_entries_of_a_hermitian_matrix_are_mirrored(file: Path) -> None:
         (array("complex general", "1 3", "1 0", "2 1", "3 0"), "word id 2: count (2+1j) must be"),
         (
             b"%%MatrixMarket matrix coordinate complex general\n2 3 1\n1 3 2 1\n",
-            ":3:7: a count has no imaginary part, must be 0",
+            ":3:7: the imaginary part must be 0",
         ),
     ],
 )
@@ -390,7 +393,7 @@ def test_a_matrix_of_other_numbers_or_of_more_is_refused(
     file: Path, content: bytes, problem: str
 ) -> None:
     """Some of these end the process where SciPy reads them."""
-    with pytest.raises(CorpusError, match=re.escape(problem)):
+    with pytest.raises(InputError, match=re.escape(problem)):
         read(matrix_market(file, content))
 
 

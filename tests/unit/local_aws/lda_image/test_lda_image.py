@@ -22,12 +22,12 @@ import pytest
 from scipy import sparse
 
 from data_prep.recordio import encode
-from data_prep.varints import encode_varint
+from data_prep.recordio.varints import encode_varint
 from local_aws.lda_image import serve, word_counts
 from local_aws.lda_image.__main__ import main
 from local_aws.lda_image.answers import write_recordio
 from local_aws.lda_image.configuration import Hyperparameters
-from topics.lda.infer import infer
+from topics.lda.mixtures import infer
 from topics.model import archive
 from topics.model.archive import Model
 

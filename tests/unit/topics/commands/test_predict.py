@@ -14,9 +14,9 @@ from data_prep.convert import convert
 from data_prep.recordio import encode, read_matrix
 from tests.support.runtime_server import ENDPOINT, RuntimeServer, running
 from topics.__main__ import main
-from topics.endpoint.payload import FORMS
-from topics.lda.fit import fit
-from topics.lda.infer import infer
+from topics.endpoint.payload import CONTENT_TYPES
+from topics.lda.mixtures import infer
+from topics.lda.spectral import fit
 from topics.model.archive import Model, save
 
 MODEL = Model(np.array([0.75, 0.25]), np.array([[0.5, 0.5, 0], [0.125, 0.25, 0.625]]))
@@ -187,8 +187,8 @@ def test_a_model_of_other_topics_than_the_endpoints_is_noticed(
 ) -> None:
     save(Model(np.ones(3), np.full((3, 3), 1 / 3)), Path("other.tar.gz"))
     assert predict("test.recordio", "--model", "other.tar.gz") == 2
-    message = "topics: the endpoint answers with 2 topics, the model has 3\n"
-    assert capsys.readouterr().err == message
+    message = "topics: the endpoint answers with 2 topics, the model has 3: name the model that"
+    assert capsys.readouterr().err == f"{message} the endpoint runs\n"
 
 
 @pytest.mark.parametrize(
@@ -228,11 +228,11 @@ def test_the_whole_test_split_is_predicted_as_inferred_in_every_form(
     assert expected.shape == (manifest.test.documents, 10)
     with running(model) as server:
         server.use(monkeypatch)
-        for form in FORMS:
+        for form in CONTENT_TYPES:
             out = tmp_path / f"{form}.jsonl"
             arguments = [str(corpus / "test.recordio"), "--content-type", form, "--out", str(out)]
             assert predict(*arguments) == 0
             found = [line["topic_mixture"] for line in lines(out.read_text(encoding="utf-8"))]
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
-        assert set(server.media) == {form.media for form in FORMS.values()}
-        assert len(server.media) > 2 * len(FORMS), "one request had them all"
+        assert set(server.media) == {form.media for form in CONTENT_TYPES.values()}
+        assert len(server.media) > 2 * len(CONTENT_TYPES), "one request had them all"

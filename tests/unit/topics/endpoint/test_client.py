@@ -16,10 +16,10 @@ from scipy import sparse
 from tests.support import runtime_server
 from topics.endpoint import client, payload
 from topics.endpoint.client import predict
-from topics.endpoint.payload import FORMS
+from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import EndpointError
-from topics.lda.infer import infer
-from topics.model.archive import Model
+from topics.lda.mixtures import infer
+from topics.model.topic_model import Model
 
 
 class FakeRuntime:
@@ -339,7 +339,7 @@ def test_an_endpoint_that_can_not_be_reached_is_named(fake: Fake) -> None:
         first_shares([counts([1, 2, 3])])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_over_http_every_form_gets_the_mixtures_of_the_image(
     form: str, monkeypatch: pytest.MonkeyPatch, waits: list[float]
 ) -> None:
@@ -355,8 +355,8 @@ def test_over_http_every_form_gets_the_mixtures_of_the_image(
             (429, "ModelNotReadyException", "Not yet"),
             (503, "ServiceUnavailable", "Busy"),
         ]
-        mixtures = list(predict(runtime_server.ENDPOINT, [drawn], form=form))
+        mixtures = list(predict(runtime_server.ENDPOINT, [drawn], content_type=form))
     assert (np.diff(drawn.indptr) > 0).all()
     np.testing.assert_allclose(np.array(mixtures), infer(model, drawn), atol=1e-12)
-    assert set(server.media) == {FORMS[form].media}
+    assert set(server.media) == {CONTENT_TYPES[form].media}
     assert len(waits) == 3

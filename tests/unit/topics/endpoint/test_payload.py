@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from data_prep.errors import InputError
 from data_prep.recordio import read_matrix
 from local_aws.lda_image import word_counts
 from topics.endpoint import payload
-from topics.endpoint.payload import FORMS, PayloadError, write_requests
+from topics.endpoint.payload import CONTENT_TYPES, write_requests
 
 
 def counts(*rows: Sequence[float]) -> sparse.csr_array:
@@ -54,29 +55,29 @@ def test_recordio_holds_a_record_for_each_document() -> None:
     np.testing.assert_array_equal(read.toarray(), DOCUMENTS.toarray())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_every_form_says_the_same_to_the_image(form: str) -> None:
     (request,) = write_requests([DOCUMENTS[:1], DOCUMENTS[1:]], form)
-    read = word_counts.parse(request.body, FORMS[form].media, 3)
+    read = word_counts.parse(request.body, CONTENT_TYPES[form].media, 3)
     np.testing.assert_array_equal(read.toarray(), DOCUMENTS.toarray())
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_documents_without_words_are_left_out_and_remembered(form: str) -> None:
     blocks = [counts([0, 0], [1, 2]), counts([0, 0]), counts([3, 0])]
     (request,) = write_requests(blocks, form)
     assert request.asked == [False, True, False, True]
-    read = word_counts.parse(request.body, FORMS[form].media, 2)
+    read = word_counts.parse(request.body, CONTENT_TYPES[form].media, 2)
     np.testing.assert_array_equal(read.toarray(), [[1, 2], [3, 0]])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_request_without_any_words_has_no_body(form: str) -> None:
     assert list(write_requests([counts([0, 0])], form)) == [(b"", [False])]
     assert list(write_requests([], form)) == []
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_no_body_is_larger_than_it_may_be_and_none_could_hold_more(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,17 +107,17 @@ def test_a_request_has_a_limited_number_of_documents(monkeypatch: pytest.MonkeyP
     ]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_document_that_is_too_large_by_itself_is_named(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = counts([1] + [0] * 19, [123456789] * 20)
     monkeypatch.setattr(payload, "MAX_BODY_BYTES", 99)
-    with pytest.raises(PayloadError, match=rf"document 2 takes \d\d\d bytes as {form}; .* most 99"):
+    with pytest.raises(InputError, match=rf"document 2 takes \d\d\d bytes as {form}; .* most 99"):
         list(write_requests([long], form))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", CONTENT_TYPES)
 def test_a_document_larger_than_a_common_request_goes_out_alone(
     form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

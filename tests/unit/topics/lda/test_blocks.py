@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from topics.lda import blocks
-from topics.lda.blocks import Corpus, in_memory
+from topics.lda.blocks import Blocks, in_memory
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_blocks_do_not_depend_on_the_pieces_that_are_read(counts: sparse.csr_arr
     expected = [block.toarray() for block in in_memory(counts)]
     for step in (1, 7, 150):
         pieces = [counts[start : start + step] for start in range(0, 200, step)]
-        blocks = list(Corpus(lambda pieces=pieces: pieces))  # type: ignore[misc]
+        blocks = list(Blocks(lambda pieces=pieces: pieces))  # type: ignore[misc]
         assert len(blocks) == len(expected)
         for block, same in zip(blocks, expected, strict=True):
             assert np.array_equal(block.toarray(), same)
@@ -51,7 +51,7 @@ def test_what_fits_into_memory_is_read_once(
         passes.append(1)
         yield counts
 
-    documents = Corpus(read)
+    documents = Blocks(read)
     sizes = [sum(block.nnz for block in documents) for _ in range(3)]
     assert sizes == [counts.nnz] * 3
     assert len(passes) == reads
@@ -94,7 +94,7 @@ def test_few_blocks_wait_in_memory(
             read.append(start)
             yield counts[start : start + 10]
 
-    results = Corpus(pieces).map(lambda block: block.nnz)
+    results = Blocks(pieces).map(lambda block: block.nnz)
     next(results)
     assert len(read) < 6
 

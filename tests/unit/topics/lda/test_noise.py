@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics.lda import fit as fit_module
+from topics.lda import moments
 from topics.lda.blocks import in_memory
 from topics.lda.noise import noise_edge
 
@@ -14,8 +14,8 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     beta = np.sort(rng.dirichlet(np.full(words, 0.5)))
     counts = sparse.csr_array(rng.multinomial(lengths, beta).astype(np.float32))
-    averages = fit_module._average(in_memory(counts))
-    usable = fit_module._usable(counts)
+    averages = moments.average(in_memory(counts))
+    usable = moments._usable(counts)
     shares = usable.counts * usable.once
     moment = (shares * usable.pairs).T @ shares / averages.weight
     moment -= sparse.diags_array(averages.twice)
@@ -24,7 +24,7 @@ def largest_by_chance(lengths: list[int], words: int) -> tuple[float, float]:
     edge = noise_edge(
         averages.lengths,
         averages.times,
-        fit_module._weigh(averages.lengths),
+        moments._weigh(averages.lengths),
         averages.words * scale[:, 0] ** 2,
     )
     return float(np.linalg.eigvalsh(scaled)[-1]), edge

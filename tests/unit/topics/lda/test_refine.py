@@ -9,8 +9,9 @@ from topics.lda import blocks
 from topics.lda import refine as refine_module
 from topics.lda.blocks import in_memory
 from topics.lda.refine import refine
-from topics.model.archive import Model
-from topics.quality.likelihood import match_topics, per_word_log_likelihood
+from topics.model.topic_model import Model
+from topics.quality.likelihood import per_word_log_likelihood
+from topics.quality.matching import match_topics
 
 
 def drawn(documents: int = 600) -> tuple[Model, sparse.csr_array]:

@@ -4,15 +4,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from topics.lda.infer import InferenceError
-from topics.model.archive import Model
+from data_prep.errors import InputError
+from topics.model.topic_model import Model
 from topics.quality import likelihood
-from topics.quality.likelihood import (
-    EvaluationError,
-    match_topics,
-    per_word_log_likelihood,
-    unigram,
-)
+from topics.quality.likelihood import EvaluationError, per_word_log_likelihood, unigram
+from topics.quality.matching import match_topics
 
 
 def counts(rows: list[list[float]]) -> sparse.csr_array:
@@ -109,5 +105,5 @@ def test_documents_of_one_word_can_not_be_scored() -> None:
 
 
 def test_documents_of_another_vocabulary_are_refused() -> None:
-    with pytest.raises(InferenceError, match="documents of 3 words, but the model has 2"):
+    with pytest.raises(InputError, match="has 3 words, the model 2"):
         per_word_log_likelihood(unigram(counts([[1, 1]])), counts([[1, 1, 1]]))

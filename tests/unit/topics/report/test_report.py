@@ -3,6 +3,7 @@
 import base64
 import itertools
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,14 +12,16 @@ import pytest
 from scipy import sparse
 
 from data_prep.__main__ import main as convert_main
+from data_prep.documents import TrainTest, read_train_test
 from tests.support.prepared_corpus import write_corpus
-from topics import prepared
 from topics.__main__ import main
 from topics.model.archive import Model, save
+from topics.quality.matching import Comparison, Move, Pair
 from topics.report import overview as overview_module
-from topics.report.markup import Html, join, page, tag
-from topics.report.numbers import decimal, percent
-from topics.report.overview import Overview, look_at
+from topics.report.comparison_page import write_comparison
+from topics.report.model_page import write_report
+from topics.report.overview import Document, Overview, Word, summarize
+from topics.report.rendering import decimal, percent
 
 WORDS = ["ape", "bear", "cat", "</script><script>alert(1)</script>", "$x^2$", "\u732b\u732b"]
 MODEL = Model(
@@ -36,32 +39,17 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(corpus: Path) -> Path:
-    """A folder with `report.html` and `png/`."""
+    """A folder with `report.html` and `plot.png`."""
     folder = corpus.parent
     save(MODEL, folder / "model.tar.gz")
-    arguments = ["report", str(folder / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*arguments, "--out", f"{folder}/report.html", "--png", f"{folder}/png"]) == 0
+    arguments = ["report", str(folder / "model.tar.gz"), "--prepared", str(corpus)]
+    assert (
+        main([*arguments, "--html", f"{folder}/report.html", "--plot", f"{folder}/plot.png"]) == 0
+    )
     return folder
 
 
-# --- markup
-
-
-def test_text_is_escaped_wherever_it_is_put_in() -> None:
-    assert tag("p", "a < b & c", title='"><script>') == (
-        '<p title="&quot;&gt;&lt;script&gt;">a &lt; b &amp; c</p>'
-    )
-    assert tag("p", tag("b", "<")) == "<p><b>&lt;</b></p>"
-    assert join("<", Html("<br>")) == "&lt;<br>"
-    assert tag("img", alt="'", class_="a", data_label="x") == (
-        '<img alt="&#x27;" class="a" data-label="x">'
-    )
-
-
-def test_a_page_may_neither_run_nor_fetch_anything() -> None:
-    assert "default-src &#x27;none&#x27;; style-src &#x27;unsafe-inline&#x27;; img-src data:" in (
-        page("a title", "text")
-    )
+# --- numbers
 
 
 def test_numbers_have_a_minus_sign_that_is_one() -> None:
@@ -75,8 +63,8 @@ def test_numbers_have_a_minus_sign_that_is_one() -> None:
 
 
 def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corpus: Path) -> None:
-    read = prepared.load(corpus)
-    found = look_at(MODEL, "here", read)
+    read = read_train_test(corpus)
+    found = summarize(MODEL, "here", read)
     assert sum(topic.size for topic in found.topics) == pytest.approx(1)
     assert found.train == found.sampled == read.train.shape[0]
     assert found.test == 15
@@ -102,7 +90,7 @@ def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corp
 
 def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview_module, "MAX_DOCUMENTS", 5)
-    found = look_at(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", read_train_test(corpus))
     assert (found.sampled, found.train) == (5, 45)
     numbers = {document.number for topic in found.topics for document in topic.documents}
     assert numbers <= {1, 12, 23, 34, 45}
@@ -119,10 +107,10 @@ def test_documents_are_named_by_their_number_in_the_corpus_that_was_converted(
     files = ["--corpus", f"{tmp_path}/corpus.txt", "--vocab", f"{tmp_path}/vocab.txt"]
     split = ["--out", f"{tmp_path}/corpus", "--test-fraction", "0.5"]
     assert convert_main(["convert", *files, *split, *options]) == 0
-    read = prepared.load(tmp_path / "corpus")
+    read = read_train_test(tmp_path / "corpus")
     model = Model(np.ones(2), np.array([[1.0, 0], [0, 1]]))
     most = max(int(row[0]) for row in read.train.toarray())
-    first = next(topic for topic in look_at(model, "", read).topics if topic.number == 0)
+    first = next(topic for topic in summarize(model, "", read).topics if topic.number == 0)
     assert first.documents[0].number == most
 
 
@@ -131,9 +119,7 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
     beta = np.array([[0.45, 0.35, 0.2, 0], [0.45, 0, 0.2, 0.35]])
     counts = sparse.csr_array(np.array([[5, 5, 1, 0], [5, 0, 1, 5]] * 5, np.float32))
     words = ["said", "ape", "also", "dog"]
-    found = look_at(
-        Model(np.ones(2), beta), "", prepared.Prepared(words, counts, None, np.arange(1, 11))
-    )
+    found = summarize(Model(np.ones(2), beta), "", TrainTest(words, counts, None, np.arange(1, 11)))
     assert [topic.telling[0] for topic in found.topics] == ["ape", "dog"]
     assert [topic.words[0].word for topic in found.topics] == ["said", "said"]
     assert found.quality.log_likelihood is None
@@ -143,8 +129,8 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
 def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
     matrix = sparse.csr_array(np.array(counts, np.float32))
     words = [f"word{number}" for number in range(matrix.shape[1])]
-    corpus = prepared.Prepared(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
-    return look_at(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
+    corpus = TrainTest(words, matrix, None, np.arange(1, matrix.shape[0] + 1))
+    return summarize(Model(np.full(len(beta), 0.1), np.array(beta)), "", corpus)
 
 
 def test_a_topic_of_more_than_a_third_of_all_words_is_warned_of() -> None:
@@ -250,6 +236,49 @@ def test_words_can_not_become_markup(outline: Outline) -> None:
     assert "</script><script>alert(1)</script>" in outline.text
 
 
+def test_a_page_may_neither_run_nor_fetch_anything(outline: Outline) -> None:
+    policies = [meta["content"] for meta in outline.all("meta") if "http-equiv" in meta]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+
+
+HOSTILE = [
+    "</style><script>1</script>",
+    '"><script>2</script>',
+    "' onload='3",
+    "{{ 7 * 7 }}",
+    "<b",
+    "&lt;",
+]
+
+
+def test_text_is_escaped_wherever_it_is_put_in(tmp_path: Path) -> None:
+    """Words, and names of models, in every place of both pages."""
+    found = looked_at(np.eye(2, len(HOSTILE)).tolist(), [[40, 1, 1, 1, 1, 1], [1, 40, 1, 1, 1, 1]])
+    topics = [
+        topic._replace(
+            words=[Word(word, 0.5) for word in HOSTILE],
+            telling=HOSTILE,
+            documents=[Document(1, 0.5, HOSTILE)],
+            large=True,
+        )
+        for topic in found.topics
+    ]
+    pages = [tmp_path / "model.html", tmp_path / "comparison.html"]
+    write_report(pages[0], replace(found, source=HOSTILE[1], topics=topics, common=HOSTILE))
+    moves = [Move(word, 0.1) for word in HOSTILE]
+    comparison = Comparison([Pair(0, 0, 0.1, moves, moves)], [1], [1])
+    tops = [[HOSTILE, HOSTILE]] * 2
+    write_comparison(pages[1], (HOSTILE[0], HOSTILE[1]), comparison, [found.quality] * 2, tops)
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        read = Outline(text)
+        assert read.open == []
+        assert not read.all("script")
+        assert not {name for _, given in read.elements for name in given if name.startswith("on")}
+        assert ", ".join(HOSTILE) in read.text
+        assert text.count("<style>") == text.count("</style>") == 1
+
+
 def test_everything_has_a_text_for_those_who_do_not_see(outline: Outline) -> None:
     assert [attributes["lang"] for attributes in outline.all("html")] == ["en"]
     assert len(outline.all("h1")) == len(outline.all("main")) == len(outline.all("title")) == 1
@@ -270,12 +299,12 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
     beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 3)
     save(Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
-    assert main([*command, "--out", str(out)]) == 0
-    found = look_at(
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(tmp_path / "corpus")]
+    assert main([*command, "--html", str(out)]) == 0
+    found = summarize(
         Model(np.array([0.3, 0.2, 0.2, 0.2]), beta[[0, 1, 2, 2]]),
         "",
-        prepared.load(tmp_path / "corpus"),
+        read_train_test(tmp_path / "corpus"),
     )
     suspect = sum(topic.suspect for topic in found.topics)
     assert suspect
@@ -292,7 +321,7 @@ def test_warnings_stand_in_the_table_and_with_the_topic(
 def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apart(
     outline: Outline, corpus: Path
 ) -> None:
-    found = look_at(MODEL, "here", prepared.load(corpus))
+    found = summarize(MODEL, "here", read_train_test(corpus))
     links = [link["href"] for link in outline.all("a")]
     assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
     assert "Words that set it apart" in outline.text
@@ -301,16 +330,16 @@ def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apar
 
 
 def test_the_same_model_gives_the_same_page(made: Path, corpus: Path) -> None:
-    arguments = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*arguments, "--out", f"{made}/again.html"]) == 0
+    arguments = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*arguments, "--html", f"{made}/again.html"]) == 0
     assert (made / "again.html").read_bytes() == (made / "report.html").read_bytes()
 
 
 def test_one_topic_makes_a_page_too(corpus: Path, tmp_path: Path) -> None:
     save(Model(np.ones(1), np.full((1, 6), 1 / 6)), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*command, "--out", str(out), "--png", str(tmp_path)]) == 0
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*command, "--html", str(out), "--plot", str(tmp_path / "plot.svg")]) == 0
     text = out.read_text(encoding="utf-8")
     assert "<h1>1 topic of 45 documents</h1>" in text
     assert "most alike</caption>" not in text
@@ -322,8 +351,8 @@ def test_many_topics_and_no_held_out_documents_make_a_page(tmp_path: Path) -> No
     beta = np.random.default_rng(0).dirichlet(np.full(100, 0.1), 40)
     save(Model(np.full(40, 1 / 40), beta), tmp_path / "model.tar.gz")
     out = tmp_path / "report.html"
-    command = ["report", str(tmp_path / "model.tar.gz"), "--corpus", str(tmp_path / "corpus")]
-    assert main([*command, "--out", str(out), "--png", str(tmp_path / "png")]) == 0
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(tmp_path / "corpus")]
+    assert main([*command, "--html", str(out), "--plot", str(tmp_path / "plot.png")]) == 0
     text = out.read_text(encoding="utf-8")
     assert text.count("<article") == 40
     assert "no documents are held out" in text
@@ -332,19 +361,28 @@ def test_many_topics_and_no_held_out_documents_make_a_page(tmp_path: Path) -> No
 # --- the pictures
 
 
-def test_the_pictures_are_written_as_png(made: Path) -> None:
-    names = {"alpha", "beta", "sizes", "similarity", "words"}
-    assert {file.stem for file in (made / "png").iterdir()} == names
-    for file in (made / "png").iterdir():
-        assert file.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+def test_the_pictures_are_written_into_one_file(made: Path) -> None:
+    assert (made / "plot.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_the_file_has_all_pictures_and_the_words_of_all_topics(made: Path, corpus: Path) -> None:
+    arguments = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    out = ["--html", f"{made}/third.html", "--plot", f"{made}/plot.svg"]
+    assert main([*arguments, *out]) == 0
+    text = (made / "plot.svg").read_text(encoding="utf-8")
+    for title in ("Alpha", "Beta", "Sizes", "Similarity", "Most probable words", "topic 0"):
+        assert f">{title}</text>" in text
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["none.tar.gz"], "none.tar.gz: No such file or directory"),
-        (["model.tar.gz", "--corpus", "none"], "none: there is no manifest.json; `python -m data"),
-        (["small.tar.gz", "--corpus", "corpus"], "documents of 6 words, but the model has 2"),
+        (
+            ["model.tar.gz", "--prepared", "none"],
+            "none: there is no manifest.json; `python -m data",
+        ),
+        (["small.tar.gz", "--prepared", "corpus"], "the corpus has 6 words, the model 2: was"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -356,7 +394,7 @@ def test_bad_input_is_one_line(
 ) -> None:
     monkeypatch.chdir(made)
     save(Model(np.ones(1), np.full((1, 2), 0.5)), Path("small.tar.gz"))
-    assert main(["report", *arguments, "--out", "never.html"]) == 2
+    assert main(["report", *arguments, "--html", "never.html"]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     assert message in printed.err
@@ -367,6 +405,6 @@ def test_bad_input_is_one_line(
 def test_a_folder_that_can_not_be_written_to_is_a_failure(
     made: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["report", str(made / "model.tar.gz"), "--corpus", str(corpus)]
-    assert main([*command, "--out", str(made / "none" / "report.html")]) == 1
+    command = ["report", str(made / "model.tar.gz"), "--prepared", str(corpus)]
+    assert main([*command, "--html", str(made / "none" / "report.html")]) == 1
     assert "No such file or directory" in capsys.readouterr().err

@@ -1,0 +1,248 @@
+"""Open a corpus of any format: a file, a folder, standard input; also in gzip."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
+
+from data_prep.corpus import Corpus, Tally
+from data_prep.errors import InputError
+from data_prep.formats import csvtable, jsonl, known, textlines
+from data_prep.formats.chain import Chain
+from data_prep.formats.format import Format, Head, OpenCounts, ReadTexts
+from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
+from data_prep.formats.rawtext import count_texts
+from data_prep.formats.read_options import ReadOptions
+from data_prep.manifest import MANIFEST
+from data_prep.vocabulary import NumberedWords, read_vocabulary
+
+_CHECKED_FILES = 20  # of a folder of texts, whether they are texts
+_MAX_NUMBERED_WORDS = 1 << 22
+
+
+class _File(NamedTuple):
+    """A file to read: its plain content, its name in errors, and the folder that was named."""
+
+    path: Path
+    name: str
+    folder: Path | None = None
+
+    def leads_out(self) -> bool:
+        """Return whether the file is a link to a file outside the folder."""
+        folder = self.folder
+        return folder is not None and not self.path.resolve().is_relative_to(folder.resolve())
+
+    def target(self) -> Path:
+        """Return the file to read.
+
+        Raises:
+            InputError: It is a link to a file outside the folder.
+        """
+        # Resolved now, so that the file that is checked is the file that is read.
+        target = self.path.resolve() if self.path.is_symlink() else self.path
+        if self.leads_out():
+            raise InputError(
+                f"{self.name}: the link leads out of the folder {self.folder}; copy the file"
+            )
+        return target
+
+
+@contextmanager
+def open_corpus(
+    path: Path,
+    vocabulary: Path | Sequence[str] | None,
+    options: ReadOptions,
+    *,
+    makes_words: bool = True,
+) -> Iterator[tuple[Sequence[str], Corpus]]:
+    """Open a corpus; standard input and gzip are kept in temporary files until the end.
+
+    Args:
+        path: A file, a folder, or `STANDARD_INPUT`.
+        vocabulary: The words, or a file with a word a line; None to use the words of raw text,
+            and to number the words of a matrix from 0.
+        options: How to read.
+        makes_words: Whether words are to be made up where there is no vocabulary: of raw text, or
+            as numbers that a vocabulary file has room for.
+
+    Yields:
+        The vocabulary and the documents.
+
+    Raises:
+        InputError: There is no corpus, or no vocabulary for it. If the format was guessed and
+            reading fails later, the error says so. At the end: a file was changed meanwhile.
+    """
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    guess = ""
+    try:
+        with ExitStack() as stack:
+            try:
+                chosen, files, is_guess = _choose(path, name, options, stack)
+                _refuse_idle_options(chosen, name, vocabulary is not None, options)
+                words = read_vocabulary(vocabulary) if isinstance(vocabulary, Path) else vocabulary
+                if is_guess:
+                    guess = f" (the format {chosen.name} is a guess; --format overrules it)"
+                opened = _open(chosen, files, name, words, options, makes_words)
+                if is_guess and chosen is textlines.TEXT and words is not None:
+                    _check_has_words(opened[1])
+            except OSError as error:
+                raise InputError(f"{name}: {error.strerror or error}") from None
+            yield opened
+    except InputError as error:
+        if guess in str(error):  # there is no guess, or the error names it already
+            raise
+        raise InputError(f"{error}{guess}") from None
+
+
+def _choose(
+    path: Path, name: str, options: ReadOptions, stack: ExitStack
+) -> tuple[Format, Sequence[_File], bool]:
+    """Return the format, the files to read, and whether the format is a guess."""
+    chosen = None if options.format is None else known.FORMATS[options.format]
+    if chosen is None and options.field:
+        chosen = jsonl.FORMAT
+    elif chosen is None and options.column:
+        chosen = csvtable.FORMAT
+    elif chosen is None and path.is_dir() and any(path.rglob("*.txt")):
+        chosen = textlines.FOLDER
+    if not path.is_dir():
+        if chosen is textlines.FOLDER:
+            raise InputError(f"{name}: the format folder is for a folder of .txt files")
+        files = [_File(stack.enter_context(plain_file(path, name)), name)]
+    elif chosen is textlines.FOLDER:
+        files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
+    else:
+        listed = [_File(file, str(file), path) for file in _list_folder(path, "*")]
+        files = [
+            _File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
+            for file in listed
+        ]
+        # Spark writes empty files among others.
+        files = [file for file in files if file.path.stat().st_size] or files[:1]
+    if chosen is None:
+        head = Head.read(files[0].path)
+        chosen = known.detect(head, files[0].name)
+        return chosen, files, chosen.is_guess(head)
+    if chosen in (textlines.TEXT, textlines.FOLDER):
+        for file in files[:_CHECKED_FILES]:
+            if not file.leads_out():  # reported when the file is read
+                head = Head.read(file.path)
+                known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+    return chosen, files, False
+
+
+def _list_folder(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of a folder, sorted by path, without hidden files and markers.
+
+    Raises:
+        InputError: There are none, or `convert` wrote the folder.
+    """
+    if (folder / MANIFEST).is_file():
+        raise InputError(
+            f"{folder}: this corpus is prepared already; name its train.recordio or test.recordio"
+        )
+    files = sorted(file for file in folder.rglob(pattern) if file.is_file())
+    if pattern == "*":
+        files = [file for file in files if not file.name.startswith((".", "_"))]
+    if not files:
+        kind = "file" if pattern == "*" else f"{pattern.removeprefix('*')} file"
+        raise InputError(f"{folder}: there is no {kind} in the folder")
+    return files
+
+
+def _open(
+    chosen: Format,
+    files: Sequence[_File],
+    name: str,
+    words: Sequence[str] | None,
+    options: ReadOptions,
+    makes_words: bool,
+) -> tuple[Sequence[str], Corpus]:
+    if words is None and not (chosen.knows_words or (chosen.texts and makes_words)):
+        raise InputError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
+    if chosen.texts:
+        return _read_texts(chosen.texts, files, name, words, options)
+    if chosen.open:
+        corpus = _open_counts(chosen.open, files, name, words, options)
+        return words or _number_words(corpus, makes_words), corpus
+    raise TypeError(chosen.name)
+
+
+def _read_texts(
+    texts: ReadTexts,
+    files: Sequence[_File],
+    name: str,
+    words: Sequence[str] | None,
+    options: ReadOptions,
+) -> tuple[Sequence[str], Corpus]:
+    tally = Tally(options.skip_bad)
+    documents = chain.from_iterable(_texts_of(file, texts, options, tally) for file in files)
+    return count_texts(islice(documents, options.limit), name, words, options, tally)
+
+
+def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
+    try:
+        path = file.target()
+    except InputError as error:
+        tally.skip(error)
+        yield ""
+        return
+    yield from texts(path, file.name, options, tally)
+
+
+def _open_counts(
+    open_file: OpenCounts,
+    files: Sequence[_File],
+    name: str,
+    words: Sequence[str] | None,
+    options: ReadOptions,
+) -> Corpus:
+    size = None if words is None else len(words)
+    parts: list[Corpus] = []
+    left = options.limit
+    for file in files:
+        if left == 0:
+            break
+        parts.append(open_file(file.path, file.name, size, replace(options, limit=left)))
+        size = parts[-1].vocabulary_size
+        left = None if left is None else left - parts[-1].documents
+    return parts[0] if len(parts) == 1 else Chain(name, parts)
+
+
+def _number_words(corpus: Corpus, makes_words: bool) -> Sequence[str]:
+    if makes_words and corpus.vocabulary_size > _MAX_NUMBERED_WORDS:
+        raise InputError(
+            f"{corpus.name}: {corpus.vocabulary_size} words need --vocab; without it, at most "
+            f"{_MAX_NUMBERED_WORDS} are allowed"
+        )
+    return NumberedWords(corpus.vocabulary_size)
+
+
+def _check_has_words(corpus: Corpus) -> None:
+    """Check that a text has a word of its vocabulary; otherwise it is probably not text."""
+    if not any(True for span in corpus.spans for _ in corpus.read(span, Tally())):
+        raise InputError(f"{corpus.name}: none of the words of the text is in the vocabulary")
+
+
+def _refuse_idle_options(
+    chosen: Format, name: str, has_vocabulary: bool, options: ReadOptions
+) -> None:
+    """Reject options that would silently have no effect."""
+    for option in ("stop_words", "min_df", "max_df", "max_words"):
+        if getattr(options, option) == getattr(ReadOptions, option):
+            continue
+        flag = f"--{option.replace('_', '-')}"
+        if not chosen.texts:
+            raise InputError(f"{name}: {flag} is for raw text, and the format is {chosen.name}")
+        if has_vocabulary and option != "stop_words":
+            raise InputError(
+                f"{name}: {flag} chooses words, but --vocab has chosen them: give one of them"
+            )
+    for option, wanted in (("first_id", "svmlight"), ("field", "jsonl"), ("column", "csv")):
+        if getattr(options, option) not in (None, ()) and chosen.name != wanted:
+            raise InputError(
+                f"{name}: --{option.replace('_', '-')} is for the format {wanted}, and the format "
+                f"is {chosen.name}"
+            )

@@ -1,0 +1,40 @@
+"""The page of two models side by side."""
+
+from pathlib import Path
+
+from topics.quality.matching import ALIKE, Comparison
+from topics.quality.measures import Quality
+from topics.report.rendering import write_page
+
+
+def write_comparison(
+    file: Path,
+    names: tuple[str, str],
+    comparison: Comparison,
+    qualities: list[Quality],
+    tops: list[list[list[str]]],
+) -> None:
+    """Write the page.
+
+    Args:
+        file: The file to write.
+        names: Where each model comes from.
+        comparison: Of the two models.
+        qualities: Of each model.
+        tops: The most probable words of each topic, for each model.
+    """
+    only = (comparison.only_first, comparison.only_second)
+    models = [
+        {"letter": letter, "name": name, "means": quality.means(), "tops": top, "only": alone}
+        for letter, name, quality, top, alone in zip(
+            "AB", names, qualities, tops, only, strict=True
+        )
+    ]
+    write_page(
+        file,
+        "comparison.html",
+        title="Two topic models",
+        models=models,
+        comparison=comparison,
+        alike=ALIKE,
+    )
