@@ -12,14 +12,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from acceptance.probes import remove
 from acceptance.stage import Stage
 from acceptance.waiting import wait_until
-from operations.leftovers import Thing, left_of
+from operations.leftovers import Resource, left_of
 
 TIMES = 3  # a deletion may fail on something that is gone a little later
 STACK_MINUTES = 45  # a job that ends by its time limit, an endpoint that is created and deleted
 LATE_MINUTES = 10  # for what goes after the stacks, such as network interfaces
 
 
-def clean_up(stage: Stage) -> list[Thing]:
+def clean_up(stage: Stage) -> list[Resource]:
     """Delete everything; what is left nevertheless."""
     for _ in range(TIMES):
         _whatever_happens(partial(_stop_jobs, stage))
@@ -47,8 +47,8 @@ def _stop_jobs(stage: Stage) -> None:
         sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
 
 
-def _left(stage: Stage) -> list[Thing]:
-    found: list[Thing] = []
+def _left(stage: Stage) -> list[Resource]:
+    found: list[Resource] = []
 
     def is_empty() -> bool:
         found[:] = left_of(stage.settings, stage.client)

@@ -1,4 +1,4 @@
-"""The environment that a command is about: which one, with which settings, in which Region."""
+"""The options that choose an environment, and its Region."""
 
 import argparse
 
@@ -15,16 +15,16 @@ def add_environment_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another value of a setting, as cdk takes it",
+        help="override a setting, as in cdk; may be repeated",
     )
 
 
 def region_of(settings: Settings) -> str:
-    """The Region of the settings, or else the caller's.
+    """Return the Region of the settings, or else the caller's.
 
     Raises:
         SettingsError: There is none.
-        BotoCoreError: `AWS_PROFILE` names a profile that is not there.
+        BotoCoreError: `AWS_PROFILE` names a profile that does not exist.
     """
     region = settings.region or callers_region()
     if region is None:

@@ -1,4 +1,4 @@
-"""`python -m operations preflight`: what would stop a deployment."""
+"""`python -m operations preflight`: check what would stop a deployment."""
 
 import argparse
 import json
@@ -21,7 +21,8 @@ examples:
   python -m operations preflight --env prod --json
 
 Each line passes, warns or fails; a line that does not pass says what to do. The exit code is 0
-when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, nothing is spent.
+when nothing fails, 1 when something does, 2 for wrong use. Preflight changes nothing and costs
+nothing.
 """
 
 
@@ -30,7 +31,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "preflight",
         help="check what would stop a deployment",
-        description="Check what would stop a deployment, before it spends anything.",
+        description="Check what would stop a deployment, before it costs anything.",
         epilog=_EXAMPLES,
     )
     add_environment_options(parser)
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load(context)
     others = [load(context | {"env": env}) for env in context["environments"]]
     target = _target(settings, tuple(other for other in others if other.env != settings.env))
-    found = _shown(check(target)) if not options.json else list(check(target))
+    found = list(check(target)) if options.json else _print_each(check(target))
     if options.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     return int(any(finding.status is Status.FAIL for finding in found))
@@ -64,8 +65,8 @@ def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
     return Target(settings, region, client, others)
 
 
-def _shown(findings: Iterable[Finding]) -> list[Finding]:
-    """Print each as soon as it is there."""
+def _print_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Print each finding as soon as it is known; return them all."""
     found = []
     for finding in findings:
         found.append(finding)
