@@ -140,9 +140,8 @@ def live(stage: Stage, life: Sequence[Step], report: Report) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m acceptance",
-        description=__doc__,
+        description="Run the whole life of an environment on AWS, and report what AWS did.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--env",

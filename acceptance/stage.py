@@ -15,13 +15,10 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from operations.environment import clients
 from stacks.settings import Settings, load
 from stacks.settings.context import merge
 from stacks.settings.keys import is_of_the_cdk
@@ -80,14 +77,7 @@ class Stage:
     kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        session = boto3.Session(region_name=self.settings.region)
-        config = Config(retries={"mode": "standard", "max_attempts": 8})
-
-        @cache
-        def client(service: str) -> Any:
-            return session.client(service, config=config)  # type: ignore[call-overload]
-
-        self.client = client
+        self.client = clients(self.settings.region, retries=8)
 
     @property
     def prepared(self) -> Path:

@@ -1,9 +1,17 @@
-"""The options that choose an environment, and its Region."""
+"""The options that choose an environment, its Region, and clients of AWS there."""
 
 import argparse
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from cli.region import callers_region
 from stacks.settings import Settings, SettingsError
+
+Clients = Callable[[str], Any]
 
 
 def add_environment_options(parser: argparse.ArgumentParser) -> None:
@@ -30,3 +38,20 @@ def region_of(settings: Settings) -> str:
     if region is None:
         raise SettingsError("no Region: set AWS_REGION, or region in cdk.json")
     return region
+
+
+def clients(region: str | None, *, retries: int) -> Clients:
+    """Return a function that makes a client of a service, only once for each service.
+
+    Args:
+        region: The clients' Region; if None, the caller's.
+        retries: How often a client tries a request again.
+    """
+    session: Any = boto3.Session(region_name=region)
+    config = Config(retries={"mode": "standard", "max_attempts": retries})
+
+    @cache
+    def client(service: str) -> Any:
+        return session.client(service, config=config)
+
+    return client

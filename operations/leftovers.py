@@ -7,18 +7,14 @@ that AWS can search. Ended training jobs stay in AWS's lists for ever, and do no
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
-import boto3
-
 from cli.arguments import Commands
-from operations.environment import add_environment_options, region_of
+from operations.environment import Clients, add_environment_options, clients, region_of
 from stacks.settings import Settings, load, read_context
 
-Client = Callable[[str], Any]
 # What follows the environment's name in the name of a training job, and of a dashboard.
 JOB_SUFFIX = re.compile(r"-[0-9a-f]{12}-[^-]+$")
 DASHBOARD_SUFFIX = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
@@ -83,7 +79,7 @@ class Resource:
     name: str
 
 
-def list_resources(client: Client) -> Iterator[Resource]:
+def list_resources(client: Clients) -> Iterator[Resource]:
     """List all resources of the account and Region, of each kind that an environment has."""
     for kind, service, operation, member, name in LISTS:
         for entry in _pages(client(service), operation, member):
@@ -113,7 +109,7 @@ def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterat
         yield from page[member]
 
 
-def left_of(settings: Settings, client: Client) -> list[Resource]:
+def left_of(settings: Settings, client: Clients) -> list[Resource]:
     """Find resources left over: those matched by name, plus tagged ones that the names missed."""
     resources = list(list_resources(client))
     there = {_identity(resource) for resource in resources}
@@ -173,7 +169,7 @@ def _is_named_after(resource: Resource, settings: Settings) -> bool:
     )
 
 
-def _tagged(settings: Settings, client: Client) -> Iterator[Resource]:
+def _tagged(settings: Settings, client: Clients) -> Iterator[Resource]:
     tags = {"project": settings.project, "environment": settings.env}
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     tagging = client("resourcegroupstaggingapi")
@@ -196,7 +192,7 @@ def _is_gone(kms: Any, arn: str) -> bool:
     return bool(state == "PendingDeletion")
 
 
-def _interfaces(settings: Settings, client: Client) -> Iterator[Resource]:
+def _interfaces(settings: Settings, client: Clients) -> Iterator[Resource]:
     """List the network interfaces with which SageMaker is attached to the environment's subnets."""
     network = settings.network
     if network.vpc is None:
@@ -234,8 +230,7 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what is left; return 0 if nothing is, 1 if something is."""
     settings = load(read_context(options.env, options.context))
-    session = boto3.Session(region_name=region_of(settings))
-    found = left_of(settings, cache(session.client))
+    found = left_of(settings, clients(region_of(settings), retries=5))
     left = [resource for resource in found if not is_kept(resource, settings)]
     kept = [resource for resource in found if is_kept(resource, settings)]
     if options.json:

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-from aws_cdk import App, Aws, CfnOutput, Duration, Environment, Stack
+from aws_cdk import App, Aws, CfnOutput, DefaultStackSynthesizer, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -21,7 +21,6 @@ from stacks.synthesis import context_of, synthesize
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 LONGEST_JOB = Duration.hours(6)  # the limit of GitHub's runners; a deployment waits for training
-BOOTSTRAP = "hnb659fds"  # the CDK's default qualifier
 
 
 class GitHubStack(Stack):
@@ -71,7 +70,7 @@ class GitHubStack(Stack):
         )
 
     def _bootstrap_roles(self, settings: Settings, *kinds: str) -> list[str]:
-        qualifier = settings.bootstrap_qualifier or BOOTSTRAP
+        qualifier = settings.bootstrap_qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER
         place = f"{self.account}-{settings.region or self.region}"
         return [
             f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-{qualifier}-{kind}-role-{place}"

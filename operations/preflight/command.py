@@ -4,13 +4,9 @@ import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import cache
-
-import boto3
-from botocore.config import Config
 
 from cli.arguments import Commands
-from operations.environment import add_environment_options, region_of
+from operations.environment import add_environment_options, clients, region_of
 from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import Settings, load, read_context
 
@@ -55,14 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
     region = region_of(settings)
-    session = boto3.Session(region_name=region)
-    config = Config(retries={"mode": "standard", "max_attempts": 3})
-
-    @cache
-    def client(service: str) -> object:
-        return session.client(service, config=config)  # type: ignore[call-overload]
-
-    return Target(settings, region, client, others)
+    return Target(settings, region, clients(region, retries=3), others)
 
 
 def _print_each(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,10 +1,9 @@
 """What a check takes, and what it returns."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from operations.environment import Clients
 from stacks.settings import Settings
 
 
@@ -39,7 +38,7 @@ class Target:
 
     settings: Settings
     region: str
-    client: Callable[[str], Any]
+    client: Clients
     others: tuple[Settings, ...] = ()
 
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aws_cdk import DefaultStackSynthesizer
 from botocore.exceptions import ClientError
 
 from operations.preflight.findings import Finding, Target, failed, passed, warned
 from stacks.parts.encryption import CREATE
 
 BOOTSTRAP_VERSION = 6  # the oldest version that the CDK can deploy with
-DEFAULT_QUALIFIER = "hnb659fds"
 # A stack in one of these states must be deleted before it can be deployed again.
 DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"}
 DIGEST = re.compile(r"[0-9A-F]{8}$")  # the CDK's digest at the end of a logical id
@@ -58,7 +58,7 @@ def separation(target: Target) -> Iterator[Finding]:
 
 def bootstrap(target: Target) -> Iterator[Finding]:
     """The CDK's bootstrap stack exists and is new enough."""
-    qualifier = target.settings.bootstrap_qualifier or DEFAULT_QUALIFIER
+    qualifier = target.settings.bootstrap_qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER
     own = f" --qualifier {qualifier}" if target.settings.bootstrap_qualifier else ""
     advice = f"`cdk bootstrap aws://{_account(target)}/{target.region}{own}`"
     name = f"/cdk-bootstrap/{qualifier}/version"

@@ -9,10 +9,10 @@ import pytest
 
 from local_aws import instance
 from operations.__main__ import main
+from operations.environment import Clients
 from operations.leftovers import (
     KINDS,
     LISTS,
-    Client,
     Resource,
     is_kept,
     left_of,
@@ -32,12 +32,12 @@ def listed(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def client(cloud: Cloud) -> Client:
+def client(cloud: Cloud) -> Clients:
     return cache(cloud.client)
 
 
 @pytest.fixture(autouse=True)
-def nothing_before(client: Client) -> None:
+def nothing_before(client: Clients) -> None:
     assert left_of(SETTINGS, client) == []
 
 
@@ -49,7 +49,7 @@ def nothing_before(client: Client) -> None:
         "/aws/lambda/crumb-dev-serving-GateCheck1A2B-xyz",
     ],
 )
-def test_a_log_group_is_found(cloud: Cloud, client: Client, name: str) -> None:
+def test_a_log_group_is_found(cloud: Cloud, client: Clients, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
@@ -67,7 +67,7 @@ def test_a_log_group_is_found(cloud: Cloud, client: Client, name: str) -> None:
         "crumb-dev-trainings",
     ],
 )
-def test_a_neighbours_log_group_is_not(cloud: Cloud, client: Client, name: str) -> None:
+def test_a_neighbours_log_group_is_not(cloud: Cloud, client: Clients, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
@@ -86,13 +86,13 @@ def tagged_bucket(cloud: Cloud) -> Iterator[str]:
     s3.delete_bucket(Bucket="somebodys")
 
 
-def test_whatever_has_the_tags_is_found(cloud: Cloud, client: Client, tagged_bucket: str) -> None:
+def test_whatever_has_the_tags_is_found(cloud: Cloud, client: Clients, tagged_bucket: str) -> None:
     assert left_of(SETTINGS, client) == [Resource("tagged", f"arn:aws:s3:::{tagged_bucket}")]
     assert left_of(Settings(env="prod", project="crumb"), client) == []
 
 
 def test_what_is_kept_on_purpose_does_not_count(
-    cloud: Cloud, client: Client, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    cloud: Cloud, client: Clients, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
@@ -124,7 +124,7 @@ def test_data_and_its_key_alone_are_kept(thing: Resource, kept: bool) -> None:
 
 
 def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
-    cloud: Cloud, client: Client, bucket: str, role: str
+    cloud: Cloud, client: Clients, bucket: str, role: str
 ) -> None:
     sagemaker = cloud.client("sagemaker")
     cloud.client("s3").put_object(Bucket=bucket, Key="crumb.tar.gz", Body=b"no model")
@@ -166,13 +166,13 @@ def test_an_arn_is_found_in_the_lists_of_its_service(arn: str, thing: Resource |
     assert listed_as(arn) == thing
 
 
-def test_every_kind_of_arn_is_one_that_is_listed(client: Client) -> None:
+def test_every_kind_of_arn_is_one_that_is_listed(client: Clients) -> None:
     """Else what is there would be taken for gone."""
     assert set(KINDS.values()) <= {kind for kind, *_ in LISTS} | {"policy"}
 
 
 def test_what_only_the_tagging_api_still_lists_is_not_left(
-    cloud: Cloud, client: Client, bucket: str, role: str
+    cloud: Cloud, client: Clients, bucket: str, role: str
 ) -> None:
     """It lists what is gone for minutes or hours: `make destroy` would end with 1."""
     sns, logs = cloud.client("sns"), cloud.client("logs")
@@ -189,7 +189,7 @@ def test_what_only_the_tagging_api_still_lists_is_not_left(
     assert left_of(SETTINGS, client) == []
 
 
-def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) -> None:
+def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Clients) -> None:
     kms = cloud.client("kms")
     tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
     key = kms.create_key(Tags=tags)["KeyMetadata"]
@@ -198,7 +198,7 @@ def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) 
     assert left_of(SETTINGS, client) == []
 
 
-def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) -> None:
+def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Clients) -> None:
     cloud.make_role("crumb-dev-training-ExecutionRole1A2B-xyz", allow("s3:*"))
     ssm, iam = cloud.client("ssm"), cloud.client("iam")
     for env in ("dev", "dev-2"):
@@ -215,7 +215,7 @@ def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) ->
 
 
 def test_a_job_is_found_while_it_runs(
-    cloud: Cloud, client: Client, bucket: str, role: str, arm: Callable[..., None]
+    cloud: Cloud, client: Clients, bucket: str, role: str, arm: Callable[..., None]
 ) -> None:
     sagemaker = cloud.client("sagemaker")
     arm("training.hang")
@@ -250,7 +250,7 @@ def test_a_job_is_found_while_it_runs(
     assert left_of(SETTINGS, client) == []
 
 
-def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -> None:
+def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Clients) -> None:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
