@@ -14,7 +14,7 @@ def endpoint_arn(stack: Stack, name: str) -> str:
 
 
 def add_invoke_policy(stack: Stack, name: str) -> None:
-    """Add a policy that allows to invoke the endpoint; it stays while the endpoint is asleep."""
+    """Add a policy that allows calls of the endpoint; it stays while the endpoint is asleep."""
     policy = iam.ManagedPolicy(
         stack,
         "InvokePolicy",

@@ -69,7 +69,7 @@ def effective(sources: Mapping[str, Mapping[str, Any]]) -> list[Effective]:
         sources: The context of each place; a later one wins.
 
     Raises:
-        SettingsError: As `load` does.
+        SettingsError: See `load`.
     """
     context = merge(sources.values())
     settings = load(context)

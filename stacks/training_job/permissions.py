@@ -46,7 +46,7 @@ def start_job(
     *,
     attached: bool,
 ) -> list[iam.PolicyStatement]:
-    """Allow to stage the data, to run and stop jobs, and to publish a model.
+    """Allow staging the data, running and stopping jobs, and publishing a model.
 
     `attached` says whether the jobs are attached to a VPC: the function then waits for interfaces.
     """
@@ -96,7 +96,7 @@ def start_job(
 def finish_job(
     stack: Stack, store: Store, name: str, fingerprint: str
 ) -> list[iam.PolicyStatement]:
-    """Allow to read an ended job, and to publish its model."""
+    """Allow reading an ended job and publishing its model."""
     return [
         iam.PolicyStatement(
             sid="LookAtJobs",
@@ -110,7 +110,7 @@ def finish_job(
 def _conclude_job(
     stack: Stack, store: Store, name: str, fingerprint: str
 ) -> list[iam.PolicyStatement]:
-    """Allow to read a job's tags and log, and to publish its model."""
+    """Allow reading a job's tags and log, and publishing its model."""
     streams = f"log-stream:{name}-{fingerprint[:12]}-*"
     return [
         iam.PolicyStatement(
