@@ -4,7 +4,8 @@ ENV ?= dev
 PYTHON ?= python3
 PREPARED := build/prepared
 
-# What a caller gives is text: Make expands nothing in it, and recipes take it from the environment.
+# A caller's values are plain text: Make expands nothing in them, and recipes read them as variables
+# of the environment.
 GIVEN := ENV CORPUS VOCAB CDK_OPTIONS SOURCE ENDPOINT PYTHON LOCAL YES OPTIONS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
@@ -15,17 +16,17 @@ SHELL := /bin/bash
 
 .PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
-setup: .venv/ready-dev ## Install everything below this folder, once
+setup: .venv/ready-dev ## Install everything, inside this folder
 
-setup-deploy: .venv/ready ## Install what preparing and deploying take, and no tools of tests
+setup-deploy: .venv/ready ## Install only what preparing and deploying need
 
 PIP_INSTALL := pip install --disable-pip-version-check --quiet --require-hashes
 
-# No package is built here: that would run its code, and with tools that no lock names.
-# Node trusts the system's authorities, as pip does: some networks have one of their own.
+# Only wheels: to build a package would run its code, with tools that no lock names.
+# Node trusts the system's certificate authorities, as pip does: some networks have their own.
 .venv/ready: locks/deploy.txt package.json package-lock.json
 	@echo "Setting up .venv and node_modules; this takes about two minutes, once."
 	"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
@@ -39,39 +40,39 @@ PIP_INSTALL := pip install --disable-pip-version-check --quiet --require-hashes
 	$(PIP_INSTALL) -r $<
 	touch $@
 
-demo: .venv/ready-dev ## Run the whole way on the embedded AWS [CORPUS=file VOCAB=file]
+demo: .venv/ready-dev ## Show the whole project on the embedded AWS [CORPUS=file VOCAB=file]
 	@python demo.py $${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
 
-# Three processes suit two cores: those with the CDK CLI mostly wait.
+# Three processes on two cores, since tests with the CDK CLI mostly wait.
 test: .venv/ready-dev ## Run all tests, end to end included
 	pytest --numprocesses 3 --dist worksteal
 
-test-report: .venv/ready-dev ## Look at the pages in a headless browser, which is installed if need be
+test-report: .venv/ready-dev ## Test the HTML pages in a headless browser; install one if there is none
 	.ci/browser
 	pytest tests/browser -m browser
 
-test-faults: .venv/ready-dev ## Make a deployment fail in every way we know, and write docs/faults.md
+test-faults: .venv/ready-dev ## Test every known way to fail, and write docs/faults.md
 	FAULTS_TABLE=1 pytest tests/faults -m "faults or e2e" -p no:randomly
 
-test-pipeline: .venv/ready-dev .venv-aws/ready ## Run the pipeline's steps against the embedded AWS
+test-pipeline: .venv/ready-dev .venv-aws/ready ## Test the pipeline's steps on the embedded AWS
 	PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-aws/bin:$$PATH" pytest tests/pipeline -m pipeline
 
-test-serving: .venv/ready-dev ## Try the endpoint's settings on the embedded AWS
+test-serving: .venv/ready-dev ## Test the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
 
-test-acceptance: .venv/ready-dev ## Interrupt the acceptance on the embedded AWS, and see that nothing is left
+test-acceptance: .venv/ready-dev ## Test that an interrupted acceptance leaves nothing on the embedded AWS
 	pytest tests/acceptance -m "acceptance or e2e" -p no:randomly
 
-prove-iam: .venv/ready-dev ## Take every permission away once, see what breaks, and write docs/permissions.md
+prove-iam: .venv/ready-dev ## Test what breaks without each permission, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
 
-check: .venv/ready-dev scan ## Format, lint, types, templates, workflows, secrets
+check: .venv/ready-dev scan ## Check format, lint, types, templates, workflows and secrets
 	ruff format --check
 	ruff check
 	mypy .
 
-# Digests and fingerprints look like secrets of high entropy, so only known forms are looked for.
-scan: prepare .venv-audit/ready ## Lint every environment's templates and the workflows, look for secrets
+# Digests and fingerprints look like secrets of high entropy, so only known forms of secrets count.
+scan: prepare .venv-audit/ready ## Lint the templates and workflows, and look for secrets
 	for env in $$(python -c 'import json; print(*json.load(open("cdk.json"))["context"]["environments"])'); do \
 	cdk synth --quiet -c env=$$env -o build/scan/$$env; done
 	.venv-audit/bin/cfn-lint build/scan/*/*.template.json
@@ -79,55 +80,55 @@ scan: prepare .venv-audit/ready ## Lint every environment's templates and the wo
 	git ls-files -z | xargs -0 .venv-audit/bin/detect-secrets-hook --disable-plugin Base64HighEntropyString \
 	--disable-plugin HexHighEntropyString
 
-# Each tool and oracle lives in an environment of its own: they are large, old, or do not go together.
+# Each of these tools has its own environment: they are large, old, or conflict with each other.
 .venv-%/ready: locks/%.txt
 	"$$PYTHON" -m venv $(@D)
 	$(@D)/bin/$(PIP_INSTALL) -r $<
 	touch $@
 
-conformance: .venv/ready-dev .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with the SageMaker SDK's and MXNet's
+conformance: .venv/ready-dev .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with those of the SageMaker SDK and MXNet
 	CONFORMANCE_SAGEMAKER_PYTHON="$(CURDIR)/.venv-sagemaker/bin/python" \
 	CONFORMANCE_MXNET_PYTHON="$(CURDIR)/.venv-mxnet/bin/python" pytest tests/conformance
 
-audit: .venv-audit/ready ## Ask PyPI for known vulnerabilities of what we install
+audit: .venv-audit/ready ## Ask PyPI for known vulnerabilities of the locked packages
 	for lock in locks/*.txt; do .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock; done
 
-fuzz: .venv/ready-dev ## Feed damaged input to all readers [FUZZ_EXAMPLES=1000]
+fuzz: .venv/ready-dev ## Test all readers with damaged input [FUZZ_EXAMPLES=1000]
 	pytest tests/fuzz/fuzz_*.py
 
-bench-data: .venv/ready-dev .venv-sagemaker/ready ## Measure data_prep beside the SageMaker SDK; takes half an hour
+bench-data: .venv/ready-dev .venv-sagemaker/ready ## Compare the speed of data_prep with the SageMaker SDK; takes half an hour
 	CONFORMANCE_SAGEMAKER_PYTHON="$(CURDIR)/.venv-sagemaker/bin/python" python -m benchmarks.data_prep
 
-bench-lda: .venv/ready-dev .venv-lda/ready ## Measure topics beside its peers; takes an hour
+bench-lda: .venv/ready-dev .venv-lda/ready ## Compare topics with other libraries; takes an hour
 	BENCH_LDA_PYTHON="$(CURDIR)/.venv-lda/bin/python" python -m benchmarks.lda
 
-# By exec, so that a signal for the shell is one for the program, which then destroys what it made.
-acceptance: .venv/ready-dev ## Go the whole life on your account, and report [ENV=dev LOCAL=1 YES=1 OPTIONS=--canary]
+# With exec a signal for the shell reaches the program, which then destroys what it has made.
+acceptance: .venv/ready-dev ## Try everything on your account, and report [ENV=dev LOCAL=1 YES=1 OPTIONS=--canary]
 	@set -f; exec python -m acceptance --env "$$ENV" $${LOCAL:+--local} $${YES:+--yes} $$OPTIONS
 
 preflight: prepare ## Check what would stop a deployment [ENV=dev CORPUS=file VOCAB=file]
 	python -m operations preflight --env "$$ENV"
 
-diff: prepare ## Show what a deployment would change, by templates alone [ENV=dev CORPUS=file VOCAB=file]
+diff: prepare ## Compare the templates with what is deployed [ENV=dev CORPUS=file VOCAB=file]
 	set -f; cdk diff -c "env=$$ENV" --method template $$CDK_OPTIONS
 
 fetch: ## Copy a corpus from S3 to build/source [SOURCE=s3://BUCKET/PREFIX]
 	aws s3 cp --recursive --no-progress "$$SOURCE" build/source
 
-pipeline: prepare ## Synthesize the pipeline that cdk.json asks for [CORPUS=file VOCAB=file]
+pipeline: prepare ## Synthesize the pipeline of cdk.json [CORPUS=file VOCAB=file]
 	set -f; cdk synth --quiet --app "python3 -m toolchain.pipeline" $$CDK_OPTIONS
 
-smoke: .venv/ready ## Ask an endpoint about a few documents of the prepared corpus [ENDPOINT=name]
+smoke: .venv/ready ## Ask an endpoint for a few documents of the prepared corpus [ENDPOINT=name]
 	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(PREPARED)/train.recordio
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	set -f; cdk deploy --all -c "env=$$ENV" $$CDK_OPTIONS
 
-destroy: .venv/ready ## Remove what deploy made [ENV=dev]
+destroy: .venv/ready ## Delete an environment, and list what is left [ENV=dev]
 	cdk destroy --all -c "env=$$ENV"
 	python -m operations leftovers --env "$$ENV"
 
-prepare: .venv/ready ## Prepare the corpus to deploy: CORPUS and VOCAB, or what is there, or a sample
+prepare: .venv/ready ## Prepare a corpus to deploy: CORPUS and VOCAB, the one prepared before, or a sample
 ifneq ($(CORPUS),)
 	python -m data_prep convert --corpus "$$CORPUS" $${VOCAB:+--vocab "$$VOCAB"} --out $(PREPARED)
 else
@@ -137,16 +138,16 @@ else
 endif
 
 # One lock serves every platform and Python: it has the digests of all files of each version. Versions
-# stay as the lock has them unless the requirements ask for others; `rm locks/dev.txt` takes new ones.
+# change only if the requirements ask for it; to get all new versions, first `rm locks/dev.txt`.
 LOCK := .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command "make lock" --output-file
 
-lock: .venv-uv/ready ## Write locks/ of what the requirements ask for
+lock: .venv-uv/ready ## Update locks/ from the requirements files
 	$(LOCK) locks/dev.txt requirements-dev.txt
 	$(LOCK) locks/deploy.txt --constraints locks/dev.txt requirements.txt
 	for tool in audit aws mxnet sagemaker uv; do \
 	$(LOCK) locks/$$tool.txt tests/conformance/requirements-$$tool.txt; done
 	$(LOCK) locks/lda.txt benchmarks/requirements-lda.txt
 
-clean: ## Remove what was made, set-up included
+clean: ## Delete everything that make has made, also what setup installed
 	rm -rf .venv .venv-* build cdk.out node_modules

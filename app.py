@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The CDK app: a corpus that `data_prep` converted, to a real-time endpoint, as three stacks."""
+"""The CDK app: three stacks that make a real-time endpoint from a prepared corpus."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ def build(app: App, settings: Settings) -> None:
 
 
 def main() -> int:
-    """Read the settings from the context, build and synthesize; the exit code."""
+    """Read the settings from the context, build and synthesize; return the exit code."""
     return synthesize(lambda app: build(app, load(context_of(app))))
 
 

@@ -1,6 +1,6 @@
-"""The whole way on this machine: corpus, deployment, topics, predictions, and nothing left.
+"""Show the whole project on this machine: prepare a corpus, deploy, look at the topics, destroy.
 
-Every step is a command that works the same by hand, and is printed before it runs.
+Every step runs a command, and prints it first. The command works the same by hand.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cli.arguments import Parser, run_command
+from cli.tables import table
 from local_aws import instance
 
 BUILD = Path("build/demo")
@@ -25,7 +26,7 @@ class StepError(Exception):
 
 
 class Demo:
-    """The steps, with the time that each took."""
+    """Run the steps, and measure the time of each."""
 
     def __init__(self) -> None:
         self.environment = instance.without_aws(dict(os.environ))
@@ -33,14 +34,14 @@ class Demo:
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Announce a step and take its time."""
+        """Print a step's title and measure its time."""
         say(f"\n== {title}")
         started = time.monotonic()
         yield
         self.times.append((title, time.monotonic() - started))
 
     def run(self, *argv: str) -> None:
-        """Run a command that a user could type."""
+        """Print a command and run it."""
         say(f"$ {shlex.join(argv)}")
         program = [sys.executable, *argv[1:]] if argv[0] == "python" else list(argv)
         code = subprocess.run(program, env=self.environment, check=False).returncode
@@ -49,13 +50,13 @@ class Demo:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; the exit code."""
+    """Run the demo; return the exit code."""
     parser = Parser(prog="python demo.py", description=__doc__)
     parser.add_argument("--corpus", metavar="FILE", help="word counts, `id:count,...` a line")
     parser.add_argument("--vocab", metavar="FILE", help="its vocabulary, a word a line")
     chosen = parser.parse_args(arguments)
     if bool(chosen.corpus) != bool(chosen.vocab):
-        parser.error("--corpus and --vocab go together")
+        parser.error("give both --corpus and --vocab, or neither")
     return run_command(
         "demo",
         lambda: play(chosen.corpus, chosen.vocab),
@@ -65,18 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def play(corpus: str | None, vocab: str | None) -> None:
-    """Walk the whole way, and print the time that it took."""
+    """Run all steps, and print the time that each took."""
     demo = Demo()
     started = time.monotonic()
     walk(demo, corpus, vocab)
     say("\n== Time")
-    for title, seconds in demo.times:
-        say(f"{seconds:6.1f} s  {title}")
-    say(f"{time.monotonic() - started:6.1f} s  in all")
+    times = [*demo.times, ("in all", time.monotonic() - started)]
+    say(table([(f"{seconds:.1f} s", title) for title, seconds in times], right=(0,)))
 
 
 def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
-    """All steps in their order."""
+    """Run all steps in their order."""
     planted = None
     with demo.step("Prepare the corpus"):
         if corpus is None or vocab is None:
@@ -87,7 +87,7 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
         prepared = BUILD / "prepared"
         files = ["--corpus", corpus, "--vocab", vocab, "--out", str(prepared)]
         demo.run("python", "-m", "data_prep", "convert", *files)
-    assembly = str(BUILD / "cdk.out")  # made once: synthesis takes seconds
+    assembly = str(BUILD / "cdk.out")  # synthesized only once, since that takes seconds
     with contextlib.ExitStack() as running:
         with demo.step("Start the embedded AWS"):
             started = running.enter_context(instance.running())
@@ -112,7 +112,7 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
 
 
 def _outputs(file: Path) -> dict[str, str]:
-    """The outputs of all stacks together."""
+    """Read the outputs of all stacks."""
     stacks: dict[str, dict[str, str]] = json.loads(file.read_text())
     return {name: value for stack in stacks.values() for name, value in stack.items()}
 
@@ -139,7 +139,7 @@ def _predict(demo: Demo, endpoint: str, prepared: Path) -> None:
 
 
 def say(text: str) -> None:
-    """Print at once, so that it stands before the output of the command that follows."""
+    """Print at once, so that the text comes before the output of the next command."""
     print(text, flush=True)
 
 

@@ -38,27 +38,27 @@ CANARY = {
     "endpoint": {"instance_count": 2},
     "updates": {"strategy": "canary", "step_percent": 50, "wait_seconds": 180},
 }
-# What the embedded AWS does not know.
-OF_AN_ACCOUNT = ("account", "region", "permissions_boundary", "bootstrap_qualifier")
+# Settings that the embedded AWS does not support.
+NOT_LOCAL = ("account", "region", "permissions_boundary", "bootstrap_qualifier")
 SUBNETS = re.compile(r"subnet-[0-9a-f]+(,subnet-[0-9a-f]+)+")
-# What a step's own calls raise where AWS does something else.
-OF_A_STEP = (Unexpected, EndpointError, ClientError, BotoCoreError, OSError)
+# The errors of a step's calls when AWS does something else than expected.
+STEP_ERRORS = (Unexpected, EndpointError, ClientError, BotoCoreError, OSError)
 
 _EXAMPLES = """\
 examples:
-  python -m acceptance --local                      on the embedded AWS, where nothing is billed
+  python -m acceptance --local                      on the embedded AWS, which costs nothing
   python -m acceptance --env dev                    on the account of the environment dev
   python -m acceptance --env dev --canary --notices me@example.com --yes
 
-It needs a bootstrapped account and credentials that may do what a deployment does. It says first
-what it bills and how long it takes, and asks. Everything is in an environment of its own name,
-which is destroyed at the end, also after a failure, Ctrl-C or SIGTERM. The exit code is 0 when all
-was as expected and nothing is left, 1 when not, 2 for wrong use.
+It needs a bootstrapped account and credentials that may deploy. First it prints what it costs and
+how long it takes, and asks whether to go on. It creates an environment with a new name and destroys
+it at the end, also after a failure, Ctrl-C or SIGTERM. The exit code is 0 if all went as expected
+and nothing is left, 1 if not, 2 for wrong use.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Go the whole life of an environment; the exit code."""
+    """Run the whole life of an environment; return the exit code."""
     options = _parser().parse_args(arguments)
     return run_command(
         "acceptance",
@@ -84,7 +84,9 @@ def _run(options: argparse.Namespace) -> int:
         )
         print(f"\n{identity['Arn']}, in {stage.settings.region}")
         print("\n".join(_estimate(stage, life)))
-        print(f"{stage.settings.name} is destroyed at the end: have credentials that last so long.")
+        print(
+            f"{stage.settings.name} is destroyed at the end: your credentials must last until then."
+        )
         print(f"The report goes to {REPORT}.")
         if not (options.yes or options.local or _agrees()):
             print("acceptance: nothing was done")
@@ -94,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def play(stage: Stage, life: Sequence[Step], report: Report, interruptions: Interruptions) -> None:
-    """Go through the steps, and destroy everything, whatever happens."""
+    """Run the steps, and then destroy everything, whatever happens."""
     try:
         try:
             live(stage, life, report)
@@ -110,14 +112,14 @@ def play(stage: Stage, life: Sequence[Step], report: Report, interruptions: Inte
 
 
 def live(stage: Stage, life: Sequence[Step], report: Report) -> None:
-    """Take each step, up to the first that AWS does otherwise."""
+    """Run the steps in their order, up to the first that does not go as expected."""
     for number, step in enumerate(life):
         print(f"\n== {step.title}", flush=True)
         started = time.monotonic()
         state, happened = INTERRUPTED, "the run was interrupted"
         try:
             state, happened = AS_EXPECTED, step.do(stage)
-        except OF_A_STEP as error:
+        except STEP_ERRORS as error:
             state, happened = OTHERWISE, str(error)
         except Exception as error:
             state, happened = OTHERWISE, f"{type(error).__name__}: {error}"
@@ -138,31 +140,30 @@ def live(stage: Stage, life: Sequence[Step], report: Report) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="python -m acceptance",
-        description=__doc__,
+        description="Run the whole life of an environment on AWS, and report what AWS did.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--env",
         metavar="NAME",
-        help="the environment whose account and tags to take (default: dev)",
+        help="the environment whose account and tags to use (default: dev)",
     )
-    parser.add_argument("--local", action="store_true", help="on an embedded AWS of its own")
-    parser.add_argument("--yes", action="store_true", help="don't ask before it bills")
-    costs_more = parser.add_argument_group("what costs more")
+    parser.add_argument("--local", action="store_true", help="run on a new embedded AWS")
+    parser.add_argument("--yes", action="store_true", help="do not ask before it costs money")
+    costs_more = parser.add_argument_group("options that cost more")
     costs_more.add_argument(
         "--canary",
         action="store_true",
-        help="two instances, updates in steps, and one that an alarm turns back",
+        help="two instances, updates in steps, and one update that an alarm rolls back",
     )
     costs_more.add_argument(
         "--vpc",
         type=_subnets,
         metavar="SUBNET,SUBNET",
-        help="in these subnets of a VPC, which reach S3 and CloudWatch Logs",
+        help="use these subnets of a VPC; they must reach S3 and CloudWatch Logs",
     )
     costs_more.add_argument(
-        "--notices", metavar="MAIL", help="mail the end of each job, with a key of its own"
+        "--notices", metavar="MAIL", help="send a mail at the end of each job; this needs a KMS key"
     )
     return parser
 
@@ -175,7 +176,7 @@ def _subnets(text: str) -> list[str]:
 
 @contextlib.contextmanager
 def _embedded() -> Iterator[None]:
-    """Point this process, and what it starts, at an embedded AWS that is bootstrapped."""
+    """Start an embedded AWS, and point this process and its children at it."""
     from local_aws import instance
 
     with instance.running() as started:
@@ -193,11 +194,11 @@ def _instance_error() -> type[Exception]:
 
 
 def _make_stage(options: argparse.Namespace) -> Stage:
-    of = load(read_context(options.env, []))
+    base = load(read_context(options.env, []))
     if options.local:
-        of = of.model_copy(update=dict.fromkeys(OF_AN_ACCOUNT))
-    region = region_of(of)
-    # For boto3, which does not read the first, and for what this process starts.
+        base = base.model_copy(update=dict.fromkeys(NOT_LOCAL))
+    region = region_of(base)
+    # The second is for boto3, which does not read the first.
     os.environ |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     extra: dict[str, Any] = dict(CANARY) if options.canary else {}
     if options.notices:
@@ -205,7 +206,7 @@ def _make_stage(options: argparse.Namespace) -> Stage:
     if options.vpc:
         subnets = boto3.client("ec2").describe_subnets(SubnetIds=options.vpc)["Subnets"]
         extra["network"] = {"vpc": subnets[0]["VpcId"], "subnets": options.vpc}
-    stage = make_stage(FOLDER, of, region, f"acc-{secrets.token_hex(3)}", extra)
+    stage = make_stage(FOLDER, base, region, f"acc-{secrets.token_hex(3)}", extra)
     if options.local:
         account = stage.client("sts").get_caller_identity()["Account"]
         done = stage.run("cdk", "bootstrap", f"aws://{account}/{region}")
@@ -221,7 +222,7 @@ def _estimate(stage: Stage, life: Sequence[Step]) -> Iterator[str]:
     products = [item.product for item in billed]
     price_list, problem = find_prices(products, region, BUILD / f"prices-{region}.json")
     if problem:
-        print(f"acceptance: AWS tells no prices: {problem}", file=sys.stderr)
+        print(f"acceptance: AWS gave no prices: {problem}", file=sys.stderr)
     yield from estimate.lines(billed, price_list, life)
 
 

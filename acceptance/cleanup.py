@@ -1,7 +1,7 @@
-"""Destroy an environment from whatever state it is in.
+"""Destroy an environment from any state.
 
-It asks AWS alone and no CDK: a run may have been interrupted anywhere, also before a template was
-made. CloudFormation deletes by the role that the CDK's bootstrap gave the stacks.
+It uses only AWS's APIs, not the CDK, since a run may be interrupted before there is a template.
+CloudFormation deletes the stacks with the role of the CDK's bootstrap.
 """
 
 from collections.abc import Callable
@@ -12,27 +12,27 @@ from botocore.exceptions import BotoCoreError, ClientError
 from acceptance.probes import remove
 from acceptance.stage import Stage
 from acceptance.waiting import wait_until
-from operations.leftovers import Thing, left_of
+from operations.leftovers import Resource, left_of
 
-TIMES = 3  # a deletion may fail on something that is gone a little later
-STACK_MINUTES = 45  # a job that ends by its time limit, an endpoint that is created and deleted
-LATE_MINUTES = 10  # for what goes after the stacks, such as network interfaces
+TIMES = 3  # a deletion may fail because of a resource that is gone a little later
+STACK_MINUTES = 45  # enough for a job's time limit, and to create and delete an endpoint
+LATE_MINUTES = 10  # for resources that end after the stacks, such as network interfaces
 
 
-def clean_up(stage: Stage) -> list[Thing]:
-    """Delete everything; what is left nevertheless."""
+def clean_up(stage: Stage) -> list[Resource]:
+    """Delete everything; return what is left nevertheless."""
     for _ in range(TIMES):
-        _whatever_happens(partial(_stop_jobs, stage))
-        _whatever_happens(partial(remove, stage))
+        _try(partial(_stop_jobs, stage))
+        _try(partial(remove, stage))
         for name in reversed(stage.settings.stacks):
-            _whatever_happens(partial(_delete_stack, stage, name))
+            _try(partial(_delete_stack, stage, name))
         if not (left := _left(stage)):
             break
     return left
 
 
-def _whatever_happens(delete: Callable[[], object]) -> None:
-    """Let no error keep the rest from being deleted; what is left is told at the end."""
+def _try(delete: Callable[[], object]) -> None:
+    """Print an error and go on, so that the rest is deleted; the report says what is left."""
     try:
         delete()
     except (ClientError, BotoCoreError) as error:
@@ -40,15 +40,15 @@ def _whatever_happens(delete: Callable[[], object]) -> None:
 
 
 def _stop_jobs(stage: Stage) -> None:
-    """Stop jobs that run: a deployment that waits for one then fails, and takes a deletion."""
+    """Stop running jobs: a deployment that waits for one then fails, and can be deleted."""
     sagemaker, name = stage.client("sagemaker"), stage.settings.name
     running = sagemaker.list_training_jobs(NameContains=f"{name}-", StatusEquals="InProgress")
     for job in running["TrainingJobSummaries"]:
         sagemaker.stop_training_job(TrainingJobName=job["TrainingJobName"])
 
 
-def _left(stage: Stage) -> list[Thing]:
-    found: list[Thing] = []
+def _left(stage: Stage) -> list[Resource]:
+    found: list[Resource] = []
 
     def is_empty() -> bool:
         found[:] = left_of(stage.settings, stage.client)
@@ -63,25 +63,25 @@ def _are_gone(stage: Stage) -> bool:
 
 
 def _delete_stack(stage: Stage, name: str) -> None:
-    """Delete a stack, as soon as it takes a deletion, and wait until it is gone."""
+    """Delete a stack as soon as CloudFormation allows it, and wait until it is gone."""
     if stage.stack_status(name) is None:
         return
     print(f"deleting {name}", flush=True)
     cloudformation = stage.client("cloudformation")
-    # A job that still trains is stopped by the deletion. An endpoint that is being created can't be
-    # deleted, so its stack is let be until it is made.
+    # A deletion stops a job that still trains. An endpoint that is being created can't be deleted,
+    # so the serving stack must first end its creation.
     at_once = {"CREATE_IN_PROGRESS"} if not name.endswith("-serving") else set()
     if stage.stack_status(name) == "UPDATE_IN_PROGRESS":
         try:
             cloudformation.cancel_update_stack(StackName=name)
-        except ClientError as error:  # it has ended meanwhile
+        except ClientError as error:  # the update has just ended
             print(f"not cancelled: {error}", flush=True)
 
-    def takes_deletion() -> bool:
+    def can_be_deleted() -> bool:
         state = stage.stack_status(name)
         return state is None or state in at_once or not state.endswith("_IN_PROGRESS")
 
-    wait_until(takes_deletion, STACK_MINUTES)
+    wait_until(can_be_deleted, STACK_MINUTES)
     if stage.stack_status(name) is None:
         return
     cloudformation.delete_stack(StackName=name)

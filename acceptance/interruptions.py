@@ -1,4 +1,4 @@
-"""Signals that end a run, once: what is destroyed afterwards is not interrupted."""
+"""Let only the first signal end a run: the destruction afterwards must not be interrupted."""
 
 import signal
 from types import FrameType, TracebackType
@@ -8,10 +8,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruptions:
-    """Within the block, the first signal raises KeyboardInterrupt; no later one does.
-
-    After `hold` no signal does.
-    """
+    """Within the block, only the first signal raises KeyboardInterrupt; after `hold` none does."""
 
     def __init__(self) -> None:
         self._held = False
@@ -39,7 +36,7 @@ class Interruptions:
     def _interrupt(self, number: int, _: FrameType | None) -> None:
         name = signal.Signals(number).name
         if self._held:
-            print(f"{name}: everything is being destroyed; wait for its end", flush=True)
+            print(f"{name}: everything is being destroyed; please wait", flush=True)
             return
         self._held = True
         print(f"{name}: the run ends here, and everything is destroyed", flush=True)

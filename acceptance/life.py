@@ -1,4 +1,4 @@
-"""The steps of an environment's life, in their order: what each expects, and what it sees."""
+"""The steps of an environment's life in their order: what each does, and what it expects."""
 
 import contextlib
 import json
@@ -16,10 +16,10 @@ from topics.endpoint.payload import CONTENT_TYPES
 from topics.endpoint.state import model_address
 
 OTHER_TOPICS = 3
-TOLERANCE = 1e-4  # between the answers to two formats, of which CSV and JSON write decimals
+TOLERANCE = 1e-4  # between the answers to two formats: CSV and JSON write rounded decimals
 REASON_CHARACTERS = 60  # of a failed job's reason, which CloudFormation may cut
 ALARM_PAUSE = 0.5  # seconds: DescribeAlarms and SetAlarmState are throttled at a few a second
-# At the end of a logical id: that of a configuration, if an alarm has one, and the CDK's.
+# The end of a logical id: the configuration's digest, if an alarm has one, and the CDK's digest.
 DIGESTS = re.compile(r"([0-9a-f]{8})?[0-9A-F]{8}$")
 
 
@@ -28,11 +28,11 @@ class Step:
     """A step of the life.
 
     Attributes:
-        title: What is done.
+        title: The step's name.
         expected: What AWS is expected to do.
         minutes: About how long that takes on AWS.
-        do: Does it; what AWS did. Raises `Unexpected`, or an error of a client.
-        jobs: How many training jobs it starts.
+        do: Runs the step, and returns what AWS did. Raises `Unexpected`, or an error of a client.
+        jobs: How many training jobs the step starts.
     """
 
     title: str
@@ -43,7 +43,7 @@ class Step:
 
 
 def steps(*, canary: bool) -> list[Step]:
-    """All steps; `canary` adds those that need two instances and updates in steps."""
+    """Return all steps; `canary` adds those that need two instances and updates in steps."""
     return [
         Step("preflight", "no check fails", 1, preflight),
         Step(
@@ -77,7 +77,7 @@ def steps(*, canary: bool) -> list[Step]:
             deploy_broken,
             jobs=1,
         ),
-        *([_turned_back()] if canary else []),
+        *([_rolled_back_by_alarm()] if canary else []),
         Step("sleep", "the endpoint goes, its model stays", 4, sleep),
         Step(
             "probe a job and an endpoint",
@@ -100,9 +100,9 @@ def steps(*, canary: bool) -> list[Step]:
     ]
 
 
-def _turned_back() -> Step:
+def _rolled_back_by_alarm() -> Step:
     return Step(
-        "an update that an alarm turns back",
+        "an update that an alarm rolls back",
         "SageMaker rolls back, the deployment fails and says so; the first model answers",
         30,
         deploy_in_alarm,
@@ -115,7 +115,7 @@ def _formats() -> str:
 
 
 def preflight(stage: Stage) -> str:
-    """Check what would stop a deployment."""
+    """Run preflight."""
     done = stage.ask("preflight")
     lines = [line for line in done.output.splitlines() if line.startswith(("fail", "warn"))]
     if done.code:
@@ -124,7 +124,7 @@ def preflight(stage: Stage) -> str:
 
 
 def deploy_first(stage: Stage) -> str:
-    """Deploy what has no model yet."""
+    """Deploy for the first time, or for the first time after a `destroy`."""
     jobs = stage.jobs()
     outputs = stage.deployed()
     stage.kept["first"] = outputs
@@ -132,7 +132,7 @@ def deploy_first(stage: Stage) -> str:
 
 
 def deploy_again(stage: Stage) -> str:
-    """Deploy the same."""
+    """Deploy the same again."""
     return _deploy_first_model(stage)
 
 
@@ -150,7 +150,7 @@ def predict_in_all_formats(stage: Stage) -> str:
 
 
 def watch(stage: Stage) -> str:
-    """Look at alarms, metrics and logs of an endpoint that has answered."""
+    """Look at the alarms, metrics and logs of an endpoint that has answered requests."""
     percentiles = probes.ask(stage, probes.PERCENTILES, probes.read_percentiles)
     logs = probes.ask(stage, probes.LOGS, probes.read_logs)
     found = stage.client("cloudwatch").describe_alarms(
@@ -180,7 +180,7 @@ def deploy_back(stage: Stage) -> str:
 
 
 def deploy_tags(stage: Stage) -> str:
-    """Deploy with one tag more, and see whether the endpoint was updated."""
+    """Deploy with one more tag, and check whether the endpoint was updated."""
     sagemaker, name = stage.client("sagemaker"), stage.settings.name
     before = sagemaker.describe_endpoint(EndpointName=name)
     told = _deploy_first_model(stage, tags__acceptance="tags")
@@ -197,7 +197,7 @@ def deploy_tags(stage: Stage) -> str:
 
 
 def deploy_broken(stage: Stage) -> str:
-    """Deploy data that can't be read."""
+    """Deploy data that LDA can't read."""
     jobs = stage.jobs()
     done = stage.deploy(prepared=str((stage.folder / "broken").absolute()))
     _started(stage, jobs, 1)
@@ -206,12 +206,14 @@ def deploy_broken(stage: Stage) -> str:
     if not done.code:
         raise Unexpected("the deployment succeeded")
     if not reason or reason[:REASON_CHARACTERS] not in _in_one_line(done.output):
-        raise Unexpected(f"the job's reason is not told: {reason!r}; told was:\n{done.last()}")
-    return f"told: {reason}; {_rolled_back(stage, 'training')}; {_still_first(stage)}"
+        raise Unexpected(
+            f"the deployment did not show the job's reason {reason!r}, but:\n{done.last()}"
+        )
+    return f"reason shown: {reason}; {_rolled_back(stage, 'training')}; {_still_first(stage)}"
 
 
 def deploy_in_alarm(stage: Stage) -> str:
-    """Deploy a good model, and set an alarm of its update to ALARM."""
+    """Deploy a good model, and set a rollback alarm of its update to ALARM."""
     name = stage.settings.name
     with _alarms_of_updates(stage):
         done = stage.deploy(model__num_topics=str(OTHER_TOPICS), model__revision="turned back")
@@ -219,11 +221,11 @@ def deploy_in_alarm(stage: Stage) -> str:
     status = stage.stack_status(f"{name}-serving")
     stage.answers[probes.TURNED_BACK] = (
         f"the deployment ends with exit code {done.code}, the stack is {status}, the endpoint "
-        f"{described['EndpointStatus']}; told: {_reason(done)}"
+        f"{described['EndpointStatus']}; reason shown: {_reason(done)}"
     )
     if not done.code:
         raise Unexpected(f"the deployment succeeded; the stack is {status}")
-    return f"{_rolled_back(stage, 'serving')}; {_still_first(stage)}; told: {_reason(done)}"
+    return f"{_rolled_back(stage, 'serving')}; {_still_first(stage)}; reason: {_reason(done)}"
 
 
 def sleep(stage: Stage) -> str:
@@ -238,7 +240,7 @@ def sleep(stage: Stage) -> str:
 
 
 def probe(stage: Stage) -> str:
-    """Ask what can be asked while the endpoint sleeps."""
+    """Run the probes that do not need the stack's endpoint."""
     asked = {
         "the job": probes.ask(stage, probes.STOPPING, probes.stop_a_starting_job),
         "the endpoint": probes.ask(stage, probes.CREATING, probes.delete_while_creating),
@@ -248,7 +250,7 @@ def probe(stage: Stage) -> str:
 
 
 def probe_canary(stage: Stage) -> str:
-    """The same, and whether an update is refused while its alarm is in ALARM."""
+    """Run the same probes, and check whether AWS rejects an update while its alarm is in ALARM."""
     told = probe(stage)
     answer = probes.ask(stage, probes.IN_ALARM, probes.update_while_in_alarm)
     probes.remove(stage)
@@ -261,7 +263,7 @@ def wake(stage: Stage) -> str:
 
 
 def destroy(stage: Stage) -> str:
-    """Destroy by the CDK's command line."""
+    """Destroy with the CDK's command line."""
     done = stage.cdk("destroy", "--force")
     there = {name: stage.stack_status(name) for name in stage.settings.stacks}
     left = [f"{name} is {status}" for name, status in there.items() if status]
@@ -272,7 +274,7 @@ def destroy(stage: Stage) -> str:
 
 
 def leftovers(stage: Stage) -> str:
-    """Look for what is left."""
+    """Run leftovers."""
     done = stage.ask("leftovers")
     if done.code:
         raise Unexpected(done.last())
@@ -280,12 +282,12 @@ def leftovers(stage: Stage) -> str:
 
 
 def destroy_again(stage: Stage) -> str:
-    """Destroy what was deployed after the first `destroy`."""
+    """Destroy for the second time, and look for leftovers."""
     return f"{destroy(stage)}; {leftovers(stage)}"
 
 
 def _deploy_first_model(stage: Stage, **settings: str) -> str:
-    """Deploy what has been deployed before: nothing trains, and everything is as it was."""
+    """Deploy what was deployed before: no job may start, and the outputs must be the first ones."""
     jobs = stage.jobs()
     outputs = stage.deployed(**settings)
     if outputs != stage.kept["first"]:
@@ -303,7 +305,7 @@ def _started(stage: Stage, before: list[str], wanted: int) -> str:
 
 
 def _answers(stage: Stage, outputs: dict[str, str], topics: int) -> str:
-    """Ask the endpoint, which must run the model of the outputs."""
+    """Ask the endpoint, which must serve the model of the outputs."""
     served = model_address(outputs["EndpointName"])
     if served != outputs["ModelArtifact"]:
         raise Unexpected(f"the endpoint runs {served}, not {outputs['ModelArtifact']}")
@@ -318,7 +320,7 @@ def _still_first(stage: Stage) -> str:
 
 
 def _predict(stage: Stage, form: str) -> Any:
-    """The (documents, K) mixtures of the test documents, by the command that users have."""
+    """Run `topics predict` on the test documents; return their (documents, K) mixtures."""
     out = f"predictions-{form}.jsonl"
     asked = ("--endpoint", stage.settings.name, "prepared/test.recordio", "--content-type", form)
     done = stage.run("python", "-m", "topics", "predict", *asked, "--out", out)
@@ -339,9 +341,9 @@ def _rolled_back(stage: Stage, part: str) -> str:
 
 @contextlib.contextmanager
 def _alarms_of_updates(stage: Stage) -> Iterator[None]:
-    """Keep alarms in ALARM that come into being meanwhile: those of the new configuration.
+    """Within the block, keep every new alarm in ALARM: those of the new configuration.
 
-    CloudWatch sets an alarm back at its next look at the metric, so it is set again and again.
+    CloudWatch resets an alarm when it next reads the metric, so they are set again and again.
     """
     cloudwatch = stage.client("cloudwatch")
     prefix = f"{stage.settings.name}-serving-NewServerErrors"
@@ -354,7 +356,7 @@ def _alarms_of_updates(stage: Stage) -> Iterator[None]:
 
     def set_new() -> None:
         while not over.wait(ALARM_PAUSE):
-            with contextlib.suppress(cloudwatch.exceptions.ClientError):  # it has gone again
+            with contextlib.suppress(cloudwatch.exceptions.ClientError):  # it was deleted again
                 for name in names() - before:
                     cloudwatch.set_alarm_state(
                         AlarmName=name, StateValue="ALARM", StateReason="acceptance"
@@ -370,7 +372,7 @@ def _alarms_of_updates(stage: Stage) -> Iterator[None]:
 
 
 def _reason(done: Done) -> str:
-    """What CloudFormation says of the first resource that failed."""
+    """Return CloudFormation's reason for the first resource that failed."""
     failed = [line for line in done.output.splitlines() if "_FAILED " in line]
     return _in_one_line(failed[0].rpartition("|")[2] if failed else done.last(1))
 

@@ -1,7 +1,7 @@
-"""Questions about AWS that its documentation leaves open, asked of what the environment has made.
+"""Questions about AWS that its documentation leaves open, asked with the environment's resources.
 
-A probe changes nothing of the stacks. What it makes has `probe_name`, and `remove` deletes it. A
-probe that AWS refuses is an answer too, so none lets the acceptance fail.
+A probe does not change the stacks. Its own resources are called `probe_name`, and `remove` deletes
+them. An error of AWS is an answer too, so no probe makes the acceptance fail.
 """
 
 import datetime
@@ -37,8 +37,8 @@ STATISTICS = ["p50", "p90", "p99"]
 METRIC_MINUTES = 5
 ENDPOINT_MINUTES = 20
 JOB_MINUTES = 20
-# What CreateTrainingJob takes of what DescribeTrainingJob answers.
-OF_A_JOB = (
+# The members that CreateTrainingJob's request shares with DescribeTrainingJob's answer.
+JOB_MEMBERS = (
     "HyperParameters",
     "RoleArn",
     "InputDataConfig",
@@ -51,12 +51,12 @@ OF_A_JOB = (
 
 
 def probe_name(stage: Stage) -> str:
-    """A probe's name: `operations leftovers` takes its resources for the serving stack's."""
+    """Return a probe's name; with it `operations leftovers` finds the probe's resources."""
     return f"{stage.settings.name}-serving-probe"
 
 
 def ask(stage: Stage, question: str, probe: Callable[[Stage], str]) -> str:
-    """Note what a probe answers, or why it has no answer."""
+    """Run a probe, and keep its answer, or the error if there is none."""
     try:
         answer = probe(stage)
     except (ClientError, BotoCoreError) as error:
@@ -75,7 +75,7 @@ def stop_a_starting_job(stage: Stage) -> str:
     sagemaker.create_training_job(
         TrainingJobName=name,
         AlgorithmSpecification={key: algorithm[key] for key in wanted},
-        **{key: described[key] for key in OF_A_JOB if key in described},
+        **{key: described[key] for key in JOB_MEMBERS if key in described},
     )
     started = time.monotonic()
     sagemaker.stop_training_job(TrainingJobName=name)
@@ -107,7 +107,7 @@ def delete_while_creating(stage: Stage) -> str:
 
 
 def update_while_in_alarm(stage: Stage) -> str:
-    """Update an endpoint of the probe's own with a rollback alarm that is in ALARM."""
+    """Update the probe's own endpoint, with a rollback alarm that is in ALARM."""
     sagemaker, cloudwatch = stage.client("sagemaker"), stage.client("cloudwatch")
     name = probe_name(stage)
     stacks = sagemaker.describe_endpoint_config(EndpointConfigName=_configuration(stage))
@@ -150,13 +150,13 @@ def update_while_in_alarm(stage: Stage) -> str:
     runs = "the new" if described["EndpointConfigName"] == name else "the old"
     reason = described.get("FailureReason", "none is given")
     return (
-        f"no: it takes the update; then the endpoint is {described['EndpointStatus']} with {runs} "
-        f"configuration (reason: {reason})"
+        f"no: it accepts the update; then the endpoint is {described['EndpointStatus']} with "
+        f"{runs} configuration (reason: {reason})"
     )
 
 
 def read_percentiles(stage: Stage) -> str:
-    """Read them from the endpoint's metric, once it has any data."""
+    """Read the percentiles of the endpoint's latency, once the metric has any data."""
 
     def points() -> list[dict[str, Any]]:
         now = datetime.datetime.now(datetime.UTC)
@@ -177,11 +177,11 @@ def read_percentiles(stage: Stage) -> str:
     found = wait_until(points, METRIC_MINUTES)
     if not found:
         return f"not answered: {METRIC_MINUTES} minutes after the requests there was no data"
-    told = found[0].get("ExtendedStatistics", {})
+    given = found[0].get("ExtendedStatistics", {})
     values = [
-        f"{name} {told[name]:.0f} µs" if name in told else f"no {name}" for name in STATISTICS
+        f"{name} {given[name]:.0f} µs" if name in given else f"no {name}" for name in STATISTICS
     ]
-    return ("yes: " if set(STATISTICS) <= told.keys() else "no: ") + ", ".join(values)
+    return ("yes: " if set(STATISTICS) <= given.keys() else "no: ") + ", ".join(values)
 
 
 def read_logs(stage: Stage) -> str:
@@ -198,7 +198,7 @@ def read_logs(stage: Stage) -> str:
 
 
 def count_listed(stage: Stage) -> str:
-    """Count what the Resource Groups Tagging API lists of the environment."""
+    """Count the environment's resources that the Resource Groups Tagging API lists."""
     tags = {"project": stage.settings.project, "environment": stage.settings.env}
     pages = stage.client("resourcegroupstaggingapi").get_paginator("get_resources")
     listed = [
@@ -211,7 +211,7 @@ def count_listed(stage: Stage) -> str:
 
 
 def remove(stage: Stage) -> None:
-    """Delete what probes have made."""
+    """Delete the resources of the probes."""
     sagemaker, name = stage.client("sagemaker"), probe_name(stage)
     if (status := _endpoint_status(stage, name)) is not None:
         busy = ("Creating", "Updating", "RollingBack", "SystemUpdating")
@@ -226,9 +226,9 @@ def remove(stage: Stage) -> None:
 
 
 def _configuration(stage: Stage) -> str:
-    """The stack's endpoint configuration, which stays while the endpoint sleeps.
+    """Return the name of the stack's endpoint configuration, which stays while the endpoint sleeps.
 
-    CloudFormation knows its ARN, in which the name is in lower case.
+    CloudFormation gives only its ARN, which has the name in lower case.
     """
     resources = stage.client("cloudformation").describe_stack_resources(
         StackName=f"{stage.settings.name}-serving"
@@ -245,7 +245,7 @@ def _configuration(stage: Stage) -> str:
 
 
 def _endpoint_status(stage: Stage, name: str) -> str | None:
-    """The state of an endpoint; None when there is none."""
+    """Return the state of an endpoint; None if there is no such endpoint."""
     sagemaker = stage.client("sagemaker")
     try:
         return str(sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"])

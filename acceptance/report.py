@@ -11,7 +11,7 @@ NOT_ASKED = "not asked in this run"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a step; `seconds` is None if it was not reached."""
+    """The outcome of a step; `seconds` is None if the step was not reached."""
 
     title: str
     expected: str
@@ -22,16 +22,16 @@ class Outcome:
 
 @dataclass
 class Report:
-    """What a run tells.
+    """The report of a run.
 
     Attributes:
         name: The environment's name.
-        where: The Region, and whose AWS it is.
-        facts: More to know, by name: the versions, the options.
-        outcomes: Of the steps, in their order.
-        answers: Of the questions.
-        left: What is left; None as long as nobody has looked.
-        account: The caller's account, which is not told: reports are shared.
+        where: The Region, and whether it is of AWS or of the embedded AWS.
+        facts: More facts by name, such as versions and options.
+        outcomes: The outcomes of the steps, in their order.
+        answers: The answers by question.
+        left: What is left; None until `clean_up` has looked.
+        account: The caller's account, which the report hides, since reports are shared.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """Whether all was as expected, and nothing is left."""
+        """Whether all steps went as expected, and nothing is left."""
         return self.left == [] and all(one.state == AS_EXPECTED for one in self.outcomes)
 
     def text(self) -> str:
-        """The report in Markdown."""
+        """Return the report in Markdown."""
         return "\n".join(self._lines()).replace(self.account, "ACCOUNT") + "\n"
 
     def _lines(self) -> Iterator[str]:
@@ -73,7 +73,7 @@ class Report:
             yield _row(question, self.answers.get(question, NOT_ASKED))
         yield from ("", "## Left at the end", "")
         if self.left is None:
-            yield "Nobody has looked: the run was ended before."
+            yield "Not known: the run ended before it could look."
         else:
             yield from [f"- {thing}" for thing in self.left] or ["Nothing."]
 
@@ -91,6 +91,6 @@ def _row(*cells: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text as it stands in a table of Markdown: in one line, with no bar and no HTML."""
+    """Write text for a cell of a Markdown table: in one line, with bars and HTML escaped."""
     escaped = text.strip().replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
     return "<br>".join(line.rstrip() for line in escaped.splitlines())

@@ -1,8 +1,8 @@
-"""An environment of its own name, and the commands by which a user lives with it.
+"""A new environment, and the commands that a user runs on it.
 
-All that it needs is in one folder: a `cdk.json` that declares it alone, its corpora, and the output
-of its commands. So it shares nothing with the environments of the project, and whatever happens,
-the CDK's commands work on it by hand, in that folder.
+One folder holds all that it needs: a `cdk.json` that declares only this environment, its corpora,
+and the output of the commands. So it shares nothing with the environments of the project. Whatever
+happens, the CDK's commands work by hand in that folder.
 """
 
 import contextlib
@@ -15,27 +15,24 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from operations.environment import clients
 from stacks.settings import Settings, load
 from stacks.settings.context import merge
 from stacks.settings.keys import is_of_the_cdk
 
 PROJECT = Path(__file__).parent.parent
 STOP_SECONDS = 10
-TOPICS = 5  # as the sample corpus is drawn from
-# The least that SageMaker's LDA trains on, and is hosted on; minutes, since a broken job bills too.
+TOPICS = 5  # the sample corpus has as many
+# The smallest instances for LDA, and a short time limit, since a broken job costs money too.
 SETTINGS: dict[str, Any] = {
     "model": {"num_topics": TOPICS},
     "training": {"instance_type": "ml.m5.large", "volume_gb": 1, "max_runtime_minutes": 15},
     "endpoint": {"instance_type": "ml.t2.medium"},
 }
-# What an environment says of the account; all else is the acceptance's own.
+# Settings that are copied from an environment of the project, since they depend on the account.
 OF_THE_ACCOUNT = (
     "account",
     "project",
@@ -48,30 +45,30 @@ OF_THE_ACCOUNT = (
 
 
 class Unexpected(Exception):  # noqa: N818  # what AWS did need not be an error
-    """AWS did something else than a step expects; the message says what."""
+    """AWS did something that a step does not expect; the message says what."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A command that ended: its exit code, and what it printed."""
+    """A command that has ended: its exit code, and its output."""
 
     code: int
     output: str
 
     def last(self, lines: int = 8) -> str:
-        """The last lines that it printed."""
+        """Return the last lines of the output."""
         return "\n".join(self.output.splitlines()[-lines:])
 
 
 @dataclass
 class Stage:
-    """Where the life takes place.
+    """The environment that the steps work on.
 
     Attributes:
-        folder: Holds everything that commands read and write.
-        settings: The environment's.
+        folder: The folder of everything that the commands read and write.
+        settings: The environment's settings.
         answers: What was observed, by question.
-        kept: What steps note for later ones.
+        kept: Values that a step keeps for later steps.
     """
 
     folder: Path
@@ -80,25 +77,18 @@ class Stage:
     kept: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        session = boto3.Session(region_name=self.settings.region)
-        config = Config(retries={"mode": "standard", "max_attempts": 8})
-
-        @cache
-        def client(service: str) -> Any:
-            return session.client(service, config=config)  # type: ignore[call-overload]
-
-        self.client = client
+        self.client = clients(self.settings.region, retries=8)
 
     @property
     def prepared(self) -> Path:
-        """The prepared sample corpus."""
+        """The folder of the prepared sample corpus."""
         return self.settings.prepared
 
     def run(self, *argv: str) -> Done:
-        """Run a command in the folder, and print what it prints; the log keeps it.
+        """Run a command in the folder; print its output, and append it to the log.
 
-        The command is in a session of its own: a Ctrl-C reaches it through this process alone,
-        which ends it and then destroys.
+        The command runs in its own session, so that a Ctrl-C reaches only this process, which then
+        ends the command and destroys the environment.
         """
         print(f"$ {shlex.join(argv)}", flush=True)
         program = [sys.executable, *argv[1:]] if argv[0] == "python" else list(argv)
@@ -119,7 +109,7 @@ class Stage:
         return Done(code, "".join(lines))
 
     def cdk(self, command: str, *options: str, **settings: str) -> Done:
-        """Run a command of the CDK on all stacks, with other values of some settings."""
+        """Run a command of the CDK on all stacks; `settings` override those of `cdk.json`."""
         given = {"env": self.settings.env} | settings
         context = [word for key, value in given.items() for word in ("-c", f"{key}={value}")]
         return self.run("cdk", command, "--all", *options, *context)
@@ -131,7 +121,11 @@ class Stage:
         return self.cdk("deploy", *options, **dotted)
 
     def deployed(self, **settings: str) -> dict[str, str]:
-        """Deploy, which must succeed; the outputs of all stacks."""
+        """Deploy and return the outputs of all stacks.
+
+        Raises:
+            Unexpected: The deployment failed.
+        """
         done = self.deploy(**settings)
         if done.code:
             raise Unexpected(f"the deployment failed with exit code {done.code}:\n{done.last()}")
@@ -143,7 +137,7 @@ class Stage:
         return self.run("python", "-m", "operations", command, "--env", self.settings.env)
 
     def jobs(self) -> list[str]:
-        """All training jobs of the environment, ended ones too, the newest first."""
+        """List all training jobs of the environment, also ended ones, the newest first."""
         pages = self.client("sagemaker").get_paginator("list_training_jobs")
         found = pages.paginate(
             NameContains=self.settings.name, SortBy="CreationTime", SortOrder="Descending"
@@ -151,7 +145,7 @@ class Stage:
         return [job["TrainingJobName"] for page in found for job in page["TrainingJobSummaries"]]
 
     def stack_status(self, name: str) -> str | None:
-        """The state of a stack; None when there is none."""
+        """Return the state of a stack; None if there is no such stack."""
         cloudformation = self.client("cloudformation")
         try:
             (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -162,24 +156,27 @@ class Stage:
         return str(stack["StackStatus"])
 
 
-def make_stage(folder: Path, of: Settings, region: str, name: str, extra: dict[str, Any]) -> Stage:
-    """Make the folder of an environment, and its corpora.
+def make_stage(
+    folder: Path, base: Settings, region: str, name: str, extra: dict[str, Any]
+) -> Stage:
+    """Make the folder of a new environment, and its corpora.
 
     Args:
-        folder: Made anew.
-        of: The environment whose account is used.
+        folder: The folder; what is in it is deleted first.
+        base: The environment whose account is used.
         region: The Region.
         name: The name of the new environment.
-        extra: More of its settings.
+        extra: More settings of the new environment.
 
     Raises:
-        SettingsError: The settings do not go together.
+        SettingsError: The settings contradict each other.
+        Unexpected: The corpus could not be prepared.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    told = of.model_dump(mode="json", include=set(OF_THE_ACCOUNT), exclude_none=True)
+    copied = base.model_dump(mode="json", include=set(OF_THE_ACCOUNT), exclude_none=True)
     own = {"region": region, "prepared": str((folder / "prepared").absolute())}
-    environment = merge([told, own, SETTINGS, extra])
+    environment = merge([copied, own, SETTINGS, extra])
     project = json.loads((PROJECT / "cdk.json").read_text(encoding="utf-8"))["context"]
     flags = {key: value for key, value in project.items() if is_of_the_cdk(key)}
     context = flags | {"env": name, "environments": {name: environment}}
@@ -192,7 +189,7 @@ def make_stage(folder: Path, of: Settings, region: str, name: str, extra: dict[s
 
 
 def _prepare(stage: Stage) -> None:
-    """Prepare a sample corpus; and one of the same that can't be read, which its manifest hides."""
+    """Prepare a sample corpus, and a damaged copy whose manifest has the damaged file's digest."""
     files = ("--corpus", "sample/corpus.txt", "--vocab", "sample/vocab.txt")
     for arguments in (
         ("sample", "--out", "sample", "--documents", "600", "--num-topics", str(TOPICS)),
@@ -200,7 +197,7 @@ def _prepare(stage: Stage) -> None:
     ):
         done = stage.run("python", "-m", "data_prep", *arguments)
         if done.code:
-            raise Unexpected(f"no corpus could be prepared: {done.last()}")
+            raise Unexpected(f"the sample corpus could not be prepared: {done.last()}")
     broken = stage.folder / "broken"
     shutil.copytree(stage.prepared, broken)
     content = bytearray((broken / "train.recordio").read_bytes())
@@ -212,7 +209,7 @@ def _prepare(stage: Stage) -> None:
 
 
 def _started(program: list[str], folder: Path) -> subprocess.Popen[str]:
-    """Start a command, which finds the project's modules and programs from any folder."""
+    """Start a command so that it finds the project's modules and programs from any folder."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.Popen(
         program,
@@ -228,7 +225,7 @@ def _started(program: list[str], folder: Path) -> subprocess.Popen[str]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End a command and what it started."""
+    """End a command and all processes that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

@@ -1,1 +1,1 @@
-"""What the command lines share; it knows none of them."""
+"""What the command lines share; nothing here depends on one of them."""

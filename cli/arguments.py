@@ -1,4 +1,4 @@
-"""What the command lines share: how they print and end, wrong use in one line, and arguments."""
+"""What the command lines share: the parser, types of arguments, output and exit codes."""
 
 import argparse
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 from cli.printable import PrintableStream, printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""What `ArgumentParser.add_subparsers` returns, which argparse has no public name for."""
+"""The type that `ArgumentParser.add_subparsers` returns; argparse has no public name for it."""
 
 Errors: TypeAlias = tuple[type[Exception], ...]
 
@@ -19,33 +19,33 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong use in one line, takes whole names alone, and keeps an epilog's lines."""
+    """A parser that reports wrong use in one line, and allows no shortened options."""
 
     def __init__(self, **options: Any) -> None:
-        """Take what `ArgumentParser` takes, by name."""
+        """Take the options of `ArgumentParser`, by name; the lines of an epilog are kept."""
         if "epilog" in options:
             options["formatter_class"] = argparse.RawDescriptionHelpFormatter
         super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2 and `message`."""
-        told = " ".join(printable(message).split())  # names of files may be in it
-        self.exit(2, f"{self.prog}: {told} (--help explains)\n")
+        line = " ".join(printable(message).split())  # the message may hold names of files
+        self.exit(2, f"{self.prog}: {line} (--help explains)\n")
 
 
 def run_command(
     name: str, command: Callable[[], int | None], *, bad_input: Errors, failures: Errors = ()
 ) -> int:
-    """Run a command and return its exit code; what goes wrong is told on stderr.
+    """Run a command and return its exit code; print its errors on stderr.
 
-    What it prints is escaped where a terminal would obey it: words, names of files and answers
-    come from anywhere.
+    Control characters in the command's output are escaped: words, names of files and answers of
+    servers may hold some that a terminal obeys.
 
     Args:
-        name: What stands before each line on stderr.
-        command: Returns an exit code, or None if it is 0.
-        bad_input: What it raises for an input that its caller has to mend; the exit code is 2.
-        failures: What it raises beside `OSError` when it fails; the exit code is 1.
+        name: The text before each line on stderr.
+        command: Returns an exit code, or None for 0.
+        bad_input: The errors of `command` that mean bad input; the exit code is 2.
+        failures: Its other errors beside `OSError`; the exit code is 1.
     """
     if sys.stderr is None:  # as after `2>&-`
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
@@ -62,8 +62,8 @@ def _run(name: str, command: Callable[[], int | None], bad_input: Errors, failur
         sys.stdout.flush()
     except bad_input as error:
         return _fail(name, 2, str(error))
-    except BrokenPipeError:  # the reader has seen enough, as `head` does
-        # Python flushes stdout once more at its end, which must not fail again.
+    except BrokenPipeError:  # the reader has ended, as `head` does
+        # Python flushes stdout once more when it ends, and that must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except failures as error:
@@ -85,7 +85,7 @@ def _fail(name: str, code: int, message: str) -> int:
 
 
 def whole_from(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a type of argument: a whole number from `least` on, or to `most`."""
+    """Return a type of argument: a whole number from `least`, up to `most` if that is given."""
     allowed = f"from {least} on" if most is None else f"from {least} to {most}"
 
     def parse(text: str) -> int:
@@ -98,7 +98,7 @@ def whole_from(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def picture(text: str) -> Path:
-    """Read the name of a picture to write; a type of argument."""
+    """Check the name of a picture to write; a type of argument."""
     if Path(text).suffix not in PICTURES:
         raise argparse.ArgumentTypeError(f"{text!r} must end in {', '.join(PICTURES)}")
     return Path(text)

@@ -1,19 +1,19 @@
-"""Text for a terminal: what is read somewhere must not move its cursor or turn its lines around."""
+"""Make text safe for a terminal: it must not move the cursor or change the direction of writing."""
 
 import unicodedata
 from typing import Any, TextIO
 
-# Printed as they are, though `str.isprintable` says no: the joiners are letters of some languages.
+# Printed as they are, although `str.isprintable` is false: some languages need the joiners.
 _HARMLESS = {"\n", "\t", "\u200c", "\u200d"}
 
 
 def printable(text: str) -> str:
     """Return `text` with control and format characters escaped, as JSON escapes them.
 
-    Those are what terminals obey instead of showing it: escape sequences, characters that turn the
-    direction of writing, and bytes of a file name that are no UTF-8.
+    These are: escape sequences, characters that change the direction of writing, and bytes of a
+    file name that are not UTF-8.
     """
-    if text.replace("\n", "").replace("\t", "").isprintable():  # nearly always, and fast
+    if text.replace("\n", "").replace("\t", "").isprintable():  # the usual case, and fast
         return text
     return "".join(character if _is_shown(character) else _escape(character) for character in text)
 
@@ -22,7 +22,7 @@ def _is_shown(character: str) -> bool:
     return (
         character.isprintable()
         or character in _HARMLESS
-        or unicodedata.category(character) in ("Zs", "Cn", "Co")  # blanks; characters of later days
+        or unicodedata.category(character) in ("Zs", "Cn", "Co")  # blanks; not assigned; private
     )
 
 
@@ -32,13 +32,13 @@ def _escape(character: str) -> str:
 
 
 class PrintableStream:
-    """A text stream that writes what is printable; all else it does is the stream's own."""
+    """A text stream that escapes what it writes with `printable`."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write `text`, escaped where need be; the number of characters that were given."""
+        """Write `text`, escaped; return the number of characters of `text`."""
         self.stream.write(printable(text))
         return len(text)
 

@@ -11,11 +11,11 @@ _PERIOD = 0.1  # seconds between two drawings
 
 
 class Progress:
-    """Draws how much is done, on stderr and only if that is a terminal.
+    """Draw how much work is done, on stderr, only if that is a terminal.
 
     Args:
-        label: What is being done.
-        total: The whole amount, in any unit; None when it is not known.
+        label: The name of the work.
+        total: The whole amount, in any unit; None if it is not known.
     """
 
     def __init__(self, label: str, total: int | None = None) -> None:
@@ -33,7 +33,7 @@ class Progress:
             self._draw("\r\033[K")
 
     def advance(self, amount: int) -> None:
-        """Count work as finished."""
+        """Add `amount` to the work that is done."""
         self._done += amount
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PERIOD
@@ -42,7 +42,7 @@ class Progress:
 
     def _draw(self, text: str) -> None:
         stream = sys.stderr
-        # A bar moves the cursor, which nothing that is printed may do.
+        # The bar moves the cursor, so it must not be escaped.
         raw = stream.stream if isinstance(stream, PrintableStream) else stream
         raw.write(text)
         raw.flush()

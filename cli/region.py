@@ -6,9 +6,9 @@ import boto3
 
 
 def callers_region() -> str | None:
-    """The Region that the CDK and the AWS CLI would take; None if the caller chose none.
+    """Return the Region that the CDK and the AWS CLI would use; None if the caller chose none.
 
-    boto3 alone does not read `AWS_REGION`.
+    boto3 itself does not read `AWS_REGION`.
 
     Raises:
         BotoCoreError: `AWS_PROFILE` names a profile that does not exist.

@@ -7,8 +7,8 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     """Return rows as lines, each column as wide as its widest cell.
 
     Args:
-        rows: Cells; all rows have the same number. A head is a row like any other.
-        right: The columns, from 0, whose cells stand at the right, as numbers do.
+        rows: Rows of cells, each with the same number of cells. A head is a row like any other.
+        right: The columns to align at the right, such as numbers; the first column is 0.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(

@@ -20,13 +20,13 @@ examples:
   python -m operations settings --env prod
   cdk destroy --all -c env=prod && python -m operations leftovers --env prod
 
-Nothing here changes or spends anything. The environments are those of cdk.json, and credentials
-and Region are the caller's, as the AWS CLI takes them.
+No command changes anything or costs money. The environments are those of cdk.json. Credentials and
+Region are the caller's, as in the AWS CLI.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; 0 when all is well, 1 when it found a problem, 2 when it could not look."""
+    """Run a command; return 0 if all is well, 1 if it found a problem, 2 if it could not run."""
     options = _parser().parse_args(arguments)
     return run_command(
         f"operations {options.command}",

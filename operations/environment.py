@@ -1,9 +1,17 @@
-"""The environment that a command is about: which one, with which settings, in which Region."""
+"""The options that choose an environment, its Region, and clients of AWS there."""
 
 import argparse
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from cli.region import callers_region
 from stacks.settings import Settings, SettingsError
+
+Clients = Callable[[str], Any]
 
 
 def add_environment_options(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +23,35 @@ def add_environment_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="another value of a setting, as cdk takes it",
+        help="override a setting, as in cdk; may be repeated",
     )
 
 
 def region_of(settings: Settings) -> str:
-    """The Region of the settings, or else the caller's.
+    """Return the Region of the settings, or else the caller's.
 
     Raises:
         SettingsError: There is none.
-        BotoCoreError: `AWS_PROFILE` names a profile that is not there.
+        BotoCoreError: `AWS_PROFILE` names a profile that does not exist.
     """
     region = settings.region or callers_region()
     if region is None:
         raise SettingsError("no Region: set AWS_REGION, or region in cdk.json")
     return region
+
+
+def clients(region: str | None, *, retries: int) -> Clients:
+    """Return a function that makes a client of a service, only once for each service.
+
+    Args:
+        region: The clients' Region; if None, the caller's.
+        retries: How often a client tries a request again.
+    """
+    session: Any = boto3.Session(region_name=region)
+    config = Config(retries={"mode": "standard", "max_attempts": retries})
+
+    @cache
+    def client(service: str) -> Any:
+        return session.client(service, config=config)
+
+    return client

@@ -1,26 +1,23 @@
-"""What is left of an environment after `destroy`: `python -m operations leftovers`.
+"""`python -m operations leftovers`: find what is left of an environment after `destroy`.
 
-Things are found by the environment's tags, and by name where a service knows no tags or AWS no way
-to search by them. Ended training jobs stay in AWS's lists for ever, and are not counted.
+Resources are found by the environment's name and by its tags, since not every resource has tags
+that AWS can search. Ended training jobs stay in AWS's lists for ever, and do not count.
 """
 
 import argparse
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
 from typing import Any
 
-import boto3
-
 from cli.arguments import Commands
-from operations.environment import add_environment_options, region_of
+from operations.environment import Clients, add_environment_options, clients, region_of
 from stacks.settings import Settings, load, read_context
 
-Client = Callable[[str], Any]
-OF_A_JOB = re.compile(r"-[0-9a-f]{12}-[^-]+$")  # what follows the environment's name
-OF_A_BOARD = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
+# What follows the environment's name in the name of a training job, and of a dashboard.
+JOB_SUFFIX = re.compile(r"-[0-9a-f]{12}-[^-]+$")
+DASHBOARD_SUFFIX = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
 RUNNING = ("InProgress", "Stopping")
 
 _EXAMPLES = """\
@@ -28,10 +25,10 @@ examples:
   python -m operations leftovers
   cdk destroy --all -c env=prod && python -m operations leftovers --env prod
 
-The exit code is 0 when nothing is left, 1 when something is, 2 for wrong use or if AWS could not be
-asked. What the environment keeps on purpose (`retain_data`) is printed and not counted.
+The exit code is 0 if nothing is left, 1 if something is, 2 for wrong use or if AWS could not be
+asked. What the environment keeps on purpose (`retain_data`) is printed, but does not count.
 """
-# Lists of an account and Region: kind, service, operation, member of the answer, its name.
+# How to list resources: kind, service, operation, member of the answer, member with the name.
 LISTS = (
     ("stack", "cloudformation", "describe_stacks", "Stacks", "StackName"),
     ("endpoint", "sagemaker", "list_endpoints", "Endpoints", "EndpointName"),
@@ -56,7 +53,7 @@ LISTS = (
 )
 
 
-# What an ARN's service and resource are called in these lists.
+# The kind of a resource by the service and the resource type in its ARN.
 KINDS = {
     ("cloudformation", "stack"): "stack",
     ("sagemaker", "endpoint"): "endpoint",
@@ -75,33 +72,33 @@ KINDS = {
 
 
 @dataclass(frozen=True, order=True)
-class Thing:
-    """A resource: what it is, and its name or ARN."""
+class Resource:
+    """A resource in AWS; `name` is its name or ARN."""
 
     kind: str
     name: str
 
 
-def everything(client: Client) -> Iterator[Thing]:
-    """All there is in the account and Region of what our stacks and jobs make, whoever's it is."""
+def list_resources(client: Clients) -> Iterator[Resource]:
+    """List all resources of the account and Region, of each kind that an environment has."""
     for kind, service, operation, member, name in LISTS:
         for entry in _pages(client(service), operation, member):
-            yield Thing(kind, entry[name])
+            yield Resource(kind, entry[name])
     for policy in _pages(client("iam"), "list_policies", "Policies", Scope="Local"):
-        yield Thing("policy", policy["PolicyName"])
+        yield Resource("policy", policy["PolicyName"])
     for target in _pages(
         client("application-autoscaling"),
         "describe_scalable_targets",
         "ScalableTargets",
         ServiceNamespace="sagemaker",
     ):
-        yield Thing("scalable target", target["ResourceId"])
+        yield Resource("scalable target", target["ResourceId"])
     for state in RUNNING:
         jobs = _pages(
             client("sagemaker"), "list_training_jobs", "TrainingJobSummaries", StatusEquals=state
         )
         for job in jobs:
-            yield Thing("running job", job["TrainingJobName"])
+            yield Resource("running job", job["TrainingJobName"])
 
 
 def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
@@ -112,30 +109,30 @@ def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterat
         yield from page[member]
 
 
-def left_of(settings: Settings, client: Client) -> list[Thing]:
-    """What is left of the environment; by its tags only what its name does not tell."""
-    things = list(everything(client))
-    there = {_identity(thing) for thing in things}
-    named = [thing for thing in things if _is_named_after(thing, settings)]
-    known = {_last(thing.name) for thing in named}
+def left_of(settings: Settings, client: Clients) -> list[Resource]:
+    """Find resources left over: those matched by name, plus tagged ones that the names missed."""
+    resources = list(list_resources(client))
+    there = {_identity(resource) for resource in resources}
+    named = [resource for resource in resources if _is_named_after(resource, settings)]
+    known = {_last(resource.name) for resource in named}
     tagged = []
-    for thing in _tagged(settings, client):
-        listed = listed_as(thing.name)
-        # The tagging API goes on listing "all the tagged or previously tagged resources"
-        # (GetResources, API reference) for minutes or hours; their own services know better.
+    for resource in _tagged(settings, client):
+        listed = listed_as(resource.name)
+        # The tagging API lists "all the tagged or previously tagged resources" (GetResources, API
+        # reference), also for hours after their end; the resource's own service knows better.
         gone = listed is not None and _identity(listed) not in there
-        if not gone and _last(thing.name) not in known:
-            tagged.append(thing)
+        if not gone and _last(resource.name) not in known:
+            tagged.append(resource)
     return [*named, *tagged, *_interfaces(settings, client)]
 
 
-def listed_as(arn: str) -> Thing | None:
-    """The thing of an ARN as `everything` lists it; None when it lists none of this kind."""
+def listed_as(arn: str) -> Resource | None:
+    """Return an ARN's resource as `list_resources` lists it; None if it does not list the kind."""
     service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
     if service == "sns":
-        return Thing("topic", arn)
+        return Resource("topic", arn)
     if service == "s3":
-        return Thing("bucket", resource)
+        return Resource("bucket", resource)
     kind, *names = re.split("[/:]", resource, maxsplit=1)
     name = "".join(names)
     found = KINDS.get((service, kind))
@@ -144,35 +141,35 @@ def listed_as(arn: str) -> Thing | None:
     if found == "stack":
         name = name.partition("/")[0]  # its id follows
     elif service == "iam":
-        name = _last(name)  # a path stands before
-    return Thing(found, name.removesuffix(":*"))
+        name = _last(name)  # without the path before it
+    return Resource(found, name.removesuffix(":*"))
 
 
-def _identity(thing: Thing) -> tuple[str, str]:
-    """What is the same in an ARN and in a list: SageMaker writes ARNs in lower case."""
-    return thing.kind, thing.name.strip("/").lower()
+def _identity(resource: Resource) -> tuple[str, str]:
+    """Return what is the same in an ARN and in a list: SageMaker's ARNs are in lower case."""
+    return resource.kind, resource.name.strip("/").lower()
 
 
 def _last(name: str) -> str:
-    """A name without its path, of an ARN the resource's own."""
+    """Return a name without its path, or the name at the end of an ARN."""
     return re.split("[/:]", name)[-1]
 
 
-def _is_named_after(thing: Thing, settings: Settings) -> bool:
-    """By CloudFormation, after a stack; or by us, after the environment."""
-    name = _last(thing.name)
+def _is_named_after(resource: Resource, settings: Settings) -> bool:
+    """Whether the name contains a stack's name (CloudFormation's way) or the environment's."""
+    name = _last(resource.name)
     made_by = tuple(f"{name}-" for name in settings.stacks)
     return (
         name == settings.name
-        or thing.name.startswith(f"endpoint/{settings.name}/")  # a scalable target
-        or (thing.kind == "dashboard" and OF_A_BOARD.sub("", name) == settings.name)
-        or (thing.kind == "running job" and OF_A_JOB.sub("", name) == settings.name)
-        or thing.name.startswith(f"/{settings.project}/{settings.env}/")
-        or any(f"{piece}-".startswith(made_by) for piece in re.split("[/:]", thing.name))
+        or resource.name.startswith(f"endpoint/{settings.name}/")  # a scalable target
+        or (resource.kind == "dashboard" and DASHBOARD_SUFFIX.sub("", name) == settings.name)
+        or (resource.kind == "running job" and JOB_SUFFIX.sub("", name) == settings.name)
+        or resource.name.startswith(f"/{settings.project}/{settings.env}/")
+        or any(f"{piece}-".startswith(made_by) for piece in re.split("[/:]", resource.name))
     )
 
 
-def _tagged(settings: Settings, client: Client) -> Iterator[Thing]:
+def _tagged(settings: Settings, client: Clients) -> Iterator[Resource]:
     tags = {"project": settings.project, "environment": settings.env}
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     tagging = client("resourcegroupstaggingapi")
@@ -183,11 +180,11 @@ def _tagged(settings: Settings, client: Client) -> Iterator[Thing]:
             continue
         if service == "kms" and _is_gone(client("kms"), arn):
             continue
-        yield Thing("tagged", arn)
+        yield Resource("tagged", arn)
 
 
 def _is_gone(kms: Any, arn: str) -> bool:
-    """A key that a stack has deleted waits for its end, bills nothing, and is gone one day."""
+    """Whether a key is deleted: AWS waits some days before the deletion, but bills nothing."""
     try:
         state = kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"]
     except kms.exceptions.NotFoundException:
@@ -195,8 +192,8 @@ def _is_gone(kms: Any, arn: str) -> bool:
     return bool(state == "PendingDeletion")
 
 
-def _interfaces(settings: Settings, client: Client) -> Iterator[Thing]:
-    """Network interfaces by which SageMaker was attached to the environment's subnets."""
+def _interfaces(settings: Settings, client: Clients) -> Iterator[Resource]:
+    """List the network interfaces with which SageMaker is attached to the environment's subnets."""
     network = settings.network
     if network.vpc is None:
         return
@@ -208,12 +205,12 @@ def _interfaces(settings: Settings, client: Client) -> Iterator[Thing]:
     )
     for interface in interfaces:
         if "sagemaker" in interface.get("Description", "").lower():
-            yield Thing("network interface", interface["NetworkInterfaceId"])
+            yield Resource("network interface", interface["NetworkInterfaceId"])
 
 
-def is_kept(thing: Thing, settings: Settings) -> bool:
-    """Whether the environment keeps it on purpose: its bucket and the key of that."""
-    kept = thing.kind == "bucket" or thing.name.split(":")[2:3] in (["s3"], ["kms"])
+def is_kept(resource: Resource, settings: Settings) -> bool:
+    """Whether the environment keeps it on purpose: the bucket, or the bucket's key."""
+    kept = resource.kind == "bucket" or resource.name.split(":")[2:3] in (["s3"], ["kms"])
     return settings.retain_data and kept
 
 
@@ -231,22 +228,21 @@ def add(commands: Commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print what is left; 0 when nothing is, 1 when something is."""
+    """Print what is left; return 0 if nothing is, 1 if something is."""
     settings = load(read_context(options.env, options.context))
-    session = boto3.Session(region_name=region_of(settings))
-    found = left_of(settings, cache(session.client))
-    left = [thing for thing in found if not is_kept(thing, settings)]
-    kept = [thing for thing in found if is_kept(thing, settings)]
+    found = left_of(settings, clients(region_of(settings), retries=5))
+    left = [resource for resource in found if not is_kept(resource, settings)]
+    kept = [resource for resource in found if is_kept(resource, settings)]
     if options.json:
         print(json.dumps({"left": _listed(left), "kept": _listed(kept)}, indent=2))
         return int(bool(left))
-    for word, things in (("kept", kept), ("left", left)):
-        for thing in things:
-            print(f"{word}: {thing.kind} {thing.name}")
+    for word, resources in (("kept", kept), ("left", left)):
+        for resource in resources:
+            print(f"{word}: {resource.kind} {resource.name}")
     if not left:
         print(f"{settings.name}: nothing is left")
     return int(bool(left))
 
 
-def _listed(things: list[Thing]) -> list[dict[str, str]]:
-    return [asdict(thing) for thing in things]
+def _listed(resources: list[Resource]) -> list[dict[str, str]]:
+    return [asdict(resource) for resource in resources]

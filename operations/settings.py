@@ -1,4 +1,4 @@
-"""`python -m operations settings`: what is in effect, and where each value comes from."""
+"""`python -m operations settings`: print the settings, and where each value comes from."""
 
 import argparse
 import json
@@ -20,8 +20,8 @@ examples:
   python -m operations settings --describe > docs/settings.md
   python -m operations settings --schema > stacks/settings/cdk.schema.json
 
-The last one is the JSON Schema that "$schema" in cdk.json names: editors complete, check and
-explain settings by it.
+The last one prints the JSON Schema that "$schema" in cdk.json names: with it editors complete,
+check and explain settings.
 """
 
 

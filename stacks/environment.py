@@ -1,6 +1,6 @@
-"""The stacks of one environment, wired; a scope is the app itself or a pipeline's stage.
+"""Connect the stacks of one environment, in the app or in a stage of a pipeline.
 
-They are split by lifetime: what loses data, what is paid for once, what is paid for by the hour.
+They are split by lifetime: storage keeps data, training is paid for once, serving by the hour.
 """
 
 from functools import partial
@@ -31,12 +31,12 @@ from stacks.training import TrainingStack
 def add_environment(scope: Construct, settings: Settings, env: Environment) -> None:
     """Add the stacks of `settings` to `scope`.
 
-    Without a prepared corpus the stacks are there, so that `cdk ls` and `cdk destroy` work, but
-    carry an error, so that `cdk deploy` refuses.
+    Without a prepared corpus the stacks exist, so that `cdk ls` and `cdk destroy` work, but they
+    have an error, so that `cdk deploy` stops.
     """
     corpus, problem = _prepared(settings.prepared)
     common = partial(stack_properties, settings, env)
-    made: list[Stack] = []
+    stacks: list[Stack] = []
     bucket: s3.IBucket | str
     key: kms.IKey | str | None = settings.encryption_key
     if settings.bucket:
@@ -44,7 +44,7 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     else:
         storage = StorageStack(scope, settings=settings, **common(f"{settings.name}-storage"))
         bucket, key = storage.bucket, storage.key
-        made.append(storage)
+        stacks.append(storage)
     training = TrainingStack(
         scope,
         settings=settings,
@@ -60,13 +60,13 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
         golden=corpus.golden if corpus else None,
         **common(f"{settings.name}-serving"),
     )
-    made += [training, serving]
-    for earlier, later in pairwise(made):
+    stacks += [training, serving]
+    for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
     if corpus is None:
-        for refusing in (training, serving):
-            Annotations.of(refusing).add_error(problem)
-    for stack in made:
+        for incomplete in (training, serving):
+            Annotations.of(incomplete).add_error(problem)
+    for stack in stacks:
         if training.key is not None:
             encrypt_logs(stack, training.key)
         for tag, value in settings.all_tags.items():
@@ -74,14 +74,14 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
 
 
 def _prepared(folder: Path) -> tuple[Manifest | None, str]:
-    """Load a prepared corpus, if its files are what the manifest says, or else the problem.
+    """Load a prepared corpus and check its files; return the manifest, or None and the problem.
 
-    Fingerprints are made of the manifest's digests, which must tell the truth.
+    Fingerprints contain the manifest's digests, so the digests must be right.
     """
     try:
         corpus = Manifest.load(folder)
         if damaged := corpus.damaged(folder):
-            raise ManifestError(f"{folder}: not what {MANIFEST} says: {', '.join(damaged)}")
+            raise ManifestError(f"{folder}: {MANIFEST} does not match {', '.join(damaged)}")
     except ManifestError as error:
         return None, (
             f"no prepared corpus to deploy ({error}); make one with `python -m data_prep convert "
@@ -91,12 +91,12 @@ def _prepared(folder: Path) -> tuple[Manifest | None, str]:
 
 
 def stack_properties(settings: Settings, env: Environment, id: str) -> dict[str, Any]:
-    """What a stack of `settings` is constructed with; each has a synthesizer of its own."""
+    """Return the properties that every stack of `settings` is constructed with."""
     boundary = settings.permissions_boundary
     by_arn = boundary is not None and boundary.startswith("arn:")
     return {
         "id": id,
-        "stack_name": id,  # in a pipeline's stage too, whose name would stand before it
+        "stack_name": id,  # otherwise a pipeline's stage would put its name before the id
         "env": env,
         "tags": settings.all_tags,
         "termination_protection": settings.termination_protection,

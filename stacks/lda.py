@@ -1,4 +1,4 @@
-"""What is peculiar to Amazon SageMaker's built-in LDA: its images, hyperparameters and limits.
+"""The images, hyperparameters and limits of Amazon SageMaker's built-in LDA.
 
 Sources: the image table is the SageMaker Python SDK's `image_uri_config/lda.json` (v2 and v3
 agree; AWS has retired the documentation pages that listed it); the hyperparameters are from the
@@ -19,7 +19,7 @@ from stacks.training_job import Channel
 REPOSITORY = "lda"
 TAG = "1"  # AWS advises against `latest` in production
 
-# LDA's registry accounts are not those of other algorithms, and these are all the Regions it has.
+# LDA has its own registry accounts, and exists only in these Regions.
 REGISTRY_ACCOUNTS = {
     "ap-northeast-1": "258307448986",
     "ap-northeast-2": "293181348795",
@@ -42,9 +42,9 @@ REGISTRY_ACCOUNTS = {
 
 CONTENT_TYPE = "application/x-recordio-protobuf"
 GIB = 1 << 30
-# LDA keeps no checkpoints, and SageMaker limits spot jobs that keep none to an hour.
+# LDA writes no checkpoints, and SageMaker limits spot jobs without checkpoints to an hour.
 LONGEST_SPOT = Duration.hours(1)
-# LDA trains on one instance, has an image for x86 and makes no use of accelerators.
+# LDA trains on one instance, has only an image for x86, and does not use accelerators.
 ACCELERATED = re.compile(r"ml\.(p|g|trn|inf|dl)\d")
 GRAVITON = re.compile(r"ml\.[a-z]+\d+g")
 HOST_ONLY = re.compile(r"ml\.((t2|c5d|c6in|m5d)\..+|(c4|c5|c6i)\.large)")
@@ -52,18 +52,18 @@ TRAIN_ONLY = re.compile(r"ml\.((c5n|t3|[cmr]\d+i-flex|[cmr]8i)\..+|r5d?\.(8|16)x
 
 
 class LdaError(ValueError):
-    """What was asked for is beyond the algorithm's limits; the message says what is allowed."""
+    """A setting is outside the algorithm's limits; the message says what is allowed."""
 
 
 class UnsupportedRegionError(LdaError):
-    """The Region has no LDA image; the message names those that have."""
+    """The Region has no LDA image; the message names the Regions that have one."""
 
 
 def image_uri(scope: Construct) -> str:
-    """The LDA image in the Region of `scope`'s stack.
+    """Return the URI of the LDA image in the Region of `scope`'s stack.
 
-    In a stack whose Region is known at deployment only, the account is looked up then, and a
-    Region without the image fails there.
+    If the Region is known only at deployment, CloudFormation looks up the account then, and fails
+    in a Region without the image.
 
     Raises:
         UnsupportedRegionError: The Region is known and has no LDA image.
@@ -94,16 +94,16 @@ def hyperparameters(
     max_iterations: int,
     tol: float,
 ) -> Mapping[str, str]:
-    """The hyperparameters as CreateTrainingJob takes them: all are strings.
+    """Return the hyperparameters as CreateTrainingJob takes them: all are strings.
 
     Args:
-        num_topics: Topics to find.
-        feature_dim: Words in the vocabulary.
-        mini_batch_size: Documents in the training corpus; LDA takes them all at once.
-        alpha0: Initial guess of the Dirichlet concentration parameter's sum.
-        max_restarts: Restarts of the alternating least squares.
-        max_iterations: Iterations of one of them.
-        tol: Its target error.
+        num_topics: How many topics to find.
+        feature_dim: How many words the vocabulary has.
+        mini_batch_size: How many documents the training corpus has; LDA takes them all at once.
+        alpha0: The initial guess of the sum of the Dirichlet concentration parameter.
+        max_restarts: How often the alternating least squares start again.
+        max_iterations: The most iterations after each start.
+        tol: The error at which the iterations end.
 
     Raises:
         LdaError: A value is not positive.
@@ -124,7 +124,7 @@ def hyperparameters(
 
 
 def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel]:
-    """The input channels: `train`, and `test` when there are documents to score the model by."""
+    """Return the input channels: `train`, and `test` if the corpus has test documents."""
     parts = {"train": corpus.train} | ({} if corpus.test is None else {"test": corpus.test})
     return {name: _channel(folder, part) for name, part in parts.items()}
 
@@ -134,56 +134,56 @@ def _channel(folder: Path, part: Part) -> Channel:
 
 
 def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> None:
-    """See that LDA can train so.
+    """Check that LDA can train on an instance type for this time.
 
     Raises:
-        LdaError: It can't; the message says why, and what it can.
+        LdaError: It can't; the message says why, and what is allowed.
     """
     for pattern, reason in (
-        (ACCELERATED, "LDA trains on CPUs alone, and a GPU or accelerator would only cost"),
+        (ACCELERATED, "LDA trains only on CPUs, so a GPU or accelerator would only cost money"),
         (GRAVITON, "LDA's image is for x86, and SageMaker does not train on Graviton"),
         (HOST_ONLY, "SageMaker hosts on it, but does not train on it"),
     ):
         if pattern.match(instance_type):
             raise LdaError(
-                f"training.instance_type is {instance_type!r}; {reason}: take ml.c5.2xlarge, for "
-                "instance, or another of the families c4, c5, c6i, m4, m5 and m6i"
+                f"training.instance_type is {instance_type!r}; {reason}: choose ml.c5.2xlarge, for "
+                "example, or another type of the families c4, c5, c6i, m4, m5 and m6i"
             )
     if spot and max_runtime.to_minutes() > LONGEST_SPOT.to_minutes():
         raise LdaError(
             f"training.spot is on and training.max_runtime_minutes is {max_runtime.to_minutes()}; "
-            f"LDA keeps no checkpoints, so SageMaker allows its spot jobs "
+            f"LDA writes no checkpoints, so SageMaker allows its spot jobs at most "
             f"{LONGEST_SPOT.to_minutes()} minutes"
         )
 
 
 def check_volume(corpus: Manifest, gibibytes: int) -> None:
-    """See that the volume of the training instance holds the corpus, which SageMaker copies there.
+    """Check that the corpus fits on the volume of the training instance, where SageMaker copies it.
 
     Raises:
-        LdaError: It does not; the message says how much it takes.
+        LdaError: It does not fit; the message says how large the volume must be.
     """
     size = corpus.train.bytes + (0 if corpus.test is None else corpus.test.bytes)
     if size >= gibibytes * GIB:
         raise LdaError(
             f"training.volume_gb is {gibibytes}; the corpus alone takes "
-            f"{size / GIB:.1f}: take {math.ceil(size / GIB) + 1} or more"
+            f"{size / GIB:.1f}: set it to {math.ceil(size / GIB) + 1} or more"
         )
 
 
 def check_hosting(instance_type: str) -> None:
-    """See that LDA can be hosted so.
+    """Check that LDA can be hosted on an instance type.
 
     Raises:
-        LdaError: It can't; the message says why, and what it can.
+        LdaError: It can't; the message says why, and what is allowed.
     """
     for pattern, reason in (
-        (ACCELERATED, "LDA makes no use of a GPU or accelerator, which would only cost"),
+        (ACCELERATED, "LDA does not use a GPU or accelerator, which would only cost money"),
         (GRAVITON, "LDA's image is for x86, and this is Graviton"),
         (TRAIN_ONLY, "SageMaker trains on it, but does not host on it"),
     ):
         if pattern.match(instance_type):
             raise LdaError(
-                f"endpoint.instance_type is {instance_type!r}; {reason}: take ml.m5.xlarge, for "
-                "instance, or another of the families c4, c5, c6i, c7i, m4, m5, m6i, m7i and t2"
+                f"endpoint.instance_type is {instance_type!r}; {reason}: choose ml.m5.xlarge, for "
+                "example, or another type of the families c4, c5, c6i, c7i, m4, m5, m6i, m7i and t2"
             )

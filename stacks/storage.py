@@ -1,4 +1,4 @@
-"""The bucket: the one home of training data and models."""
+"""The stack of the bucket, which holds training data and models."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.parts.encryption import CREATE, add_key, found_key
-from stacks.parts.functions import give_log_group
+from stacks.parts.encryption import CREATE, add_key, import_key
+from stacks.parts.functions import replace_log_group
 from stacks.settings import Settings
 
-AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the CDK's id of its function
+AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the id that the CDK gives it
 
 
 class StorageStack(Stack):
-    """A private, encrypted, versioned bucket, and the key if one is to be made."""
+    """A private, encrypted, versioned bucket, and its KMS key if the settings ask for a new one."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, **props: Any) -> None:
         super().__init__(scope, id, description="Bucket of training data and models", **props)
@@ -23,14 +23,17 @@ class StorageStack(Stack):
         self.key = (
             add_key(self, keep=keep)
             if settings.encryption_key == CREATE
-            else found_key(self, settings.encryption_key)
+            else import_key(self, settings.encryption_key)
         )
         self.bucket = add_bucket(self, self.key, keep=keep)
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 
 
 def add_bucket(stack: Stack, key: kms.IKey | None, *, keep: bool) -> s3.Bucket:
-    """A private, encrypted, versioned bucket, which is emptied and goes with its stack or stays."""
+    """Add a private, encrypted, versioned bucket.
+
+    When its stack is deleted, the bucket is emptied and deleted, or with `keep` it stays.
+    """
     bucket = s3.Bucket(
         stack,
         "Bucket",
@@ -45,5 +48,5 @@ def add_bucket(stack: Stack, key: kms.IKey | None, *, keep: bool) -> s3.Bucket:
         auto_delete_objects=not keep,
     )
     if not keep:
-        give_log_group(stack.node.find_child(AUTO_DELETE))
+        replace_log_group(stack.node.find_child(AUTO_DELETE))
     return bucket

@@ -1,4 +1,4 @@
-"""What the apps share: from the CDK's context to templates, or to a line about what is wrong."""
+"""What the CDK apps share: read the context, synthesize, and print errors of the settings."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from stacks.lda import LdaError
 from stacks.settings import SettingsError
 from stacks.training_job import TrainingJobError
 
-CONTEXT = "CDK_CONTEXT_JSON"  # in which `cdk` hands the context over
-CONTEXT_FILE = "CONTEXT_OVERFLOW_LOCATION_ENV"  # names a file of what is too long for that
+CONTEXT = "CDK_CONTEXT_JSON"  # the variable in which `cdk` passes the context
+CONTEXT_FILE = "CONTEXT_OVERFLOW_LOCATION_ENV"  # names a file, if the context is too long for that
 
 
 def context_of(app: App) -> dict[str, Any]:
-    """Return the context of `app` with its nulls, which are lost on the way through jsii."""
+    """Return the context of `app` with its nulls, which jsii loses."""
     context = dict(app.node.get_all_context())
     if file := os.environ.get(CONTEXT_FILE):
         context |= json.loads(Path(file).read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def context_of(app: App) -> dict[str, Any]:
 
 
 def synthesize(build: Callable[[App], None]) -> int:
-    """Synthesize an app that `build` adds stacks to; the exit code."""
+    """Synthesize an app that `build` adds stacks to; return the exit code."""
     app = App()
     try:
         build(app)

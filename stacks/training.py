@@ -1,4 +1,4 @@
-"""The execution role and the training job of the LDA model."""
+"""The stack of the execution role and the training job."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from constructs import Construct
 
 from data_prep.manifest import Manifest
 from stacks import lda
-from stacks.parts.encryption import found_key
-from stacks.parts.network import found_network
+from stacks.parts.encryption import import_key
+from stacks.parts.network import import_network
 from stacks.parts.notices import add_notices
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
-from stacks.training_job.permissions import LOG_GROUP as JOBS_LOG_GROUP
+from stacks.training_job.handlers import LOG_GROUP as JOBS_LOG_GROUP
 
 METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 
 
 class TrainingStack(Stack):
-    """The role that SageMaker acts as, and the job that makes the model.
+    """The execution role, and the job that trains the model.
 
     `bucket` and `key` are another stack's, or the name and ARN of existing ones. Without a
     prepared corpus there is no job.
@@ -45,8 +45,8 @@ class TrainingStack(Stack):
             if isinstance(bucket, str)
             else bucket
         )
-        self.key = found_key(self, key)
-        self.network = found_network(self, settings.network)
+        self.key = import_key(self, key)
+        self.network = import_network(self, settings.network)
         self.image = lda.image_uri(self)
         self.role = (
             iam.Role.from_role_arn(self, "ExecutionRole", settings.role, mutable=False)
@@ -57,9 +57,9 @@ class TrainingStack(Stack):
         self.job = None if corpus is None else self._add_job(corpus)
 
     def _build_role(self) -> iam.Role:
-        """What SageMaker needs to train here and to host the model, and no more."""
+        """Build the execution role, with only the permissions that training and hosting need."""
         prefix = self._settings.prefix
-        # The source is the account and Region as a whole: hosting knows no narrower one.
+        # The source is the whole account and Region: hosting supports no narrower one.
         source = f"arn:{Aws.PARTITION}:sagemaker:{self.region}:{self.account}:*"
         principal = iam.ServicePrincipal(
             "sagemaker.amazonaws.com",
@@ -98,8 +98,9 @@ class TrainingStack(Stack):
                 ],
                 resources=[f"{log_group}/aws/sagemaker/*"],
             ),
-            # Of the account, for all jobs. The endpoint's is the serving stack's: could SageMaker
-            # make that, its last lines would bring it back after the stack is deleted.
+            # Only the group of the account's training jobs. The serving stack creates the
+            # endpoint's group. If SageMaker could create it too, the endpoint's last log lines
+            # would bring it back after the stack is deleted.
             iam.PolicyStatement(
                 sid="MakeLogGroupOfJobs",
                 actions=["logs:CreateLogGroup"],
@@ -108,7 +109,7 @@ class TrainingStack(Stack):
             iam.PolicyStatement(
                 sid="PutMetrics",
                 actions=["cloudwatch:PutMetricData"],
-                resources=["*"],  # the action knows no resource; the namespace narrows it
+                resources=["*"],  # the action supports no resource; the namespace narrows it
                 conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
             ),
         ]
@@ -134,12 +135,12 @@ class TrainingStack(Stack):
             "ExecutionRole",
             description="SageMaker acts as this role to train and to host the topic model",
             assumed_by=principal,
-            # Inline: the policy is attached before anything can use the role.
+            # Inline, so that the policy is attached before anything can use the role.
             inline_policies={"SageMaker": iam.PolicyDocument(statements=statements)},
         )
 
     def _add_job(self, corpus: Manifest) -> TrainingJob:
-        """Add the training job for `corpus`; at deployment it runs if its model is not there."""
+        """Add the training job for `corpus`; a deployment runs it if its model does not exist."""
         settings = self._settings
         max_runtime = Duration.minutes(settings.training.max_runtime_minutes)
         lda.check_training(
@@ -172,9 +173,7 @@ class TrainingStack(Stack):
             revision=settings.model.revision,
             encryption_key=self.key,
             network_isolation=settings.network.isolation is not False,
-            vpc=self.network.vpc if self.network else None,
-            subnets=self.network.subnets if self.network else (),
-            security_groups=self.network.security_groups if self.network else (),
+            network=self.network,
         )
         if settings.notices is not None:
             add_notices(self, job, settings.notices, self.key)

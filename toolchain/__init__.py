@@ -1,1 +1,1 @@
-"""How it gets there: CDK apps of their own, which deploy the environments."""
+"""CDK apps that set up how the environments are deployed: from GitHub, or by CodePipeline."""

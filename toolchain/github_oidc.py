@@ -1,16 +1,16 @@
-r"""What lets GitHub's workflows deploy: a stack that a platform team deploys once for an account.
+r"""The stack that allows GitHub's workflows to deploy; a platform team deploys it once an account.
 
     cdk deploy --app "python3 -m toolchain.github_oidc" -c repository=OWNER/NAME \
         -c github.ids=OWNER-ID/REPOSITORY-ID
 
-It is no part of an environment, and no workflow may change it.
+It is not part of an environment, and no workflow may change it.
 """
 
 import os
 import sys
 from typing import Any
 
-from aws_cdk import App, Aws, CfnOutput, Duration, Environment, Stack
+from aws_cdk import App, Aws, CfnOutput, DefaultStackSynthesizer, Duration, Environment, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -20,18 +20,18 @@ from stacks.synthesis import context_of, synthesize
 
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
-LONGEST_JOB = Duration.hours(6)  # of GitHub's runners; a deployment waits for its training
-BOOTSTRAP = "hnb659fds"  # the CDK's own qualifier
+LONGEST_JOB = Duration.hours(6)  # the limit of GitHub's runners; a deployment waits for training
 
 
 class GitHubStack(Stack):
-    """GitHub's OIDC provider, a role to deploy each environment, and one to look at differences.
+    """GitHub's OIDC provider, a role to deploy each environment, and one role for `cdk diff`.
 
-    A role to deploy trusts one environment of one repository, and may do nothing but assume roles
-    that the CDK's bootstrap made. What a deployment may do is theirs to say.
+    A role to deploy trusts one environment of one repository. It may only assume the roles of the
+    CDK's bootstrap, and these decide what a deployment may do.
 
-    The role for differences trusts pull requests, which nobody has reviewed. It reads templates of
-    our stacks. The bootstrap's lookup role would do too much: it reads everything in the account.
+    The role for `cdk diff` trusts pull requests, which nobody has reviewed. So it may only read the
+    templates of our stacks. The bootstrap's lookup role can't be used: it may read everything in
+    the account.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class GitHubStack(Stack):
         )
 
     def _bootstrap_roles(self, settings: Settings, *kinds: str) -> list[str]:
-        qualifier = settings.bootstrap_qualifier or BOOTSTRAP
+        qualifier = settings.bootstrap_qualifier or DefaultStackSynthesizer.DEFAULT_QUALIFIER
         place = f"{self.account}-{settings.region or self.region}"
         return [
             f"arn:{Aws.PARTITION}:iam::{self.account}:role/cdk-{qualifier}-{kind}-role-{place}"
@@ -106,20 +106,20 @@ class GitHubStack(Stack):
 
 
 def subjects(repository: str, ids: str | None) -> list[str]:
-    """Return what the subject of a token may begin with, for one repository.
+    """Return how the subject of a repository's tokens may begin.
 
     GitHub puts the ids of owner and repository into the subjects of repositories that were
     created, renamed or moved since July 2026; older ones may switch to that form at any time.
 
     Args:
         repository: OWNER/NAME.
-        ids: OWNER-ID/REPOSITORY-ID; without them only the form without ids is trusted.
+        ids: OWNER-ID/REPOSITORY-ID; if None, only the form without ids is trusted.
     """
-    found = [f"repo:{repository}"]
+    beginnings = [f"repo:{repository}"]
     if ids is not None:
         (owner, name), (owner_id, name_id) = repository.split("/"), ids.split("/")
-        found.append(f"repo:{owner}@{owner_id}/{name}@{name_id}")
-    return found
+        beginnings.append(f"repo:{owner}@{owner_id}/{name}@{name_id}")
+    return beginnings
 
 
 def build(app: App) -> None:
@@ -135,16 +135,16 @@ def build(app: App) -> None:
     here = [one for one in declared if account is None or one.account in (None, account)]
     if not here:
         raise SettingsError(
-            f"no environment of cdk.json is in the account {account}, which the credentials are "
-            "of: take other credentials, or mend the setting `account` of an environment"
+            f"no environment of cdk.json is in the account {account} of your credentials: take "
+            "other credentials, or correct the setting `account` of an environment"
         )
-    asked = {(settings.repository, settings.github) for settings in here}
-    if len(asked) > 1 or here[0].repository is None:
+    given = {(settings.repository, settings.github) for settings in here}
+    if len(given) > 1 or here[0].repository is None:
         raise SettingsError(
             "repository and github.* must be given, and the same for all environments of the "
             "account: in `defaults` of cdk.json, or by -c repository=OWNER/NAME"
         )
-    # What is said of all environments holds for this stack too: tags, bounds of roles, bootstrap.
+    # The defaults of all environments are this stack's too: tags, permissions boundary, bootstrap.
     shared = load({**context, "environments": {"github": {}}, "env": "github"})
     place = Environment(account=account, region=os.environ.get("CDK_DEFAULT_REGION"))
     GitHubStack(
@@ -157,7 +157,7 @@ def build(app: App) -> None:
 
 
 def main() -> int:
-    """Synthesize the stack; the exit code."""
+    """Synthesize the stack; return the exit code."""
     return synthesize(build)
 
 

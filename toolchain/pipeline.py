@@ -1,9 +1,9 @@
-"""Deployment by CodePipeline, for those who live in AWS: a stack that is deployed once by hand.
+"""The stack of a CodePipeline that deploys the environments; it is deployed once by hand.
 
     make pipeline && cdk deploy --app cdk.out topic-model-pipeline
 
-Its first run, and every later one, makes it and the environments what the branch says. It is off
-unless `pipeline.connection` is in the `defaults` of cdk.json.
+Each run updates the pipeline itself and the environments to the state of the branch. There is no
+pipeline unless `pipeline.connection` is in the `defaults` of cdk.json.
 """
 
 import json
@@ -23,18 +23,18 @@ from stacks.settings import Settings, SettingsError, load
 from stacks.storage import add_bucket
 from stacks.synthesis import context_of, synthesize
 
-PREPARED = "build/prepared"  # the Makefile's
+PREPARED = "build/prepared"  # as in the Makefile
 PACKAGE = Path(__file__).parents[1] / "package.json"
-CDK_ASSETS = "4.7.3"  # the CDK would take the latest, whenever it runs
-ARTIFACTS_KEPT = Duration.days(30)  # an approval is waited for 7 days
-RUNTIMES = {"python": "3.13", "nodejs": "22"}  # of the image
+CDK_ASSETS = "4.7.3"  # without a version each run would take the latest
+ARTIFACTS_KEPT = Duration.days(30)  # longer than an approval can take, 7 days
+RUNTIMES = {"python": "3.13", "nodejs": "22"}  # which CodeBuild's image offers
 
 
 class PipelineStack(Stack):
-    """Source, synthesis with the corpus, itself, assets, and a stage for each environment.
+    """A pipeline: source, synthesis, its own update, assets, and a stage for each environment.
 
-    `environments` are deployed in their order, each after an approval but for the first, and where
-    their settings say, or else where the pipeline is.
+    `environments` are deployed in their order, all but the first after an approval. Each goes to
+    the account and Region of its settings, or else to the pipeline's.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class PipelineStack(Stack):
         )
 
     def _build_synth(self, settings: Settings, source: str) -> pipelines.CodeBuildStep:
-        """What fetches the corpus, prepares it and synthesizes this app: the Makefile's targets."""
+        """Build the step that fetches the corpus, prepares it and synthesizes this app."""
         corpus, vocab = settings.pipeline.corpus, settings.pipeline.vocab
         files = f"CORPUS=build/source/{corpus}" + (f" VOCAB=build/source/{vocab}" if vocab else "")
         return pipelines.CodeBuildStep(
@@ -150,7 +150,7 @@ class PipelineStack(Stack):
         )
 
     def _asks(self, settings: Settings, place: Environment) -> bool:
-        """Whether the pipeline can ask the endpoint: it is awake, and in this account."""
+        """Whether the pipeline can ask the endpoint: it must be awake, and in this account."""
         return settings.endpoint.enabled and place.account == self.account
 
     def _build_smoke_test(self, settings: Settings, place: Environment) -> pipelines.CodeBuildStep:
@@ -165,7 +165,7 @@ class PipelineStack(Stack):
             "Smoke",
             input=self._source,
             additional_inputs={PREPARED: self._prepared},
-            # CodeBuild sets AWS_REGION to its own, which wins over AWS_DEFAULT_REGION.
+            # CodeBuild sets AWS_REGION to its own Region, and that wins over AWS_DEFAULT_REGION.
             commands=[f"make smoke ENDPOINT={settings.name} AWS_REGION={place.region}"],
             role_policy_statements=[
                 iam.PolicyStatement(actions=["sagemaker:InvokeEndpoint"], resources=[endpoint])
@@ -174,7 +174,7 @@ class PipelineStack(Stack):
 
 
 def _allow_connection(pipeline: codepipeline.Pipeline, connection: str) -> None:
-    """Allow what the CDK allows by the service's earlier name alone, which is that of old ARNs."""
+    """Allow the use of the connection: the CDK grants only `codestar-connections:UseConnection`."""
     if connection.split(":")[2] == "codeconnections":
         pipeline.role.add_to_principal_policy(
             iam.PolicyStatement(actions=["codeconnections:UseConnection"], resources=[connection])
@@ -182,20 +182,20 @@ def _allow_connection(pipeline: codepipeline.Pipeline, connection: str) -> None:
 
 
 def build(app: App) -> None:
-    """Add the stack, where its connection is, if the settings that all environments share ask so.
+    """Add the stack in the account and Region of its connection.
 
     Raises:
-        SettingsError: A setting is wrong, or there is to be no pipeline.
-        LdaError: An environment is beyond the algorithm's limits.
-        TrainingJobError: An environment's training job can't be.
+        SettingsError: A setting is wrong, or the settings ask for no pipeline.
+        LdaError: An environment is outside the algorithm's limits.
+        TrainingJobError: An environment's training job is not allowed.
     """
     context = context_of(app)
     shared = load({**context, "environments": {"pipeline": {}}, "env": "pipeline"})
     connection, source = shared.pipeline.connection, shared.pipeline.source
     if connection is None or source is None or shared.repository is None:
         raise SettingsError(
-            "pipeline.connection is not given in `defaults`; a pipeline needs the ARN of a "
-            "connection of CodeConnections"
+            "pipeline.connection is not set in `defaults` of cdk.json; a pipeline needs the ARN of "
+            "a CodeConnections connection"
         )
     region, account = connection.split(":")[3:5]
     PipelineStack(
@@ -210,7 +210,7 @@ def build(app: App) -> None:
 
 
 def main() -> int:
-    """Synthesize the stack; the exit code."""
+    """Synthesize the stack; return the exit code."""
     return synthesize(build)
 
 

@@ -1,1 +1,1 @@
-"""What an environment bills: `quantities` from its settings, `prices` asked of AWS."""
+"""What an environment costs: `quantities` from its settings, `prices` from AWS, and the `bill`."""

@@ -1,22 +1,21 @@
-"""`python -m operations cost`: what an environment bills."""
+"""`python -m operations cost`: print what an environment costs."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable
-from decimal import Decimal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cli.arguments import Commands, whole_from
 from data_prep.manifest import Manifest, ManifestError
+from operations.cost.bill import bill, cost
 from operations.cost.prices import CURRENCY, PriceList, find_prices
 from operations.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
 from operations.environment import add_environment_options, region_of
 from stacks.settings import load, read_context
 
 CACHE = Path("build")
-CENT = Decimal("0.01")
 
 _EXAMPLES = """\
 examples:
@@ -25,9 +24,9 @@ examples:
   python -m operations cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
   python -m operations cost -c serverless.memory_mb=2048 --requests 50000
 
-Prices are asked of the AWS Price List API, with the credentials of the environment (they need
-pricing:GetProducts), and kept for a week in build/prices-REGION.json. Without an answer quantities
-are printed alone.
+The prices come from the AWS Price List API. The credentials of the environment need
+pricing:GetProducts for it. Prices are kept for a week in build/prices-REGION.json. Without an
+answer of AWS only quantities are printed.
 """
 
 
@@ -35,8 +34,8 @@ def add(commands: Commands) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "cost",
-        help="print what an environment bills",
-        description="Print what an environment of cdk.json bills for a month and a training run.",
+        help="print what an environment costs",
+        description="Print what an environment of cdk.json costs a month and for a training run.",
         epilog=_EXAMPLES,
     )
     add_environment_options(parser)
@@ -52,14 +51,14 @@ def add(commands: Commands) -> None:
         type=whole_from(1),
         default=100,
         metavar="MS",
-        help="milliseconds that one takes (default: 100)",
+        help="milliseconds that one request takes (default: 100)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, not a table")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print what an environment bills; without prices if AWS tells none."""
+    """Print what an environment costs, or only quantities if AWS gives no prices."""
     settings = load(read_context(options.env, options.context))
     region = region_of(settings)
     try:
@@ -72,27 +71,18 @@ def run(options: argparse.Namespace) -> None:
         [item.product for item in billed], region, CACHE / f"prices-{region}.json"
     )
     if problem:
-        print(f"operations cost: AWS tells no prices: {problem}", file=sys.stderr)
+        print(f"operations cost: AWS gave no prices: {problem}", file=sys.stderr)
     if options.json:
         print(json.dumps(_report(settings.name, region, billed, price_list), indent=2))
     else:
         print("\n".join(_lines(settings.name, region, billed, price_list)))
 
 
-def _cost(item: Item, price_list: PriceList) -> Decimal | None:
-    price = price_list.prices.get(item.product.usage)
-    return None if price is None else price * Decimal(item.amount / item.divisor)
-
-
-def _lines(name: str, region: str, billed: list[Item], price_list: PriceList) -> Iterable[str]:
+def _lines(name: str, region: str, billed: list[Item], price_list: PriceList) -> Iterator[str]:
     yield f"{name} in {region}"
     for per in (MONTH, TRAINING):
-        rows = [item for item in billed if item.per == per]
         yield f"\n{per}"
-        for item in rows:
-            cost = _cost(item, price_list)
-            told = "no price" if cost is None else f"{cost.quantize(CENT):>10,} {CURRENCY}"
-            yield f"  {item.name:<58} {item.amount:>10,.4g} {item.unit:<8} {told}"
+        yield bill([(item, item.amount) for item in billed if item.per == per], price_list)
     if price_list.prices:
         yield f"\nPrices on demand in {CURRENCY}, from the AWS Price List of {price_list.asked}."
     yield f"\nLeft out: {LEFT_OUT}."
@@ -110,10 +100,10 @@ def _report(name: str, region: str, billed: list[Item], price_list: PriceList) -
                 "amount": item.amount,
                 "unit": item.unit,
                 "per": item.per,
-                "cost": None if cost is None else float(cost),
+                "cost": None if price is None else float(price),
             }
             for item in billed
-            for cost in [_cost(item, price_list)]
+            for price in [cost(item, item.amount, price_list)]
         ],
         "left_out": LEFT_OUT,
     }

@@ -1,6 +1,6 @@
-"""Prices of the AWS Price List, asked once a week and kept in a file with their date.
+"""Prices from the AWS Price List, asked once a week and kept in a file with their date.
 
-A price that AWS does not tell is not there: nothing is guessed.
+A price that AWS does not give is missing: nothing is guessed.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.cost.quantities import Product
 
-API_REGION = "us-east-1"  # of the API, whatever Region is asked about
+API_REGION = "us-east-1"  # the Region of the API, which knows the prices of all Regions
 CURRENCY = "USD"
 FRESH_DAYS = 7
-MAX_PRODUCTS = 1000  # of one question
-# Nobody waits for minutes to learn that there is no network.
+MAX_PRODUCTS = 1000  # in the answer to one question
+# Short time-outs, since prices are optional: without a network nobody should wait for minutes.
 PATIENCE = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
 
 
@@ -32,8 +32,8 @@ class PriceList:
     """Prices of a Region.
 
     Attributes:
-        asked: The day on which they were asked.
-        prices: Of one unit of a usage type, in `CURRENCY`.
+        asked: The day on which AWS gave them.
+        prices: The price of one unit of each usage type, in `CURRENCY`.
     """
 
     asked: datetime.date
@@ -41,15 +41,15 @@ class PriceList:
 
 
 def find_prices(products: Iterable[Product], region: str, cache: Path) -> tuple[PriceList, str]:
-    """Prices of `products`, as far as they can be had.
+    """Find the prices of `products`: in the file, or else from AWS.
 
     Args:
         products: What to ask for.
-        region: The Region they are billed in.
-        cache: The file to keep them in, one for each Region.
+        region: The Region that they are billed in.
+        cache: The file to keep the prices in, one for each Region.
 
     Returns:
-        The prices; and why AWS was not asked for all of them, or nothing.
+        The prices, some of which may be missing, and why AWS could not be asked, or "".
     """
     wanted = list(products)
     kept = _read(cache)
@@ -69,7 +69,7 @@ def find_prices(products: Iterable[Product], region: str, cache: Path) -> tuple[
 
 
 def _ask(pricing: Any, product: Product, region: str) -> Decimal | None:
-    """The price of a unit; None when there is not exactly one."""
+    """Ask for the price of a unit; None if there is not exactly one."""
     pages = pricing.get_paginator("get_products").paginate(
         ServiceCode=product.service,
         Filters=[
@@ -89,7 +89,7 @@ def _ask(pricing: Any, product: Product, region: str) -> Decimal | None:
 
 
 def _on_demand(entry: Mapping[str, Any], usage: re.Pattern[str]) -> Iterable[Decimal]:
-    """What an entry of the price list asks for the first unit, if it is of this usage type."""
+    """Yield an entry's prices of the first unit, if the entry is of this usage type."""
     with contextlib.suppress(KeyError, TypeError, AttributeError, InvalidOperation):
         if not usage.fullmatch(entry["product"]["attributes"]["usagetype"]):
             return
@@ -100,7 +100,7 @@ def _on_demand(entry: Mapping[str, Any], usage: re.Pattern[str]) -> Iterable[Dec
 
 
 def _read(cache: Path) -> PriceList | None:
-    """What the file holds; None when there is none, or none of ours."""
+    """Read the file; None if there is none, or if it has another form."""
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
         prices = {str(usage): Decimal(price) for usage, price in content[CURRENCY].items()}

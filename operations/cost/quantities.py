@@ -1,7 +1,7 @@
-"""How much of what an environment uses, by its settings and its corpus; no prices are known here.
+"""What an environment uses, and how much of it, from its settings and its corpus.
 
-Each item says by which products of the AWS Price List it is billed: those of a service whose usage
-type ends with a text. Sources: the pricing pages of SageMaker AI, S3, CloudWatch and KMS.
+Each item names its product in the AWS Price List: a service, and the end of a usage type. Sources:
+the pricing pages of SageMaker AI, S3, CloudWatch and KMS.
 """
 
 import math
@@ -15,25 +15,24 @@ MONTH = "a month"
 TRAINING = "a training run"
 HOURS_A_MONTH = 730  # as AWS counts
 GIGABYTE = 1 << 30
-ALARMS, ROLLBACK_ALARMS = 2, 3  # besides the one of idleness; tests count the templates'
+ALARMS, ROLLBACK_ALARMS = 2, 3  # besides the idle alarm; a test counts those of the templates
 
 LEFT_OUT = (
-    "taxes, discounts and free tiers; what data capture and old versions add to storage; storage "
-    "volumes of endpoint instances; the alarms that scaling makes for itself; requests to S3; data "
-    "in and out of the endpoint and of AWS; logs, the dashboard, functions, notices and "
-    "parameters, which come to little; a second fleet while an update moves traffic; what a spot "
-    "job saves"
+    "taxes, discounts and free tiers; storage for data capture and old versions; storage volumes "
+    "of endpoint instances; the alarms that scaling creates; requests to S3; data in and out of "
+    "the endpoint and of AWS; logs, the dashboard, functions, notices and parameters, which cost "
+    "little; a second fleet while an update moves traffic; what a spot job saves"
 )
 
 
 @dataclass(frozen=True)
 class Product:
-    """What the AWS Price List calls it.
+    """A product of the AWS Price List.
 
     Attributes:
-        service: A service code.
-        usage: What the usage type is, after the Region's prefix.
-        field: An attribute to narrow the question by, besides the Region.
+        service: The service code.
+        usage: The usage type, without the Region's prefix.
+        field: An attribute to search by, besides the Region.
         value: The attribute's value.
     """
 
@@ -49,11 +48,11 @@ class Item:
 
     Attributes:
         name: What it is.
-        amount: How much.
-        unit: Of what.
+        amount: How many units of it.
+        unit: The unit.
         per: `MONTH` or `TRAINING`.
-        product: Where its price is found.
-        divisor: How many of `unit` make one of the price's unit.
+        product: The product that has its price.
+        divisor: How many of `unit` make one unit of the price.
     """
 
     name: str
@@ -67,13 +66,13 @@ class Item:
 def items(
     settings: Settings, corpus: Manifest | None, *, requests: int, request_ms: float
 ) -> Iterator[Item]:
-    """What is billed for the environment, the largest first as a rule.
+    """Yield what is billed for the environment, usually the largest item first.
 
     Args:
-        settings: The environment's.
-        corpus: The prepared corpus; None when there is none, and its storage is left out.
-        requests: Requests a month, which a serverless endpoint is billed by.
-        request_ms: Milliseconds that one takes.
+        settings: The environment's settings.
+        corpus: The prepared corpus; if None, storage is left out.
+        requests: Requests a month, for a serverless endpoint.
+        request_ms: Milliseconds that one request takes.
     """
     if settings.endpoint.enabled:
         if settings.serverless.memory_mb is None:
@@ -89,7 +88,7 @@ def items(
             MONTH,
             Product("AmazonCloudWatch", "CW:AlarmMonitorUsage", "productFamily", "Alarm"),
         )
-    # EventBridge can't use AWS's own key, so notices bring one where there is none.
+    # EventBridge can't use AWS's own key of SNS, so notices need another one.
     if settings.encryption_key == "create" or (settings.notices and not settings.encryption_key):
         yield Item(
             "the key",
@@ -100,9 +99,7 @@ def items(
         )
     if corpus is not None:
         parts = [part for part in (corpus.train, corpus.test) if part is not None]
-        model = (
-            settings.model.num_topics * corpus.vocabulary.size * 4
-        )  # float32, hardly compressible
+        model = settings.model.num_topics * corpus.vocabulary.size * 4  # bytes of float32
         yield Item(
             "the bucket: data and one model",
             (sum(part.bytes for part in parts) + model) / GIGABYTE,
@@ -139,7 +136,7 @@ def _serverless(memory_mb: int, requests: int, request_ms: float) -> Item:
 
 
 def _training(settings: Settings) -> Iterator[Item]:
-    """A job is billed for as long as it takes, which is known only afterwards."""
+    """Yield the items of a training run at its time limit: the real time is known only later."""
     training = settings.training
     hours = training.max_runtime_minutes / 60
     kind = training.instance_type

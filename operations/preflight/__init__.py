@@ -1,1 +1,1 @@
-"""What would stop a deployment, found before it spends anything."""
+"""Find what would stop a deployment, before it costs anything."""

@@ -25,13 +25,13 @@ DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 def check(target: Target) -> Iterator[Finding]:
-    """What the checks find, in their order; in a wrong account AWS is asked no further."""
+    """Yield what the checks find, in their order; with a wrong identity, ask AWS nothing more."""
     for look in OFFLINE:
         yield from look(target)
     try:
         first = list(online.identity(target))
     except (ClientError, BotoCoreError, ResponseParserError) as error:
-        yield failed("identity", f"AWS does not know the caller: {error}", "sign in, and try again")
+        yield failed("identity", f"AWS does not know the caller: {error}", "sign in and try again")
         return
     yield from first
     if any(finding.status is Status.FAIL for finding in first):
@@ -44,8 +44,8 @@ def _asked(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         yield from findings
     except ClientError as error:
         if error.response["Error"]["Code"] not in DENIED:
-            yield failed(name, f"not known: {error}", "try again")
+            yield failed(name, f"not checked: {error}", "try again")
         else:
-            yield warned(name, f"not known: {error}", "have the caller be allowed to look")
+            yield warned(name, f"not checked: {error}", "grant the caller read access to it")
     except (BotoCoreError, ResponseParserError) as error:
-        yield failed(name, f"not known: {error}", "try again")
+        yield failed(name, f"not checked: {error}", "try again")

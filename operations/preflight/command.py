@@ -1,16 +1,12 @@
-"""`python -m operations preflight`: what would stop a deployment."""
+"""`python -m operations preflight`: check what would stop a deployment."""
 
 import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from functools import cache
-
-import boto3
-from botocore.config import Config
 
 from cli.arguments import Commands
-from operations.environment import add_environment_options, region_of
+from operations.environment import add_environment_options, clients, region_of
 from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import Settings, load, read_context
 
@@ -21,7 +17,8 @@ examples:
   python -m operations preflight --env prod --json
 
 Each line passes, warns or fails; a line that does not pass says what to do. The exit code is 0
-when nothing fails, 1 when something does, 2 for wrong use. Nothing is changed, nothing is spent.
+when nothing fails, 1 when something does, 2 for wrong use. Preflight changes nothing and costs
+nothing.
 """
 
 
@@ -30,7 +27,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "preflight",
         help="check what would stop a deployment",
-        description="Check what would stop a deployment, before it spends anything.",
+        description="Check what would stop a deployment, before it costs anything.",
         epilog=_EXAMPLES,
     )
     add_environment_options(parser)
@@ -46,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load(context)
     others = [load(context | {"env": env}) for env in context["environments"]]
     target = _target(settings, tuple(other for other in others if other.env != settings.env))
-    found = _shown(check(target)) if not options.json else list(check(target))
+    found = list(check(target)) if options.json else _print_each(check(target))
     if options.json:
         print(json.dumps([asdict(finding) for finding in found], indent=2))
     return int(any(finding.status is Status.FAIL for finding in found))
@@ -54,18 +51,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _target(settings: Settings, others: tuple[Settings, ...]) -> Target:
     region = region_of(settings)
-    session = boto3.Session(region_name=region)
-    config = Config(retries={"mode": "standard", "max_attempts": 3})
-
-    @cache
-    def client(service: str) -> object:
-        return session.client(service, config=config)  # type: ignore[call-overload]
-
-    return Target(settings, region, client, others)
+    return Target(settings, region, clients(region, retries=3), others)
 
 
-def _shown(findings: Iterable[Finding]) -> list[Finding]:
-    """Print each as soon as it is there."""
+def _print_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Print each finding as soon as it is known; return them all."""
     found = []
     for finding in findings:
         found.append(finding)

@@ -1,15 +1,14 @@
-"""What a check is given, and what it says."""
+"""What a check takes, and what it returns."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from operations.environment import Clients
 from stacks.settings import Settings
 
 
 class Status(StrEnum):
-    """How a check came out; a warning alone stops nothing."""
+    """The result of a check; a warning does not make preflight fail."""
 
     PASS = "pass"
     WARN = "warn"
@@ -18,7 +17,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the report; `advice` is what to do, of all that do not pass."""
+    """A line of the report; if the check did not pass, `advice` says what to do."""
 
     check: str
     status: Status
@@ -31,28 +30,28 @@ class Target:
     """Where a deployment would go.
 
     Attributes:
-        settings: The environment's.
+        settings: The environment's settings.
         region: The Region of the settings, or the caller's.
-        client: Makes a client of a service there, with the caller's credentials.
+        client: Makes a client of a service in that Region, with the caller's credentials.
         others: The settings of the other environments of `cdk.json`.
     """
 
     settings: Settings
     region: str
-    client: Callable[[str], Any]
+    client: Clients
     others: tuple[Settings, ...] = ()
 
 
 def passed(check: str, text: str) -> Finding:
-    """All is well."""
+    """Report that a deployment can succeed."""
     return Finding(check, Status.PASS, text)
 
 
 def warned(check: str, text: str, advice: str) -> Finding:
-    """A deployment can succeed, and something is to be known."""
+    """Report something to know that does not stop a deployment."""
     return Finding(check, Status.WARN, text, advice)
 
 
 def failed(check: str, text: str, advice: str) -> Finding:
-    """A deployment would fail, or do harm."""
+    """Report that a deployment would fail, or do harm."""
     return Finding(check, Status.FAIL, text, advice)

@@ -1,4 +1,4 @@
-"""The checks that ask nobody: Region, instance types, data."""
+"""The checks without AWS: Region, instance types, data."""
 
 from collections.abc import Iterator
 
@@ -14,17 +14,17 @@ def image(target: Target) -> Iterator[Finding]:
     """The Region has SageMaker's LDA."""
     if target.region in lda.REGISTRY_ACCOUNTS:
         registry = lda.REGISTRY_ACCOUNTS[target.region]
-        yield passed("image", f"SageMaker's LDA is in {target.region}, of account {registry}")
+        yield passed("image", f"SageMaker's LDA is in {target.region}, in account {registry}")
     else:
         yield failed(
             "image",
             f"SageMaker's LDA is not in {target.region}",
-            f"take one of the Regions {', '.join(sorted(lda.REGISTRY_ACCOUNTS))}",
+            f"choose one of the Regions {', '.join(sorted(lda.REGISTRY_ACCOUNTS))}",
         )
 
 
 def instance_types(target: Target) -> Iterator[Finding]:
-    """LDA trains and is hosted on the types of the settings."""
+    """LDA can train and be hosted on the instance types of the settings."""
     settings = target.settings
     try:
         lda.check_training(
@@ -48,7 +48,7 @@ def _has_instances(settings: Settings) -> bool:
 
 
 def data(target: Target) -> Iterator[Finding]:
-    """The prepared corpus is there and what its manifest says."""
+    """The prepared corpus exists, matches its manifest and fits on the training volume."""
     folder = target.settings.prepared
     try:
         corpus = Manifest.load(folder)
@@ -64,8 +64,8 @@ def data(target: Target) -> Iterator[Finding]:
     if damaged := corpus.damaged(folder):
         yield failed(
             "data",
-            f"not what {folder}/manifest.json says: {', '.join(damaged)}",
+            f"{folder}/manifest.json does not match {', '.join(damaged)}",
             "prepare the corpus again with `python -m data_prep convert`",
         )
     else:
-        yield passed("data", f"{corpus.train.documents:,} documents to train on, digests intact")
+        yield passed("data", f"{corpus.train.documents:,} documents to train on, digests right")

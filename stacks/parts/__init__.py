@@ -1,1 +1,1 @@
-"""Small helpers of the constructs."""
+"""Small parts that the stacks and constructs share."""

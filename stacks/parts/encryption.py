@@ -1,4 +1,4 @@
-"""One key for all that an environment stores: bucket, volumes, logs, notices."""
+"""One KMS key for everything that an environment stores: bucket, volumes, logs, notices."""
 
 from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
@@ -6,11 +6,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-CREATE = "create"  # the setting that asks for a key of the environment's own
+CREATE = "create"  # the value of `encryption_key` that asks for a new key
 
 
 def add_key(scope: Construct, *, keep: bool) -> kms.Key:
-    """A key that the services may use which write for us and have no role of ours."""
+    """Add a KMS key that CloudWatch may also use, since it acts without a role of ours."""
     key = kms.Key(
         scope,
         "Key",
@@ -36,7 +36,7 @@ def add_key(scope: Construct, *, keep: bool) -> kms.Key:
         "kms:GenerateDataKey*",
         "kms:Describe*",
     )
-    # Alarms publish to our encrypted topics.
+    # Alarms publish to topics that are encrypted with this key.
     key.grant(
         iam.ServicePrincipal(
             "cloudwatch.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": account}}
@@ -47,13 +47,13 @@ def add_key(scope: Construct, *, keep: bool) -> kms.Key:
     return key
 
 
-def found_key(scope: Construct, key: kms.IKey | str | None) -> kms.IKey | None:
-    """`key`, or the existing one of that ARN."""
+def import_key(scope: Construct, key: kms.IKey | str | None) -> kms.IKey | None:
+    """Import the existing key if `key` is an ARN; return anything else as it is."""
     return kms.Key.from_key_arn(scope, "Key", key) if isinstance(key, str) else key
 
 
 def encrypt_logs(stack: Stack, key: kms.IKey) -> None:
-    """Encrypt every log group of `stack`, also those that the CDK's own constructs made."""
+    """Encrypt every log group of `stack`, also those that the CDK's own constructs add."""
     for child in stack.node.find_all():
         if isinstance(child, logs.CfnLogGroup):
             child.kms_key_id = key.key_arn

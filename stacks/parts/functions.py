@@ -1,8 +1,8 @@
-"""Functions with a log group of their own that goes when the stack goes.
+"""Lambda functions whose log groups are deleted with the stack.
 
-A function that makes its log group itself leaves it behind, and one that may make log groups can
-bring it back after the stack has deleted it. So every function here logs to a group of the stack,
-and may write to that group and nothing else.
+A log group that a function creates itself stays when the stack is deleted. A function that may
+create log groups can even bring back a deleted one. So every function here logs to a group of the
+stack, and may write only to that group.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ RETENTION = logs.RetentionDays.THREE_MONTHS
 
 
 def add_log_group(scope: Construct, id: str = "Logs", name: str | None = None) -> logs.LogGroup:
-    """A log group that is deleted with its stack."""
+    """Add a log group that is deleted with its stack."""
     return logs.LogGroup(
         scope,
         id,
@@ -29,7 +29,7 @@ def add_log_group(scope: Construct, id: str = "Logs", name: str | None = None) -
 
 
 def add_logging_role(scope: Construct, id: str, log_group: logs.ILogGroup) -> iam.Role:
-    """A role for a function, which allows it to write to `log_group` and nothing else yet."""
+    """Add a role for a function; at first it may only write to `log_group`."""
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     log_group.grant_write(role)
     return role
@@ -67,7 +67,7 @@ class Function(lambda_.Function):
 
 
 def add_provider(scope: Construct, handler: Function) -> str:
-    """The service token of custom resources that `handler` handles."""
+    """Add the CDK's provider for custom resources that `handler` handles; its service token."""
     log_group = add_log_group(scope, "ProviderLogs")
     provider = custom_resources.Provider(
         scope,
@@ -79,11 +79,11 @@ def add_provider(scope: Construct, handler: Function) -> str:
     return provider.service_token
 
 
-def give_log_group(provider: IConstruct) -> None:
-    """Make a function that the CDK adds by itself log to a group of the stack.
+def replace_log_group(provider: IConstruct) -> None:
+    """Make a function that the CDK itself adds log to a group of the stack.
 
     Args:
-        provider: The CDK's custom resource provider: its children are the raw function and role.
+        provider: The CDK's custom resource provider; its children are the function and its role.
     """
     stack = Stack.of(provider)
     log_group = add_log_group(stack, f"{provider.node.id.removeprefix('Custom::')}Logs")

@@ -1,28 +1,41 @@
-"""Where the training job and the endpoint are attached: subnets of an existing VPC."""
+"""The network of the training job and the endpoint: subnets of an existing VPC."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from stacks.settings import NetworkSettings
+if TYPE_CHECKING:
+    from stacks.settings import NetworkSettings
 
 
 @dataclass(frozen=True)
 class Network:
-    """Subnets of a VPC, and the security groups of what is attached there."""
+    """A part of a VPC.
+
+    Attributes:
+        vpc: The VPC.
+        subnets: Subnets of it; if empty, all its private ones, or else all isolated ones.
+        security_groups: Security groups of it; if empty, a new one that allows all outgoing
+            traffic.
+    """
 
     vpc: ec2.IVpc
-    subnets: list[ec2.ISubnet]
-    security_groups: list[ec2.ISecurityGroup]
+    subnets: Sequence[ec2.ISubnet] = ()
+    security_groups: Sequence[ec2.ISecurityGroup] = ()
 
 
-def found_network(scope: Construct, settings: NetworkSettings) -> Network | None:
-    """The network of `settings`, with a security group when they name none; None without a VPC."""
+def import_network(scope: Construct, settings: "NetworkSettings") -> Network | None:
+    """Import the network of `settings`; None if they name no VPC.
+
+    If they name no security group, one is created, which the job and the endpoint share.
+    """
     if settings.vpc is None:
         return None
-    # No lookup, which would need AWS at synthesis: the settings name what is used, and no zone is.
+    # Not by lookup, which would need AWS at synthesis. Nothing uses the availability zones.
     vpc = ec2.Vpc.from_vpc_attributes(scope, "Vpc", vpc_id=settings.vpc, availability_zones=["any"])
     groups: list[ec2.ISecurityGroup] = [
         ec2.SecurityGroup.from_security_group_id(scope, group, group, mutable=False)
@@ -30,13 +43,13 @@ def found_network(scope: Construct, settings: NetworkSettings) -> Network | None
     ]
     return Network(
         vpc,
-        [_found_subnet(scope, subnet) for subnet in settings.subnets],
+        [_import_subnet(scope, subnet) for subnet in settings.subnets],
         groups or [ec2.SecurityGroup(scope, "SecurityGroup", vpc=vpc)],
     )
 
 
-def _found_subnet(scope: Construct, name: str) -> ec2.ISubnet:
-    subnet = ec2.Subnet.from_subnet_id(scope, name, name)
-    # Nobody asks for its route table.
+def _import_subnet(scope: Construct, subnet_id: str) -> ec2.ISubnet:
+    subnet = ec2.Subnet.from_subnet_id(scope, subnet_id, subnet_id)
+    # Nothing uses its route table.
     Annotations.of(subnet).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
     return subnet

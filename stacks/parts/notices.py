@@ -12,9 +12,9 @@ from stacks.training_job.construct import ENDS
 
 
 def add_notices(stack: Stack, job: TrainingJob, address: str, key: kms.IKey | None) -> None:
-    """Send a line to the mail `address` whenever a job ends; its owner must confirm once.
+    """Send a mail to `address` whenever a job ends; its owner must first confirm the subscription.
 
-    The topic is encrypted with `key`, or with one of its own.
+    The topic is encrypted with `key`, or with a new key if that is None.
     """
     topic = sns.Topic(stack, "Notices", master_key=key or _add_key(stack), enforce_ssl=True)
     topic.add_subscription(subscriptions.EmailSubscription(address))
@@ -24,18 +24,18 @@ def add_notices(stack: Stack, job: TrainingJob, address: str, key: kms.IKey | No
         f"{field('$.detail.TrainingJobStatus')} ({field('$.detail.SecondaryStatus')}) "
         f"in {field('$.region')}, account {field('$.account')}."
     )
-    # By a role of the rule's own: EventBridge as a service could be anybody's rule.
+    # With the rule's own role: permission for the service EventBridge would let any rule publish.
     target = targets.SnsTopic(topic, message=message, authorize_using_role=True)
     job.on_state_change("Notify", target=target, states=ENDS)
     CfnOutput(stack, "NoticesTopicArn", value=topic.topic_arn)
 
 
 def _add_key(stack: Stack) -> kms.Key:
-    """A key of our own: AWS's policy of the one that it keeps for SNS lets no other service in."""
+    """Add a key: the policy of the key that AWS keeps for SNS allows no other service to use it."""
     return kms.Key(
         stack,
         "NoticesKey",
         description="Notices of training",
         enable_key_rotation=True,
-        removal_policy=RemovalPolicy.DESTROY,  # what it encrypts is mail, and gone at once
+        removal_policy=RemovalPolicy.DESTROY,  # it encrypts only mail on its way
     )

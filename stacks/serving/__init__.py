@@ -1,4 +1,4 @@
-"""What serves the model: a file a piece, composed by `stack`."""
+"""The serving stack: each file builds one part, and `stack` puts them together."""
 
 from stacks.serving.stack import ServingStack
 

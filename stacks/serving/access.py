@@ -1,4 +1,4 @@
-"""How others reach the endpoint: a policy to attach, and parameters to look up."""
+"""How clients get access to the endpoint: a policy to attach, and parameters to look up."""
 
 from aws_cdk import Aws, CfnOutput, Stack
 from aws_cdk import aws_iam as iam
@@ -9,12 +9,12 @@ from stacks.training_job import TrainingJob
 
 
 def endpoint_arn(stack: Stack, name: str) -> str:
-    """The endpoint's ARN, whether it is there or not."""
+    """Return the endpoint's ARN, whether the endpoint exists or not."""
     return f"arn:{Aws.PARTITION}:sagemaker:{stack.region}:{stack.account}:endpoint/{name}"
 
 
 def add_invoke_policy(stack: Stack, name: str) -> None:
-    """A policy for whoever is to ask the endpoint; it stays while the endpoint is asleep."""
+    """Add a policy that allows calls of the endpoint; it stays while the endpoint is asleep."""
     policy = iam.ManagedPolicy(
         stack,
         "InvokePolicy",
@@ -29,7 +29,7 @@ def add_invoke_policy(stack: Stack, name: str) -> None:
 
 
 def add_parameters(stack: Stack, settings: Settings, job: TrainingJob) -> list[ssm.StringParameter]:
-    """Parameters `/<project>/<env>/...` about what is served."""
+    """Add the parameters `/<project>/<env>/...`: endpoint name, model artifact, fingerprint."""
     values = {
         "endpoint-name": settings.name,
         "model-artifact": job.model_artifact,

@@ -1,4 +1,4 @@
-"""What is worth a notice: a topic, and alarms on the endpoint that tell it."""
+"""The alarms on the endpoint, and the SNS topic that they publish to."""
 
 from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -13,9 +13,9 @@ from stacks.settings import Settings
 
 
 def add_topic(stack: Stack, address: str | None, key: kms.IKey | None) -> sns.Topic:
-    """The topic of the alarms, with a mail address whose owner must confirm once."""
+    """Add the alarms' topic; the owner of the mail `address` must confirm the subscription."""
     topic = sns.Topic(stack, "Alarms", master_key=key, enforce_ssl=True)
-    # A policy of our own takes the place of the one that lets the account's alarms publish.
+    # Adding a topic policy replaces SNS's default one, so allow CloudWatch explicitly.
     topic.grant_publish(
         iam.ServicePrincipal(
             "cloudwatch.amazonaws.com",
@@ -29,7 +29,7 @@ def add_topic(stack: Stack, address: str | None, key: kms.IKey | None) -> sns.To
 
 
 def add_alarms(stack: Stack, settings: Settings, topic: sns.ITopic) -> list[cloudwatch.Alarm]:
-    """Alarms on the errors, the latency and the idleness of the endpoint."""
+    """Add alarms on errors, latency and idle time of the endpoint."""
     name, limits = settings.name, settings.alarms
     five_minutes = Duration.minutes(5)
     added = [
@@ -57,7 +57,7 @@ def add_alarms(stack: Stack, settings: Settings, topic: sns.ITopic) -> list[clou
 
 
 def _add_idle_alarm(stack: Stack, name: str, hours: int, topic: sns.ITopic) -> cloudwatch.Alarm:
-    """An hour is the shortest period that an alarm can look back over for seven days."""
+    """Add the alarm on idle time. An alarm can look back seven days only in periods of an hour."""
     alarm = cloudwatch.Alarm(
         stack,
         "Idle",
@@ -67,7 +67,7 @@ def _add_idle_alarm(stack: Stack, name: str, hours: int, topic: sns.ITopic) -> c
         comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
         threshold=1,
         evaluation_periods=hours,
-        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,  # no request, no data
+        treat_missing_data=cloudwatch.TreatMissingData.BREACHING,  # no requests, no data
     )
     alarm.add_alarm_action(actions.SnsAction(topic))
     return alarm
@@ -83,7 +83,7 @@ def add_alarm(
     *,
     periods: int = 1,
 ) -> cloudwatch.Alarm:
-    """An alarm that tells `topic` when a metric reaches a threshold, and when that is over."""
+    """Add an alarm that publishes when a metric reaches a threshold, and when it falls below."""
     alarm = cloudwatch.Alarm(
         stack,
         id,

@@ -1,4 +1,4 @@
-"""A dashboard of requests, errors, latency, instances and training."""
+"""The dashboard: requests, errors, latency, instances and training."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -21,9 +21,9 @@ PERCENTILES = ("p50", "p90", "p99")
 
 
 def add_dashboard(stack: Stack, settings: Settings, job: TrainingJob) -> None:
-    """A dashboard with the environment's and the Region's name: dashboards know no Regions."""
+    """Add the dashboard. Its name includes the Region, since dashboards belong to all Regions."""
     name = settings.name
-    # An invocation counts as 1 there and as 1 / instances here; without any there is no number.
+    # `each` counts an invocation as 1 / instances, so the quotient is the number of instances.
     instances = cloudwatch.MathExpression(
         expression="all / each",
         label="instances",
@@ -78,7 +78,7 @@ def add_dashboard(stack: Stack, settings: Settings, job: TrainingJob) -> None:
 
 
 def _milliseconds(endpoint: str, name: str) -> list[cloudwatch.IMetric]:
-    """SageMaker counts microseconds."""
+    """Return the percentiles of a latency in milliseconds; SageMaker measures microseconds."""
     return [
         cloudwatch.MathExpression(
             expression=f"{percentile}us / 1000",

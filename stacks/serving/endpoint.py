@@ -1,7 +1,8 @@
 """Model, endpoint configuration and endpoint.
 
-Model and configuration can only be replaced, never changed, so CloudFormation names them: a fixed
-name would make the replacement fail. The endpoint keeps its name and is updated in place.
+Model and configuration can't be changed, only replaced. CloudFormation gives them a new name each
+time, since with a fixed name the replacement would fail. The endpoint keeps its name and is updated
+in place.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ Configuration = sagemaker.CfnEndpointConfig
 def add_model(
     stack: Stack, job: TrainingJob, network: Network | None, *, isolated: bool
 ) -> sagemaker.CfnModel:
-    """The model that a training job publishes."""
+    """Add the SageMaker model with the artifact that a training job publishes."""
     attached = (
         sagemaker.CfnModel.VpcConfigProperty(
             subnets=[subnet.subnet_id for subnet in network.subnets],
@@ -51,26 +52,26 @@ def add_configuration(
     bucket: s3.IBucket,
     key: kms.IKey | None,
 ) -> Configuration:
-    """What an endpoint runs the model on.
+    """Add the endpoint configuration: what the endpoint runs the model on.
 
-    SageMaker updates an endpoint to a new configuration alone. So what changes how it is updated
-    makes a new one as well, by its id.
+    SageMaker updates an endpoint only to a new configuration. So a change of the update settings
+    must also make a new configuration; its id contains their hash.
     """
     key_id = key.key_arn if key else None
     return Configuration(
         stack,
-        f"EndpointConfig{_way_of_updating(settings)}",
+        f"EndpointConfig{_hash_of_update_settings(settings)}",
         production_variants=[_variant(settings, model)],
         data_capture_config=_capture(settings, bucket, key_id),
-        # Of the instances' volumes, which a serverless endpoint has none of.
+        # It encrypts the volumes of instances, which a serverless endpoint does not have.
         kms_key_id=None if settings.is_serverless else key_id,
     )
 
 
 def digest_of(model: sagemaker.CfnModel, configuration: Configuration) -> str:
-    """Return a digest that changes when, and only when, the configuration is replaced.
+    """Return a digest that changes if, and only if, the configuration is replaced.
 
-    SageMaker replaces a model or a configuration whatever of it changes, tags apart.
+    CloudFormation replaces a model or a configuration for any change, except of tags.
     """
     content = [
         configuration.node.id,
@@ -86,12 +87,12 @@ def digest_of(model: sagemaker.CfnModel, configuration: Configuration) -> str:
     return hashlib.sha256(resolved.encode()).hexdigest()[:8]
 
 
-def _way_of_updating(settings: Settings) -> str:
-    """A digest of the endpoint's properties that are about updates; none where it has none."""
+def _hash_of_update_settings(settings: Settings) -> str:
+    """Return a hash of the update settings; empty if there are none, which keeps the id stable."""
     if not settings.wait_seconds and not settings.scaled:
         return ""
-    way = [settings.updates.model_dump(), settings.wait_seconds, settings.scaled]
-    return hashlib.sha256(json.dumps(way).encode()).hexdigest()[:8]
+    values = [settings.updates.model_dump(), settings.wait_seconds, settings.scaled]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:8]
 
 
 def _variant(
@@ -127,7 +128,7 @@ def _capture(
         capture_options=[
             Configuration.CaptureOptionProperty(capture_mode=mode) for mode in ("Input", "Output")
         ],
-        # What is not listed is kept in base64.
+        # Other content types are captured in base64.
         capture_content_type_header=Configuration.CaptureContentTypeHeaderProperty(
             csv_content_types=["text/csv"], json_content_types=["application/json"]
         ),
@@ -140,13 +141,13 @@ def add_endpoint(
     configuration: Configuration,
     deployment: sagemaker.CfnEndpoint.DeploymentConfigProperty | None,
 ) -> sagemaker.CfnEndpoint:
-    """The endpoint `<project>-<env>`."""
+    """Add the endpoint `<project>-<env>`."""
     return sagemaker.CfnEndpoint(
         stack,
         "Endpoint",
         endpoint_name=settings.name,
         endpoint_config_name=configuration.attr_endpoint_config_name,
         deployment_config=deployment,
-        # Else an update would set the scaled number of instances back to the initial one.
+        # Without this, an update would reset the scaled number of instances to the initial one.
         retain_all_variant_properties=True if settings.scaled else None,
     )

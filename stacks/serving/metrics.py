@@ -1,4 +1,4 @@
-"""The endpoint's CloudWatch metrics, by the names that SageMaker gives them.
+"""The endpoint's CloudWatch metrics, with the names that SageMaker gives them.
 
 Source: SageMaker Developer Guide, "Monitor Amazon SageMaker AI with Amazon CloudWatch".
 """
@@ -20,14 +20,14 @@ def metric(
     configuration: str | None = None,
     **options: Any,
 ) -> cloudwatch.Metric:
-    """A metric of the endpoint.
+    """Return a metric of the endpoint.
 
     Args:
         endpoint: The endpoint's name.
-        name: `ModelLatency`, for instance, which is in microseconds.
+        name: The metric's name, for example `ModelLatency`, which is in microseconds.
         namespace: `INVOCATIONS`, or `INSTANCES` for the use of CPU, memory and disk.
-        configuration: Only of what runs this configuration; of all that there is when None.
-        **options: Of the metric, such as its statistic and period.
+        configuration: Count only instances that run this configuration; all instances if None.
+        **options: Options of the metric, such as its statistic and period.
     """
     dimensions = {"EndpointName": endpoint, "VariantName": VARIANT}
     if configuration is not None:

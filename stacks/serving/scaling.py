@@ -1,7 +1,7 @@
-"""The number of instances follows the requests.
+"""Fit the number of instances to the number of requests.
 
-While SageMaker updates an endpoint it blocks scaling, in and out, and the endpoint keeps the number
-of instances that it had (`retain_all_variant_properties`): so an update never loses capacity.
+While SageMaker updates an endpoint it blocks scaling, and the endpoint keeps its number of
+instances (`retain_all_variant_properties`). So an update never loses capacity.
 """
 
 from aws_cdk import Stack
@@ -17,9 +17,9 @@ Policy = autoscaling.CfnScalingPolicy
 def add_scaling(
     endpoint: sagemaker.CfnEndpoint, scaling: ScalingSettings, max_instances: int
 ) -> None:
-    """Keep the invocations of an instance at a target, between a fewest and a most instances."""
+    """Scale between the fewest and the most instances, with a target of invocations an instance."""
     stack = Stack.of(endpoint)
-    # Not the CDK's own construct, which makes a role where the service has one of its own.
+    # Not the CDK's own construct, which adds a role although the service has its own.
     target = autoscaling.CfnScalableTarget(
         stack,
         "Instances",

@@ -1,4 +1,4 @@
-"""The model, and the real-time endpoint that serves it."""
+"""The stack of the model and of the real-time endpoint that serves it."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ from stacks.training_job import TrainingJob
 
 
 class ServingStack(Stack):
-    """A real-time endpoint named `<project>-<env>`, on the model of the training stack.
+    """A real-time endpoint named `<project>-<env>`, with the model of the training stack.
 
-    An environment that is asleep has everything but the endpoint and what watches it, so that
-    waking it up trains nothing. Without a training job the stack is empty.
+    An environment that is asleep has everything except the endpoint and its alarms, so that waking
+    it up trains nothing. Without a training job the stack is empty.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class ServingStack(Stack):
         golden: Golden | None,
         **props: Any,
     ) -> None:
-        """Take the documents that a new endpoint is asked for, `golden`, beside the training."""
+        """Build the stack; `golden` are the documents that the gate sends to a new endpoint."""
         super().__init__(scope, id, description="Endpoint of the topic model", **props)
         if training.job is not None and golden is not None:
             self._serve(settings, training, training.job, golden)
@@ -45,7 +45,7 @@ class ServingStack(Stack):
     ) -> None:
         if not settings.is_serverless:
             lda.check_hosting(settings.endpoint.instance_type)
-        # SageMaker would make this group itself, and leave it when the endpoint goes.
+        # SageMaker would create this group itself, and leave it when the endpoint is deleted.
         logs = add_log_group(self, "EndpointLogs", name=f"/aws/sagemaker/Endpoints/{settings.name}")
         model = add_model(self, job, training.network, isolated=settings.isolated)
         configuration = add_configuration(self, settings, model, training.bucket, training.key)
@@ -74,7 +74,7 @@ class ServingStack(Stack):
             gate.ask_during_updates()
         if settings.scaling.max_instances is not None:
             add_scaling(endpoint, settings.scaling, settings.scaling.max_instances)
-        # An endpoint that nobody has asked is idle: the gate asks it.
+        # The idle alarm comes after the gate, whose requests are the endpoint's first.
         watching = alarms.add_alarms(self, settings, topic)
         for later in (*watching, *parameters):
             later.node.add_dependency(gate.passed)

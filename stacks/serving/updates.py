@@ -1,11 +1,11 @@
-"""How an update moves traffic, and which alarms turn it back.
+"""How an update moves traffic, and which alarms roll it back.
 
-A rollback alarm looks at what runs the new configuration alone. One that looked at the whole
-endpoint would be in alarm while a broken model serves, and SageMaker would then refuse the very
-update that mends it, CloudFormation's own rollback included.
+A rollback alarm watches only instances with the new configuration. An alarm on the whole endpoint
+would be in ALARM while a broken model serves, and SageMaker would then reject the update that
+repairs it, even CloudFormation's own rollback.
 
-An alarm that is changed keeps its state (PutMetricAlarm, API reference). So each configuration has
-alarms of its own, which start without one: those of the model that failed may still be in alarm.
+An alarm that is changed keeps its state (PutMetricAlarm, API reference), and the alarms of a failed
+model may still be in ALARM. So each configuration has its own alarms, which start without a state.
 
 Source: SageMaker Developer Guide, "Auto-Rollback Configuration and Monitoring".
 """
@@ -31,10 +31,10 @@ def deployment_configuration(
     digest: str,
     topic: sns.ITopic,
 ) -> Deployment.DeploymentConfigProperty | None:
-    """How the endpoint is updated to `configuration`, whose `digest` makes its alarms its own.
+    """Return how the endpoint is updated to `configuration`; its `digest` is in the alarms' ids.
 
-    Without a wait there is none: SageMaker then moves all traffic once the new instances answer
-    their pings, and ends the old ones.
+    None without a wait: SageMaker then moves all traffic as soon as the new instances answer pings,
+    and ends the old ones.
     """
     wait = settings.wait_seconds
     if not wait:
@@ -43,7 +43,7 @@ def deployment_configuration(
         stack, settings, configuration.attr_endpoint_config_name, digest, topic
     )
     rollback = Deployment.AutoRollbackConfigProperty(
-        # Their names are references, so that they are there before the endpoint.
+        # The names are references, so that the alarms are created before the endpoint.
         alarms=[Deployment.AlarmProperty(alarm_name=alarm.alarm_name) for alarm in watching]
     )
     step = Deployment.CapacitySizeProperty(

@@ -1,8 +1,8 @@
-"""The settings of an environment: from `cdk.json` and the command line, checked before use.
+"""The settings of an environment, read from `cdk.json` and the command line, and checked.
 
-`cdk.json` holds them under `context.environments.<name>`, and what all environments share under
-`context.defaults`. `-c env=<name>` chooses one, and `-c model.num_topics=20` or
-`-c endpoint.instance_type=ml.m5.large` overrides a single value.
+`cdk.json` holds the settings of one environment under `context.environments.<name>`, and those that
+all environments share under `context.defaults`. `-c env=<name>` chooses an environment.
+`-c model.num_topics=20` or `-c endpoint.instance_type=ml.m5.large` overrides one setting.
 """
 
 from stacks.settings.context import SettingsError, read_context

@@ -1,7 +1,7 @@
-"""The CDK's context, read from where `cdk` reads it.
+"""Read the CDK's context from the same places as `cdk`.
 
-`cdk` merges four places, the weakest first: `~/.cdk.json`, `cdk.context.json`, `cdk.json` and the
-command line. Objects are merged key by key; every other value, null included, replaces the weaker
+`cdk` merges four places. A later one wins: `~/.cdk.json`, `cdk.context.json`, `cdk.json`, the
+command line. Objects are merged key by key; any other value, null included, replaces the earlier
 one. Source: `cli/user-configuration.ts` and `api/context.ts` of aws-cdk-cli.
 """
 
@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 COMMAND_LINE = "command line"
-OPTION = "CDK_CONTEXT"  # the variable that `cdk` takes for -c, if there is no -c
+OPTION = "CDK_CONTEXT"  # the variable that `cdk` reads when there is no -c
 
 Context = dict[str, Any]
 
 
 class SettingsError(ValueError):
-    """A setting is wrong; the message has a line for each: the key, the value, what is allowed."""
+    """Settings are wrong; the message has a line for each: its key, its value, what is allowed."""
 
 
 def read_sources(env: str | None, overrides: Iterable[str]) -> dict[str, Context]:
     """Read the context of the project in the current folder, as `cdk` does.
 
     Args:
-        env: The environment to choose; None leaves the choice to the context.
+        env: The environment to choose; if None, the context chooses it.
         overrides: `KEY=VALUE`, as `-c` takes them.
 
     Returns:
-        The context of each place, the weakest first.
+        The context of each place; a later one wins.
 
     Raises:
-        SettingsError: There is no `cdk.json`, or a file or an override has not its form.
+        SettingsError: There is no `cdk.json`, or a file or an override is malformed.
     """
     options = [*overrides, *([] if env is None else [f"env={env}"])]
     if not options and OPTION in os.environ:
@@ -46,12 +46,12 @@ def read_sources(env: str | None, overrides: Iterable[str]) -> dict[str, Context
 
 
 def read_context(env: str | None, overrides: Iterable[str]) -> Context:
-    """Read the context that `cdk` would hand over; arguments and errors are `read_sources`'s."""
+    """Read the merged context, as `cdk` passes it to an app; see `read_sources`."""
     return merge(read_sources(env, overrides).values())
 
 
 def merge(contexts: Iterable[Mapping[str, Any]]) -> Context:
-    """Merge contexts, of which a later one wins."""
+    """Merge contexts; a later one wins."""
     merged: Context = {}
     for context in contexts:
         for key, value in context.items():
@@ -66,9 +66,9 @@ def merge(contexts: Iterable[Mapping[str, Any]]) -> Context:
 def _read_project() -> Context:
     file = Path("cdk.json")
     if not file.exists():
-        raise SettingsError(f"{file}: there is none here; this runs in the project's folder")
+        raise SettingsError(f"{file}: no such file here; run this in the project's folder")
     if "context" not in _read(file):
-        raise SettingsError(f"{file}: must be a JSON object with a `context`")
+        raise SettingsError(f'{file}: has no key "context"; settings stand below it')
     return _context_of(file, str(file))
 
 
@@ -94,7 +94,7 @@ def _read(file: Path) -> Context:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _assignment(option: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Which keys of the CDK's context are settings, which are the CDK's own, and which are mistakes."""
+"""Tell the keys of the CDK's context apart: settings, the CDK's own keys, and mistakes."""
 
 import difflib
 import re
@@ -11,7 +11,7 @@ from stacks.settings.model import Settings
 
 RESERVED = {"env", "environments", "defaults"}
 FREE = "tags"  # a group whose keys are the user's
-# Feature flags are named after a package; what a lookup found has a `=` in its key.
+# A feature flag is named after a package; the key of a lookup's result contains a `=`.
 CDK_KEY = re.compile(r"aws:.+|@[\w-]+/[\w.-]+[.:][\w-]+|[a-z-]+:[^=]+=.*", re.ASCII)
 CDK_KEYS = {
     "acknowledged-issue-numbers",
@@ -20,8 +20,7 @@ CDK_KEYS = {
     "cli-telemetry",
 }
 RENAMED = {"corpus": "prepared"}
-# Of a mistake, how alike a name must be to be meant.
-ALIKE = 0.75
+ALIKE = 0.75  # how similar a setting must be to a mistyped key to be suggested, from 0 to 1
 
 NAMES = [name for name in Settings.model_fields if name != "env"]
 GROUPS: dict[str, type[BaseModel]] = {
@@ -39,12 +38,12 @@ KEYS = [
 
 
 def is_of_the_cdk(key: str) -> bool:
-    """Whether the CDK, or a library of it, reads `key`."""
+    """Whether the CDK or one of its libraries reads `key`."""
     return key in CDK_KEYS or CDK_KEY.fullmatch(key) is not None
 
 
 def unknown_keys(values: Mapping[str, Any]) -> Iterator[str]:
-    """The keys of nested `values` that are no setting; dotted if they are in a group."""
+    """Yield the keys of nested `values` that are not settings; dotted if they are in a group."""
     for key, value in values.items():
         if key not in NAMES:
             yield key
@@ -54,16 +53,16 @@ def unknown_keys(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def explain_unknown(key: str, *, in_object: bool) -> str:
-    """Say that `key` is no setting, and what may be meant.
+    """Return a line that says that `key` is not a setting, and what may be meant.
 
     Args:
         key: The unknown key.
-        in_object: It is of an object of `cdk.json`, where groups are objects too.
+        in_object: The key is in an object of `cdk.json`, where groups are objects too.
     """
     if in_object and key in KEYS:
         return f'"{key}" is written as a group here: {_written(key, in_object=True)}'
     if key in RENAMED:
-        return f"{key} is not a setting; it is called {RENAMED[key]} now"
+        return f"{key} is not a setting; it is now called {RENAMED[key]}"
     shown = key if re.fullmatch(r"[\w.-]+", key) else repr(key)
     candidates = KEYS if in_object else [*sorted(RESERVED), *KEYS]
     if near := _nearest(key, candidates):
@@ -75,9 +74,9 @@ def explain_unknown(key: str, *, in_object: bool) -> str:
 
 
 def _nearest(key: str, candidates: list[str]) -> list[str]:
-    """Up to three candidates that `key` may be meant for, the nearest first.
+    """Return up to three candidates that `key` may mean, the nearest first.
 
-    A setting of a group may be meant by its last name alone, if that is no other's whole name.
+    The last part of a dotted name is enough, unless it is another setting's whole name.
     """
     whole = {_letters(candidate): [candidate] for candidate in candidates}
     last: dict[str, list[str]] = {}
@@ -92,7 +91,7 @@ def _nearest(key: str, candidates: list[str]) -> list[str]:
 
 
 def _written(key: str, *, in_object: bool) -> str:
-    """A setting as it stands in an object of `cdk.json`, or after `-c`."""
+    """Write a setting as in an object of `cdk.json`, or as after `-c`."""
     group, _, name = key.partition(".")
     return f'"{group}": {{"{name}": ...}}' if in_object and name else key
 

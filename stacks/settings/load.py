@@ -1,4 +1,4 @@
-"""From the CDK's context to settings: layers, of which a later one wins."""
+"""Turn the CDK's context into settings: layers, where a later one wins."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +14,13 @@ from stacks.settings.model import Settings
 
 DEFAULT_ENVIRONMENT = "dev"
 BUILT_IN = "built in"
-OBJECTS = 2  # of the layers: the defaults, and the environment
-REPEATED = re.compile(r"^Value error, |^Input ")  # what pydantic begins a message with
+OBJECTS = 2  # the first two layers are objects of cdk.json: the defaults and the environment
+REPEATED = re.compile(r"^Value error, |^Input ")  # how pydantic begins a message
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Values as one place gives them, groups nested."""
+    """The values that one place sets, groups nested."""
 
     origin: str
     values: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Effective:
-    """A setting as it takes effect; `key` is dotted."""
+    """A setting in effect, and the place that sets it; `key` is dotted."""
 
     key: str
     value: Any
@@ -36,7 +36,7 @@ class Effective:
 
 
 def load(context: Mapping[str, Any]) -> Settings:
-    """The settings of the environment that the CDK `context` chooses.
+    """Return the settings of the environment that the CDK `context` chooses.
 
     Raises:
         SettingsError: The environment is not declared, a key or value is not allowed, or values
@@ -58,18 +58,18 @@ def load(context: Mapping[str, Any]) -> Settings:
         settings = Settings.model_validate(_merged(layers) | {"env": env})
     except ValidationError as error:
         raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
-    _refuse([*contradictions(settings), *_namesakes(context, settings)])
+    _refuse([*contradictions(settings), *_name_conflicts(context, settings)])
     return settings
 
 
 def effective(sources: Mapping[str, Mapping[str, Any]]) -> list[Effective]:
-    """Every setting of the chosen environment, with the place that its value comes from.
+    """Return every setting of the chosen environment, with the place its value comes from.
 
     Args:
-        sources: The context of each place, the weakest first.
+        sources: The context of each place; a later one wins.
 
     Raises:
-        SettingsError: As `load` does.
+        SettingsError: See `load`.
     """
     context = merge(sources.values())
     settings = load(context)
@@ -95,9 +95,9 @@ def _chosen(context: Mapping[str, Any]) -> str:
 def _layers(
     context: Mapping[str, Any], env: str, places: Mapping[str, str] | None = None
 ) -> list[Layer]:
-    """What is said of the settings of `env`, the most general first.
+    """Return the layers of settings of `env`, the most general first.
 
-    `places` tells where each key of the context comes from; the command line, if it does not.
+    `places` says where each key of the context comes from; by default, from the command line.
     """
     given = {
         "defaults": context.get("defaults", {}),
@@ -107,7 +107,7 @@ def _layers(
         if not isinstance(values, Mapping):
             raise SettingsError(f"{origin} is {values!r}; an object is needed")
     layers = [Layer(origin, values) for origin, values in given.items()]
-    # A group before what is in it.
+    # Sorted, so that a whole group comes before one setting of it.
     overrides = [
         Layer((places or {}).get(key, COMMAND_LINE), _nested(key, value))
         for key, value in sorted(_overrides(context).items())
@@ -116,7 +116,7 @@ def _layers(
 
 
 def _overrides(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Every key beside the environments that is not the CDK's is meant as a setting."""
+    """Return the settings at the top of the context: every key there that is not the CDK's."""
     return {k: v for k, v in context.items() if k not in RESERVED and not is_of_the_cdk(k)}
 
 
@@ -135,7 +135,7 @@ def _merged(layers: list[Layer]) -> dict[str, Any]:
 
 
 def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Settings are in groups at most: `key` or `group.key`."""
+    """Yield each setting as `key` or `group.key`; groups are one level deep."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from ((f"{key}.{name}", inner) for name, inner in value.items())
@@ -143,14 +143,14 @@ def _flat(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
 
 
-def _namesakes(context: Mapping[str, Any], settings: Settings) -> Iterator[str]:
-    """Environments that would have this one's names: project and name run together."""
+def _name_conflicts(context: Mapping[str, Any], settings: Settings) -> Iterator[str]:
+    """Yield a line for each environment that would name its resources as this one does."""
     for other in context["environments"]:
         project = _merged(_layers(context, other)).get("project", settings.project)
         if other != settings.env and f"{project}-{other}" == settings.name:
             yield (
-                f"project is {settings.project!r} and env is {settings.env!r}; together they are "
-                f"the name {settings.name!r}, which environments.{other} has as well"
+                f"project is {settings.project!r} and env is {settings.env!r}; together they make "
+                f"the name {settings.name!r}, which environments.{other} also makes: change one"
             )
 
 

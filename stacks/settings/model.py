@@ -1,4 +1,4 @@
-"""All settings: what each is, what is allowed, and the default."""
+"""All settings: what each is, which values are allowed, and the default."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +13,14 @@ DEFAULT_WAIT_SECONDS = 300
 
 
 def _split(value: object) -> object:
-    """A list as `-c` gives it: `subnet-1,subnet-2`; null is an empty one, and so is no text."""
+    """Split a list as `-c` gives it, `subnet-1,subnet-2`; null or an empty text gives no item."""
     if value is None or value == "":
         return []
     return value.split(",") if isinstance(value, str) else value
 
 
 def _without_empty(value: object) -> object:
-    """Tags less those that null or an empty text takes back."""
+    """Remove the tags whose value is null or an empty text."""
     if value is None or value == "":
         return {}
     if not isinstance(value, Mapping):
@@ -28,7 +28,7 @@ def _without_empty(value: object) -> object:
     return {key: one for key, one in value.items() if one is not None and one != ""}
 
 
-# As many as SageMaker attaches to.
+# The lengths are SageMaker's limits.
 Subnets = Annotated[
     tuple[texts.Subnet, ...],
     Field(max_length=16),
@@ -47,13 +47,13 @@ TagsOf = Annotated[
 
 
 class _Strict(BaseModel):
-    # What stands under a field describes it, for the schema, `operations settings` and the docs.
+    # The text below a field is its description in the schema and in docs/settings.md.
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
     def _switch_off(cls, values: object) -> object:
-        """Read an empty text as null where null is allowed: `-c` can't say null."""
+        """Read an empty text as null where null is allowed, since `-c` can't give null."""
         if not isinstance(values, Mapping):
             return values
         off = {
@@ -65,185 +65,185 @@ class _Strict(BaseModel):
 
 
 class ModelSettings(_Strict):
-    """What the model is: a change of one of these trains another model."""
+    """What the model is. A change of one of these settings trains a new model."""
 
     num_topics: int = Field(10, ge=1, le=150)
-    """Topics to find."""
+    """How many topics to find."""
 
     alpha0: float = Field(1.0, ge=1e-6, le=1e4)
-    """The first guess of the sum of alpha; below 1 a document has few topics, above it many."""
+    """The first guess of the sum of alpha: below 1 a document has few topics, above 1 many."""
 
     max_restarts: int = Field(10, ge=1)
-    """Restarts of the search for topics."""
+    """How often the search for topics starts again."""
 
     max_iterations: int = Field(1000, ge=1)
-    """Iterations of each search, at most."""
+    """The most iterations of each search."""
 
     tol: float = Field(1e-8, gt=0, allow_inf_nan=False)
     """The error at which a search ends."""
 
     revision: str = Field("", max_length=100)
-    """Any text; a new one trains the model again, although nothing else has changed."""
+    """Any text; a new text trains the model again, even if nothing else has changed."""
 
 
 class TrainingSettings(_Strict):
-    """What the training job runs on. A change of these trains nothing again."""
+    """What the training job runs on. A change of one of these settings trains nothing again."""
 
     instance_type: InstanceType = "ml.c4.2xlarge"
-    """The instance that trains; LDA uses one, without a GPU."""
+    """The type of the instance that trains; LDA uses one instance, without a GPU."""
 
     volume_gb: int = Field(10, ge=1, le=16384)
-    """The size of its disk, in GB."""
+    """The size of the instance's disk, in GB."""
 
     max_runtime_minutes: int = Field(60, ge=1, le=700)
-    """A job that runs longer is stopped, and the deployment fails."""
+    """SageMaker stops a job that runs longer than this, and the deployment fails."""
 
     spot: bool = False
-    """Train on spare capacity: it costs less, and the job may have to wait."""
+    """Train on spot capacity: it costs less, but the job may have to wait."""
 
 
 class EndpointSettings(_Strict):
     """What the endpoint runs on."""
 
     enabled: bool = True
-    """`false` puts it to sleep: the endpoint goes and bills nothing, the model stays."""
+    """`false` deletes the endpoint, so that it costs nothing; the model stays."""
 
     instance_type: InstanceType = "ml.m4.xlarge"
-    """The type of its instances."""
+    """The type of the endpoint's instances."""
 
     instance_count: int = Field(1, ge=1, le=100)
     """How many instances there are; with `scaling`, how many there are at first."""
 
     capture_percent: int = Field(0, ge=0, le=100)
-    """The share of requests and answers that is kept in the bucket, below `PREFIX/capture/`."""
+    """The percentage of requests and answers to keep in the bucket, below `PREFIX/capture/`."""
 
 
 class UpdateSettings(_Strict):
-    """How requests move to a new model, while alarms watch it and can turn the update back."""
+    """How requests move to a new model. Alarms watch it and can roll the update back."""
 
     strategy: Literal["all_at_once", "canary", "linear", "rolling"] = "all_at_once"
-    """All requests at once, or in steps, which takes two instances or more."""
+    """Move all requests at once, or in steps; steps need two instances or more."""
 
     step_percent: int = Field(25, ge=1, le=50)
-    """The share of the instances in the first step of `canary`, or in each of the others."""
+    """The percentage of instances in the first step of `canary`, or in each step of the others."""
 
     wait_seconds: int | None = Field(None, ge=0, le=3600)
-    """How long alarms watch after each step; by default 300 with steps, and 0 without."""
+    """How long alarms watch after each step; by default 300 with steps, 0 without."""
 
 
 class ScalingSettings(_Strict):
-    """As many instances as the requests need."""
+    """Fit the number of instances to the number of requests."""
 
     max_instances: int | None = Field(None, ge=1, le=100)
-    """The most instances; a number switches scaling on."""
+    """The most instances; setting it switches scaling on."""
 
     min_instances: int = Field(1, ge=1, le=100)
     """The fewest instances."""
 
     invocations_per_minute: float = Field(600, gt=0, allow_inf_nan=False)
-    """Requests a minute that one instance is to have."""
+    """How many requests a minute each instance should get."""
 
     scale_in_seconds: int = Field(600, ge=0, le=3600)
-    """The pause after instances were taken away."""
+    """How long to wait after removing instances."""
 
     scale_out_seconds: int = Field(300, ge=0, le=3600)
-    """The pause after instances were added."""
+    """How long to wait after adding instances."""
 
     instance_type: InstanceType | None = None
-    """`endpoint.instance_type` once more, which can't change while scaling is on."""
+    """The same as `endpoint.instance_type`, which can't change while scaling is on."""
 
 
 class ServerlessSettings(_Strict):
     """An endpoint without instances, billed by the request."""
 
     memory_mb: int | None = Field(None, ge=1024, le=6144, multiple_of=1024)
-    """Its memory, in MB; a number makes the endpoint serverless."""
+    """The endpoint's memory, in MB; setting it makes the endpoint serverless."""
 
     max_concurrency: int = Field(5, ge=1, le=200)
-    """How many requests it answers at a time."""
+    """How many requests the endpoint answers at the same time."""
 
 
 class NetworkSettings(_Strict):
-    """Where the training job and the endpoint are attached."""
+    """The network of the training job and the endpoint."""
 
     isolation: bool | None = None
-    """Keep their containers from any network; on by default, where SageMaker can do it."""
+    """Give their containers no network access; on by default, where SageMaker can do it."""
 
     vpc: texts.Vpc | None = None
-    """A VPC of yours to attach them to."""
+    """An existing VPC to attach them to."""
 
     subnets: Subnets = ()
-    """Subnets of `vpc`, two or more, which reach S3 and CloudWatch Logs."""
+    """Subnets of `vpc`, two or more, that can reach S3 and CloudWatch Logs."""
 
     security_groups: SecurityGroups = ()
-    """Security groups of `vpc`; by default one that lets everything out."""
+    """Security groups of `vpc`; by default a new one that allows all outgoing traffic."""
 
 
 class AlarmSettings(_Strict):
-    """What is worth a notice."""
+    """When an alarm goes off."""
 
     server_errors: int = Field(1, ge=1)
-    """This many answers of the class 5xx within five minutes."""
+    """At this many 5xx answers within five minutes."""
 
     latency_ms: float = Field(1000, gt=0, allow_inf_nan=False)
-    """One of a hundred answers takes longer than this, in milliseconds."""
+    """When 1 % of the answers take longer than this, in milliseconds."""
 
     idle_hours: int | None = Field(24, ge=1, le=168)
-    """Nobody has asked the endpoint for this many hours."""
+    """After this many hours without a request."""
 
 
 class PipelineSettings(_Strict):
-    """A CodePipeline that deploys what is merged; read from `defaults` alone."""
+    """A CodePipeline that deploys what is merged; it reads these settings only from `defaults`."""
 
     connection: texts.Connection | None = None
-    """The ARN of a connection of CodeConnections to the repository; it switches the pipeline on.
+    """The ARN of a CodeConnections connection to the repository; it switches the pipeline on.
 
-    The pipeline is in its account and Region.
+    The pipeline is made in the connection's account and Region.
     """
 
     branch: texts.Branch = "main"
-    """The branch that is deployed."""
+    """The branch to deploy."""
 
     source: texts.Source | None = None
-    """The folder that the corpus is fetched from, `s3://BUCKET/PREFIX`."""
+    """The folder in S3 to fetch the corpus from, `s3://BUCKET/PREFIX`."""
 
     corpus: texts.File = "corpus.txt"
-    """The corpus, a file in `source`."""
+    """The name of the corpus in `source`."""
 
     vocab: texts.File | None = None
-    """The vocabulary, a file in `source`; raw text needs none."""
+    """The name of the vocabulary in `source`; raw text needs none."""
 
     environments: Names = ("dev", "prod")
-    """What is deployed, in this order; somebody approves all but the first."""
+    """The environments to deploy, in this order; somebody must approve all but the first."""
 
 
 class GitHubSettings(_Strict):
-    """How AWS knows the repository whose workflows deploy."""
+    """How AWS identifies the repository whose workflows deploy."""
 
     ids: texts.GitHubIds | None = None
-    """`OWNER-ID/REPOSITORY-ID`, the numbers that GitHub gave to owner and repository."""
+    """`OWNER-ID/REPOSITORY-ID`, GitHub's numbers of the owner and the repository."""
 
     provider: Literal["create", "existing"] = "create"
-    """An account has one OIDC provider for GitHub: make it, or use the one that it has."""
+    """Create GitHub's OIDC provider, or use the existing one; an account has only one."""
 
 
 class Settings(_Strict):
-    """Everything that may differ between two environments."""
+    """The settings of an environment."""
 
     env: texts.Name
-    """The environment's name, the key under `environments`."""
+    """The environment's name, its key in `environments`."""
 
     project: texts.Name = "topic-model"
-    """With the environment's name, the beginning of every resource's name."""
+    """The first part of every resource's name; the environment's name follows."""
 
     owner: TagValue | None = None
-    """The tag `owner` of everything."""
+    """The value of the tag `owner` of every resource."""
 
     cost_center: TagValue | None = None
-    """The tag `cost-center` of everything."""
+    """The value of the tag `cost-center` of every resource."""
 
     tags: TagsOf = {}
-    """More tags of everything."""
+    """More tags of every resource."""
 
     account: texts.Account | None = None
     """The account to deploy to; by default the caller's."""
@@ -255,44 +255,44 @@ class Settings(_Strict):
     """The folder that `data_prep convert` wrote."""
 
     bucket: texts.Bucket | None = None
-    """A bucket that exists; by default one is made."""
+    """An existing bucket; by default a new one is created."""
 
     role: texts.RoleArn | None = None
-    """An execution role that exists; by default one is made.
+    """An existing execution role; by default a new one is created.
 
     It must be allowed to read `PREFIX/data/` and `PREFIX/models/`, to write `PREFIX/jobs/`, and
-    with `encryption_key` to encrypt and decrypt by that key.
+    to encrypt and decrypt with `encryption_key` if that is set.
     """
 
     prefix: texts.Prefix = "sagemaker/lda-model"
-    """Where data and models are in the bucket."""
+    """The folder of data and models in the bucket."""
 
     retain_data: bool = False
     """Keep the bucket and its key when the environment is destroyed."""
 
     termination_protection: bool = False
-    """Let no stack be deleted until this is off again."""
+    """Protect the stacks from deletion until this is off again."""
 
     permissions_boundary: texts.Boundary | None = None
-    """A managed policy, by name or ARN, that bounds every role."""
+    """The permissions boundary of every role: a managed policy, by name or ARN."""
 
     bootstrap_qualifier: texts.Qualifier | None = None
-    """The qualifier of a bootstrap of your own; by default the CDK's."""
+    """The qualifier of your own CDK bootstrap; by default the CDK's."""
 
     commit: texts.Commit | None = None
-    """The commit that is deployed; it is noted with the model."""
+    """The commit that is deployed; it is recorded with the model."""
 
     repository: texts.Repository | None = None
-    """The repository on GitHub that deploys, `OWNER/NAME`."""
+    """The GitHub repository that deploys, `OWNER/NAME`."""
 
     notices: texts.Mail | None = None
-    """A mail address that is told of each job's end and of alarms.
+    """An email address that gets a mail at the end of each job and for each alarm.
 
-    A notice may come twice: SageMaker may send an event more than once.
+    A mail may come twice: SageMaker may send an event more than once.
     """
 
     encryption_key: texts.Key | None = None
-    """`create`, or the ARN of your key: encrypts bucket, disks, logs and notices."""
+    """`create`, or the ARN of your KMS key: it encrypts bucket, disks, logs and notices."""
 
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
@@ -307,17 +307,17 @@ class Settings(_Strict):
 
     @property
     def name(self) -> str:
-        """The name that resources of this environment share: `<project>-<env>`."""
+        """How the names of this environment's resources begin: `<project>-<env>`."""
         return f"{self.project}-{self.env}"
 
     @property
     def stacks(self) -> tuple[str, ...]:
-        """The names of this environment's stacks; one of a bucket that is there has no storage."""
+        """The names of this environment's stacks; with an existing `bucket` there is no storage."""
         return tuple(f"{self.name}-{part}" for part in ("storage", "training", "serving"))
 
     @property
     def all_tags(self) -> dict[str, str]:
-        """The tags of everything that takes tags."""
+        """The tags of every resource."""
         known = {
             "project": self.project,
             "environment": self.env,
@@ -338,7 +338,7 @@ class Settings(_Strict):
 
     @property
     def isolated(self) -> bool:
-        """Whether the endpoint's container reaches nothing: serverless ones can't be kept from."""
+        """Whether the endpoint's container has no network access; a serverless one has it."""
         return not self.is_serverless if self.network.isolation is None else self.network.isolation
 
     @property

@@ -1,4 +1,4 @@
-"""The settings explained, in Markdown: docs/settings.md."""
+"""Write the settings reference, docs/settings.md."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,14 +11,15 @@ Schema = Mapping[str, Any]
 _HEAD = """\
 # Settings
 
-Settings stand in `cdk.json`, under `context.environments.NAME` for one environment and under
-`context.defaults` for all. `-c KEY=VALUE` sets one for a single command: `-c owner=Search`, or with
-a dot in a group, `-c model.num_topics=20`. An empty value, or `null`, means the default.
+Settings are in `cdk.json`: those of one environment under `context.environments.NAME`, those of all
+environments under `context.defaults`. `-c KEY=VALUE` sets one for a single command:
+`-c owner=Search`, or with a dot for a setting in a group, `-c model.num_topics=20`.
+`null`, or an empty value after `-c`, unsets a setting: it is then switched off, empty or automatic.
 """
 
 
 def reference() -> str:
-    """Every setting: its default, what is allowed, and what it is."""
+    """Return a page in Markdown with every setting: its default, what is allowed, what it is."""
     definitions = schema()["$defs"]
     properties = definitions["Environment"]["properties"]
     groups = {

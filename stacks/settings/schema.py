@@ -1,4 +1,4 @@
-"""A JSON Schema of `cdk.json`, by which editors complete and check environments."""
+"""A JSON Schema of `cdk.json`, with which editors complete and check settings."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
-    """The schema; what is not about settings is left free."""
+    """Return the schema; keys of `cdk.json` that are not settings may be anything."""
     environment = Settings.model_json_schema(ref_template="#/$defs/{model}")
     definitions = environment.pop("$defs")
-    # Its name is the key that it stands under.
+    # An environment's name is its key in `environments`, not a setting in it.
     del environment["properties"]["env"], environment["required"]
     environment["title"] = "Environment"
     reference = {"$ref": "#/$defs/Environment"}
@@ -23,7 +23,10 @@ def schema() -> dict[str, Any]:
             "context": {
                 "type": "object",
                 "properties": {
-                    "defaults": {**reference, "description": "What all environments share."},
+                    "defaults": {
+                        **reference,
+                        "description": "Settings that all environments share.",
+                    },
                     "environments": {
                         "type": "object",
                         "propertyNames": {"pattern": _name_pattern()},

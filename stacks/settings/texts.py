@@ -1,4 +1,6 @@
-"""Texts that AWS or the CDK would refuse at deployment: how each is written, and our words for it.
+"""Types of text: the pattern of each, and the words that explain it in an error.
+
+AWS or the CDK would reject other texts, but only at deployment.
 
 Sources: the API references of IAM, S3, SageMaker, SNS and EC2; "Bucket naming rules" in the S3 User
 Guide; `Bucket.validateBucketName` of the CDK.
@@ -17,8 +19,9 @@ class Text:
     r"""What a text must look like.
 
     Attributes:
-        pattern: Of the whole text, as Python and ECMAScript both read it; \w and \d are ASCII.
-        words: What is allowed, for whoever wrote something else.
+        pattern: A regular expression that matches the whole text. Python and ECMAScript must both
+            read it; \w and \d are ASCII.
+        words: What is allowed, for the error message.
     """
 
     pattern: str
@@ -35,7 +38,7 @@ class Text:
         return {
             **handler(schema),
             "pattern": f"^({self.pattern})$",
-            "patternErrorMessage": f"must be {self.words}",  # which Visual Studio Code shows
+            "patternErrorMessage": f"must be {self.words}",  # Visual Studio Code shows it
         }
 
     def _check(self, value: str) -> str:
@@ -50,7 +53,7 @@ _BUCKET = (
 )
 _BUCKET_WORDS = (
     "3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit first and last, no "
-    "dot beside a dot or hyphen, no IP address, and no beginning or end that S3 keeps for itself"
+    "dot beside a dot or hyphen, no IP address, and no prefix or suffix that S3 reserves"
 )
 _IAM_PATH = r"([\w+=,.@-]+/)*"
 _RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})"
@@ -69,38 +72,38 @@ RoleArn = Annotated[
     str,
     Text(
         rf"arn:aws[a-z-]*:iam::\d{{12}}:role/{_IAM_PATH}[\w+=,.@-]{{1,64}}",
-        "the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME, with a name of up to 64 characters",
+        "the ARN of a role, arn:aws:iam::ACCOUNT:role/NAME, where NAME has up to 64 characters",
     ),
 ]
 Boundary = Annotated[
     str,
     Text(
         rf"(arn:aws[a-z-]*:iam::\d{{12}}:policy/)?{_IAM_PATH}[\w+=,.@-]{{1,128}}",
-        "the name or ARN of a managed policy, with a name of up to 128 letters, digits and +=,.@_-",
+        "the name or ARN of a managed policy; the name has up to 128 letters, digits and +=,.@_-",
     ),
 ]
 Qualifier = Annotated[
-    str, Text(r"[a-z0-9]{1,10}", "1 to 10 lower-case letters and digits, as of `cdk bootstrap`")
+    str, Text(r"[a-z0-9]{1,10}", "1 to 10 lower-case letters and digits, as `cdk bootstrap` takes")
 ]
-Commit = Annotated[str, Text(r"[0-9a-f]{7,40}", "7 to 40 hexadecimal digits of a commit")]
-Repository = Annotated[str, Text(r"[\w.-]+/[\w.-]+", "a repository of GitHub, OWNER/NAME")]
+Commit = Annotated[str, Text(r"[0-9a-f]{7,40}", "a commit's 7 to 40 hexadecimal digits")]
+Repository = Annotated[str, Text(r"[\w.-]+/[\w.-]+", "a GitHub repository, OWNER/NAME")]
 GitHubIds = Annotated[str, Text(r"\d{1,20}/\d{1,20}", "two numbers, OWNER-ID/REPOSITORY-ID")]
 Mail = Annotated[
     str,
     Text(
         r"(?!.{255})[!-?A-~]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}",
-        "a mail address, in ASCII",
+        "an email address, in ASCII",
     ),
 ]
 Key = Annotated[
     str,
     Text(
         r"create|arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
-        "'create', or the ARN of a key of KMS (not of an alias)",
+        "'create', or the ARN of a KMS key (not of an alias)",
     ),
 ]
 InstanceType = Annotated[
-    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.xlarge")
+    str, Text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "a SageMaker instance type, such as ml.m5.xlarge")
 ]
 Vpc = Annotated[str, Text("vpc" + _RESOURCE_ID, "the id of a VPC, vpc- and 8 or 17 digits")]
 Subnet = Annotated[
@@ -114,28 +117,28 @@ Connection = Annotated[
     Text(
         r"arn:aws[a-z-]*:(codeconnections|codestar-connections):[a-z0-9-]+:\d{12}"
         r":connection/[0-9a-f-]+",
-        "the ARN of a connection of CodeConnections",
+        "the ARN of a CodeConnections connection",
     ),
 ]
-Branch = Annotated[str, Text(r"[\w./-]+", "a branch of letters, digits and _./-")]
+Branch = Annotated[str, Text(r"[\w./-]+", "a branch name of letters, digits and _./-")]
 Source = Annotated[
     str,
     Text(
         rf"s3://{_BUCKET}(/[\w-][\w.-]*)+",
-        "a folder of S3, s3://BUCKET/PREFIX, of letters, digits and _./-",
+        "a folder in S3, s3://BUCKET/PREFIX, of letters, digits and _./-",
     ),
 ]
-# No star, which IAM takes for any text, and no part `..`, which programs resolve.
+# No star, which matches any text in an IAM policy, and no part `..`, which programs resolve.
 _PART = r"[\w!'()-][\w!.'()-]*"
 Prefix = Annotated[
     str,
     Text(
         rf"{_PART}(/{_PART})*",
-        "parts of letters, digits and !'()_.-, between slashes; no first dot",
+        "parts of letters, digits and !'()_.-, separated by slashes; no part begins with a dot",
     ),
 ]
-File = Annotated[str, Text(r"\w[\w.-]*", "a file's name, of letters, digits and _.-")]
-# What all services take, and S3 as metadata of a model.
+File = Annotated[str, Text(r"\w[\w.-]*", "a file name of letters, digits and _.-")]
+# What all services allow in tags, and S3 in the metadata of a model.
 TagKey = Annotated[
     str, Text(r"[a-zA-Z][a-zA-Z0-9-]{0,39}", "up to 40 letters, digits and hyphens, a letter first")
 ]

@@ -1,4 +1,4 @@
-"""The construct: a custom resource that starts the job, and a wait condition for its end."""
+"""The construct: a custom resource starts the job, and a wait condition waits for its end."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,9 @@ from aws_cdk import aws_s3_assets as assets
 from constructs import Construct, DependencyGroup
 
 from stacks.parts.functions import Function, add_provider
+from stacks.parts.network import Network
 from stacks.training_job import permissions
+from stacks.training_job.handlers import METRICS
 from stacks.training_job.request import (
     Channel,
     Store,
@@ -44,32 +46,31 @@ from stacks.training_job.request import (
 )
 
 CODE = Path(__file__).parent
-START_TIMEOUT = Duration.minutes(14)  # staging data and stopping a job take minutes at most
+START_TIMEOUT = Duration.minutes(14)  # staging data and stopping a job take a few minutes at most
 FINISH_TIMEOUT = Duration.minutes(3)
-METRICS = "TrainingJobs"  # the namespace that `handlers.finish` writes to
 ENDS = ("Completed", "Failed", "Stopped")
 
 
 class TrainingJob(Construct):
-    """A training job that runs when, and only when, its model is not there yet.
+    """A training job that runs only if its model does not exist yet.
 
-    The model is a pure function of image, hyperparameters, data digests and `revision`: their
-    SHA-256 is the `fingerprint`, and the artifact is stored under it. A deployment with a known
-    fingerprint trains nothing. One with a new fingerprint starts a job and waits for its end, up
-    to `max_runtime`; a job that fails or is stopped fails the deployment with the reason.
+    Image, hyperparameters, data digests and `revision` determine the model. Their SHA-256 is the
+    `fingerprint`, and the model is stored under it. A deployment whose fingerprint has a model
+    trains nothing. Any other deployment starts a job and waits for its end, up to `max_runtime`. If
+    the job fails or is stopped, the deployment fails with the job's reason.
 
-    Data is deployed as file assets and copied to `PREFIX/data/<sha256>/` in `bucket`. The job
-    writes to `PREFIX/jobs/<fingerprint>/<job name>/`, and a finished model is published as
-    `PREFIX/models/<fingerprint>/model.tar.gz`, with the job's tags as metadata. Nothing there is
-    deleted by an update.
+    The CDK uploads the data as file assets; a function copies it to `PREFIX/data/<sha256>/` in
+    `bucket`. The job writes to `PREFIX/jobs/<fingerprint>/<job name>/`. Its model is published as
+    `PREFIX/models/<fingerprint>/model.tar.gz`, with the job's tags as metadata. An update deletes
+    nothing there.
 
     Attributes:
         fingerprint: 64 hexadecimal digits.
         model_artifact: The S3 address of the published model, known at synthesis.
         model_key: Its key in the bucket.
-        final_metrics: The job's metrics as `name=value name=value`, or `none`; known when the
-            model is there.
-        image: The image, for the model that serves the artifact.
+        final_metrics: The job's metrics as `name=value name=value`, or `none`; known as soon as
+            the model exists.
+        image: The training image, which also serves the model.
         role: The execution role.
     """
 
@@ -93,40 +94,36 @@ class TrainingJob(Construct):
         revision: str = "",
         encryption_key: kms.IKey | None = None,
         network_isolation: bool = False,
-        vpc: ec2.IVpc | None = None,
-        subnets: Sequence[ec2.ISubnet] = (),
-        security_groups: Sequence[ec2.ISecurityGroup] = (),
+        network: Network | None = None,
     ) -> None:
         """Build the resources.
 
         Args:
             scope: The stack.
             id: The construct's id.
-            name: What job names begin with; unique in account and Region, at most 41 characters.
+            name: The first part of the jobs' names; unique in account and Region, at most 41
+                characters.
             image: The training image's URI.
-            role: The execution role, which reads `PREFIX/data/` and writes `PREFIX/jobs/`.
-            bucket: The home of data and models.
-            prefix: Where in the bucket they are, without slashes at its ends.
+            role: The execution role; it reads `PREFIX/data/` and writes `PREFIX/jobs/`.
+            bucket: The bucket of data and models.
+            prefix: The folder of data and models in the bucket, without slashes at its ends.
             channels: Input channels by name.
             hyperparameters: As CreateTrainingJob takes them.
-            instance_type: Of the one training instance.
-            volume_size: Of its volume.
-            max_runtime: When SageMaker stops the job.
-            spot: Whether to train on spare capacity; `max_runtime` then includes the wait for it.
-            environment_tags: Tags of the job and metadata of its model, besides those that tell
-                what it was made of.
-            revision: Any text; a new one makes a new fingerprint, so it trains again.
-            encryption_key: Encrypts volume, artifact and published model; those of the bucket and
-                of SageMaker when None.
-            network_isolation: Whether the container is kept from any network; SageMaker itself
-                brings the data and takes the model.
-            vpc: Where the instance is attached; nowhere when None.
-            subnets: Which of its subnets; all private ones, or else isolated ones, when none.
-            security_groups: The instance's; one that lets everything out when there are none.
+            instance_type: The type of the one training instance.
+            volume_size: The size of the instance's volume.
+            max_runtime: SageMaker stops the job after this time.
+            spot: Whether to train on spot capacity; `max_runtime` then includes the wait for it.
+            environment_tags: More tags of the job, also metadata of its model.
+            revision: Any text; a new text changes the fingerprint, so that the job runs again.
+            encryption_key: Encrypts volume, artifact and published model. If None, SageMaker's key
+                and the bucket's are used.
+            network_isolation: Whether the container has no network access. SageMaker itself brings
+                the data and takes the model.
+            network: The VPC network to attach the instance to; none if None.
 
         Raises:
-            TrainingJobError: The job could outlast the longest wait of a deployment, or its name or
-                a tag is not allowed.
+            TrainingJobError: The job could run longer than a deployment can wait, or its name or a
+                tag is not allowed.
         """
         super().__init__(scope, id)
         self.image = image
@@ -150,7 +147,7 @@ class TrainingJob(Construct):
         )
         self.model_key = self._store.model_key(self.fingerprint)
         self.model_artifact = bucket.s3_url_for_object(self.model_key)
-        # Wait conditions cannot be updated: whatever changes one makes a new one, by its id.
+        # CloudFormation can't update a wait condition: a change needs a new one, with a new id.
         self._handle = CfnWaitConditionHandle(self, f"Handle{self._wait_id}")
         self._rules = DependencyGroup()
         finish = self._build_finish()
@@ -164,12 +161,12 @@ class TrainingJob(Construct):
         }
         if network_isolation:
             request["EnableNetworkIsolation"] = True
-        if vpc is not None:
-            request["VpcConfig"] = self._attach(vpc, subnets, security_groups)
+        if network is not None:
+            request["VpcConfig"] = self._attach(network)
         resource = self._build_resource(request)
-        # Permissions are children of what they are for, and must be there when the job starts.
+        # Policies are children of the function or role, and must exist before the job starts.
         resource.node.add_dependency(self._rules, finish, role)
-        # Depends on its handle alone, so that it waits before the first signal can come.
+        # It depends only on its handle, so that it waits before the first signal can come.
         condition = CfnWaitCondition(
             self,
             f"Finished{self._wait_id}",
@@ -177,7 +174,7 @@ class TrainingJob(Construct):
             timeout=str(self._timeout.to_seconds()),
             count=1,
         )
-        # The attribute is the text {"<who signalled>": "<the metrics>"}; its schema says `object`.
+        # `Data` is the text {"<sender>": "<metrics>"}, although its schema says `object`.
         Validations.of(Stack.of(self)).acknowledge(
             Acknowledgment(
                 id="CloudFormation-Validate::F6101",
@@ -204,18 +201,18 @@ class TrainingJob(Construct):
         return fingerprint(Stack.of(self).resolve(made_of))
 
     def metric_failed(self, **options: Any) -> cloudwatch.Metric:
-        """Jobs that ended without a model: 1 for each, 0 for each that has one.
+        """Count the jobs that ended without a model.
 
         Args:
-            **options: Of the metric; by default the sum of five minutes.
+            **options: Options of the metric; by default the sum over five minutes.
         """
         return self._metric("Failed", {"statistic": "Sum", **options})
 
     def metric_duration(self, **options: Any) -> cloudwatch.Metric:
-        """Seconds that jobs trained.
+        """Measure the seconds that jobs trained.
 
         Args:
-            **options: Of the metric; by default the maximum of five minutes.
+            **options: Options of the metric; by default the maximum over five minutes.
         """
         return self._metric("Duration", {"statistic": "Maximum", **options})
 
@@ -231,12 +228,12 @@ class TrainingJob(Construct):
         target: events.IRuleTarget | None = None,
         states: Sequence[str] | None = None,
     ) -> events.Rule:
-        """A rule for the changes of this fingerprint's jobs, which start when it is there.
+        """Add a rule for state changes of this fingerprint's jobs; they start after it exists.
 
         Args:
             id: The rule's id.
-            target: What is told of a change.
-            states: `TrainingJobStatus` values to be told of; all when None.
+            target: What the rule calls.
+            states: The `TrainingJobStatus` values that it is called for; all if None.
         """
         detail: dict[str, Any] = {"TrainingJobName": events.Match.prefix(f"{self._identity}-")}
         if states is not None:
@@ -256,12 +253,12 @@ class TrainingJob(Construct):
         return rule
 
     def _common_request(self) -> dict[str, Any]:
-        """The CreateTrainingJob request, less its name and what differs from use to use."""
+        """Build the part of the CreateTrainingJob request that every job of this construct has."""
         key = {} if self._key is None else {"KmsKeyId": self._key.key_arn}
         volume_key = {} if self._key is None else {"VolumeKmsKeyId": self._key.key_arn}
         output = self._store.address(f"jobs/{self.fingerprint}")
         return {
-            # No MetricDefinitions: the API refuses them for built-in algorithms.
+            # No MetricDefinitions: the API rejects them for built-in algorithms.
             "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
             "InputDataConfig": input_data(self._store, self._channels),
             "OutputDataConfig": {"S3OutputPath": output, **key},
@@ -270,15 +267,12 @@ class TrainingJob(Construct):
             "Tags": [{"Key": key, "Value": value} for key, value in self._lineage.items()],
         }
 
-    def _attach(
-        self,
-        vpc: ec2.IVpc,
-        subnets: Sequence[ec2.ISubnet],
-        security_groups: Sequence[ec2.ISecurityGroup],
-    ) -> dict[str, list[str]]:
-        groups = list(security_groups) or [ec2.SecurityGroup(self, "SecurityGroup", vpc=vpc)]
+    def _attach(self, network: Network) -> dict[str, list[str]]:
+        vpc = network.vpc
+        groups = network.security_groups or [ec2.SecurityGroup(self, "SecurityGroup", vpc=vpc)]
         group_ids = [group.security_group_id for group in groups]
-        subnet_ids = [subnet.subnet_id for subnet in subnets or vpc.select_subnets().subnets]
+        subnets = network.subnets or vpc.select_subnets().subnets
+        subnet_ids = [subnet.subnet_id for subnet in subnets]
         for statement in permissions.train_in_vpc(Stack.of(self), subnet_ids, group_ids):
             self.role.add_to_principal_policy(statement)
         return {"SecurityGroupIds": group_ids, "Subnets": subnet_ids}
@@ -286,7 +280,7 @@ class TrainingJob(Construct):
     def _build_function(
         self, id: str, handler: str, timeout: Duration, description: str, **environment: str
     ) -> Function:
-        """A function that may signal the deployment."""
+        """Build a function that can signal the deployment."""
         return Function(
             self,
             id,
@@ -294,7 +288,7 @@ class TrainingJob(Construct):
             code=CODE,
             handler=f"handlers.{handler}.handler",
             timeout=timeout,
-            # Not as a property of the custom resource: the CDK's provider logs those.
+            # Not a property of the custom resource: the CDK's provider logs properties.
             environment={
                 "WAIT_HANDLE": self._handle.ref,
                 "LINEAGE": " ".join(sorted(self._lineage)),
@@ -303,7 +297,7 @@ class TrainingJob(Construct):
         )
 
     def _allow(self, function: Function, statements: Iterable[iam.PolicyStatement]) -> None:
-        """Let a function do what `statements` say, also to what is encrypted."""
+        """Give a function the permissions of `statements`, and the use of the encryption key."""
         for statement in statements:
             function.add_to_role_policy(statement)
         if self._key is not None:
@@ -312,7 +306,7 @@ class TrainingJob(Construct):
 
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
         data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
-        # As text: CloudFormation would turn the numbers in it into strings.
+        # A text, since CloudFormation would turn the numbers in an object into strings.
         text = Stack.of(self).to_json_string(request)
         check_request(Stack.of(self).resolve(text))
         start = self._build_function(
@@ -353,16 +347,17 @@ class TrainingJob(Construct):
                     }
                     for name, asset in data.items()
                 ],
-                # Only so that a change of it brings an Update: the function takes its own.
+                # Only here so that CloudFormation sends an Update when it changes: the function
+                # reads it from its own environment.
                 "Request": text,
-                # A new handle must bring an Update, which signals it if the model is there. The
-                # function has the same, and the handle, so it knows what the handle is for.
+                # Changes with the wait handle, so that CloudFormation sends an Update. `start`
+                # compares it with its own WAIT to tell whether its handle is for this request.
                 "Wait": self._wait_id,
             },
         )
 
     def _build_asset(self, name: str, channel: Channel) -> assets.Asset:
-        # The digest is known, so that the CDK need not read the file again to make one.
+        # With the known digest, the CDK need not read the file again to make one.
         return assets.Asset(
             self,
             f"{name.capitalize()}Data",
@@ -372,7 +367,7 @@ class TrainingJob(Construct):
         )
 
     def _build_finish(self) -> Function:
-        """The function of a job's end; when it fails for good, another tells the deployment."""
+        """Build the function that handles a job's end, and one that reports its failure."""
         finish = self._build_function(
             "Finish",
             "finish",

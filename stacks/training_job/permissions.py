@@ -1,6 +1,6 @@
-"""What the construct's functions and its execution role may do, and no more.
+"""The permissions of the construct's functions and of its execution role.
 
-A resource of `*` stands where AWS lets nobody narrow it, and `WILDCARDS` says why.
+A statement has the resource `*` only where AWS offers no narrower one; `WILDCARDS` says why.
 """
 
 from collections.abc import Iterable
@@ -9,19 +9,20 @@ from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 
+from stacks.training_job.handlers import LOG_GROUP
 from stacks.training_job.request import Channel, Store
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-# What S3 does with a key for whoever reads and writes objects, in parts too.
+# What S3 needs of a key to read and write objects, also in parts.
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+_NO_RESOURCE = "EC2's Describe actions support no resource"
 # Actions that are allowed on `*`, each with the reason.
 WILDCARDS = {
-    "sagemaker:ListTrainingJobs": "a list knows no resource",
-    "ec2:DescribeDhcpOptions": "EC2's descriptions know no resource",
-    "ec2:DescribeNetworkInterfaces": "EC2's descriptions know no resource",
-    "ec2:DescribeSecurityGroups": "EC2's descriptions know no resource",
-    "ec2:DescribeSubnets": "EC2's descriptions know no resource",
-    "ec2:DescribeVpcs": "EC2's descriptions know no resource",
+    "sagemaker:ListTrainingJobs": "List actions support no resource",
+    "ec2:DescribeDhcpOptions": _NO_RESOURCE,
+    "ec2:DescribeNetworkInterfaces": _NO_RESOURCE,
+    "ec2:DescribeSecurityGroups": _NO_RESOURCE,
+    "ec2:DescribeSubnets": _NO_RESOURCE,
+    "ec2:DescribeVpcs": _NO_RESOURCE,
 }
 
 
@@ -30,7 +31,7 @@ def _arn(stack: Stack, service: str, resource: str) -> str:
 
 
 def _jobs(stack: Stack, name: str, fingerprint: str = "?" * 12) -> str:
-    """The jobs of this name alone: a fingerprint's 12 digits and a nonce's 8 follow it."""
+    """Return the ARN of all jobs of this name: 12 digits of a fingerprint and 8 more follow it."""
     return _arn(stack, "sagemaker", f"training-job/{name}-{fingerprint[:12]}-{'?' * 8}")
 
 
@@ -45,9 +46,9 @@ def start_job(
     *,
     attached: bool,
 ) -> list[iam.PolicyStatement]:
-    """Stage the data, run and stop jobs, publish what was left unpublished.
+    """Allow staging the data, running and stopping jobs, and publishing a model.
 
-    `attached` says whether the jobs are attached to a VPC, whose interfaces are waited for.
+    `attached` says whether the jobs are attached to a VPC: the function then waits for interfaces.
     """
     seeing = iam.PolicyStatement(
         sid="SeeInterfaces", actions=["ec2:DescribeNetworkInterfaces"], resources=["*"]
@@ -72,7 +73,7 @@ def start_job(
         iam.PolicyStatement(
             sid="LookAtAndStopJobs",
             actions=["sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob"],
-            resources=[_jobs(stack, name)],  # of earlier fingerprints, too
+            resources=[_jobs(stack, name)],  # also those of earlier fingerprints
         ),
         iam.PolicyStatement(
             sid="FindJobs", actions=["sagemaker:ListTrainingJobs"], resources=["*"]
@@ -95,7 +96,7 @@ def start_job(
 def finish_job(
     stack: Stack, store: Store, name: str, fingerprint: str
 ) -> list[iam.PolicyStatement]:
-    """Look at a job that has ended, and publish its model."""
+    """Allow reading an ended job and publishing its model."""
     return [
         iam.PolicyStatement(
             sid="LookAtJobs",
@@ -109,7 +110,7 @@ def finish_job(
 def _conclude_job(
     stack: Stack, store: Store, name: str, fingerprint: str
 ) -> list[iam.PolicyStatement]:
-    """Tell whose a job is, read its log, and publish its model."""
+    """Allow reading a job's tags and log, and publishing its model."""
     streams = f"log-stream:{name}-{fingerprint[:12]}-*"
     return [
         iam.PolicyStatement(
@@ -149,7 +150,7 @@ def _conclude_job(
 def train_in_vpc(
     stack: Stack, subnets: Iterable[str], security_groups: Iterable[str]
 ) -> list[iam.PolicyStatement]:
-    """What SageMaker needs to attach its instance to subnets, for the execution role."""
+    """Allow the execution role to attach SageMaker's instance to subnets."""
     interfaces = _arn(stack, "ec2", "network-interface/*")
     return [
         iam.PolicyStatement(

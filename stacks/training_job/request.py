@@ -1,4 +1,4 @@
-"""What SageMaker is asked for, and the fingerprint of what makes the model."""
+"""The request to SageMaker, its checks, and the fingerprint of what determines the model."""
 
 import hashlib
 import json
@@ -11,26 +11,26 @@ from typing import Any
 from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
 
-# From CreateTrainingJob to the container and from its end to the event, on top of the run time.
+# Time for the start of a job and for its end, beside the run time of its container.
 MARGIN = Duration.minutes(20)
 LONGEST_WAIT = Duration.hours(12)
-NAME = re.compile(r"(?!.{42})[a-zA-Z0-9](-*[a-zA-Z0-9])*")  # and 22 more make a job's 63
-# A tag is metadata of an object too, which knows fewer characters.
+NAME = re.compile(r"(?!.{42})[a-zA-Z0-9](-*[a-zA-Z0-9])*")  # a job's name has 22 characters more
+# Tags are also stored as S3 metadata, which allows fewer characters.
 TAG_KEY = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,39}")
 TAG_VALUE = re.compile(r"[\w.:/=+@ -]{0,128}", re.ASCII)
 OWN_TAGS = re.compile(
     "fingerprint|image|stack-id|awaited-by|job|metrics|data-.*",
-    re.IGNORECASE,  # as metadata is
+    re.IGNORECASE,  # like metadata
 )
-METADATA_BYTES = 2048  # what S3 takes of keys and values
-LATER_BYTES = 600  # of it for the job's name and its metrics
-REQUEST_BYTES = 3000  # of the 4096 of a function's environment; the rest is for the wait handle
-REFERENCE_BYTES = 100  # of a name or ARN that is known at deployment only, as a rule
-UNKNOWN_BYTES = 256  # of a value that is known at deployment only, at most
+METADATA_BYTES = 2048  # S3's limit of keys and values together
+LATER_BYTES = 600  # the part of it that the job's name and its metrics need
+REQUEST_BYTES = 3000  # a function's environment has 4096; the rest is for the wait handle
+REFERENCE_BYTES = 100  # the usual size of a name or ARN that is known only at deployment
+UNKNOWN_BYTES = 256  # the largest size of a value that is known only at deployment
 
 
 class TrainingJobError(ValueError):
-    """A property of the job is not allowed; the message says what was got and what is."""
+    """A property of the job is not allowed; the message says what was found and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Channel:
 
     Attributes:
         file: The prepared file.
-        sha256: The SHA-256 of its content, in hexadecimal digits.
+        sha256: The SHA-256 of its content, as 64 hexadecimal digits.
         content_type: Its MIME type.
     """
 
@@ -50,39 +50,39 @@ class Channel:
 
 @dataclass(frozen=True)
 class Store:
-    """Where data and models are: a prefix of a bucket, without slashes at its ends."""
+    """The folder of data and models: a prefix in a bucket, without slashes at its ends."""
 
     bucket: s3.IBucket
     prefix: str
 
     def data_key(self, channel: Channel) -> str:
-        """The key of a channel's file."""
+        """Return the key of a channel's file."""
         return f"{self.prefix}/data/{channel.sha256}/{channel.file.name}"
 
     def model_key(self, fingerprint: str) -> str:
-        """The key of a published model."""
+        """Return the key of a published model."""
         return f"{self.prefix}/models/{fingerprint}/model.tar.gz"
 
     def address(self, key: str) -> str:
-        """The S3 address of what is below the prefix."""
+        """Return the S3 address of a key below the prefix."""
         return self.bucket.s3_url_for_object(f"{self.prefix}/{key}")
 
     def arn(self, keys: str) -> str:
-        """The ARN of objects below the prefix."""
+        """Return the ARN of objects below the prefix."""
         return self.bucket.arn_for_objects(f"{self.prefix}/{keys}")
 
 
 def fingerprint(value: Mapping[str, Any]) -> str:
-    """The SHA-256 of the canonical JSON of what makes a model, in hexadecimal digits."""
+    """Return the SHA-256 of the canonical JSON of what determines a model, in hexadecimal."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def wait_timeout(max_runtime: Duration) -> Duration:
-    """How long a deployment waits for a job.
+    """Return how long a deployment waits for a job.
 
     Raises:
-        TrainingJobError: Longer than CloudFormation can.
+        TrainingJobError: CloudFormation can't wait so long.
     """
     timeout = max_runtime.plus(MARGIN)
     if timeout.to_seconds() > LONGEST_WAIT.to_seconds():
@@ -95,10 +95,10 @@ def wait_timeout(max_runtime: Duration) -> Duration:
 
 
 def checked_name(name: str) -> str:
-    """`name`, with which the names of jobs begin.
+    """Return `name` if the names of jobs can begin with it.
 
     Raises:
-        TrainingJobError: SageMaker takes no such names.
+        TrainingJobError: SageMaker allows no such names.
     """
     if not NAME.fullmatch(name):
         raise TrainingJobError(
@@ -109,7 +109,7 @@ def checked_name(name: str) -> str:
 
 
 def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """`tags`, which are the model's metadata too.
+    """Return `tags` if they can be tags of the job and metadata of its model.
 
     Raises:
         TrainingJobError: A key or a value can't be both.
@@ -122,7 +122,7 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
             )
         if OWN_TAGS.fullmatch(key):
             raise TrainingJobError(
-                f"environment_tags has the key {key!r}, which every job has of its own"
+                f"environment_tags has the key {key!r}, which the construct itself sets: rename it"
             )
         if not TAG_VALUE.fullmatch(value):
             raise TrainingJobError(
@@ -133,10 +133,10 @@ def checked_tags(tags: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def checked_lineage(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """All tags of a job, which S3 must take as metadata of its model.
+    """Return all tags of a job if they fit into the metadata of its model.
 
     Raises:
-        TrainingJobError: They are too many.
+        TrainingJobError: They are too long together.
     """
     size = LATER_BYTES + sum(
         len(key) + (UNKNOWN_BYTES if Token.is_unresolved(value) else len(value))
@@ -145,7 +145,7 @@ def checked_lineage(tags: Mapping[str, str]) -> Mapping[str, str]:
     if size > METADATA_BYTES:
         raise TrainingJobError(
             f"environment_tags and channels make {size} bytes of a model's metadata, job and "
-            f"metrics included; S3 takes {METADATA_BYTES}"
+            f"metrics included; S3 allows {METADATA_BYTES}: give fewer or shorter tags"
         )
     return tags
 
@@ -154,10 +154,10 @@ def check_request(text: str | Mapping[str, Any]) -> None:
     """Check that a CreateTrainingJob request fits in the environment of a function.
 
     Args:
-        text: Its JSON, as the template has it.
+        text: The request's JSON, as it is in the template.
 
     Raises:
-        TrainingJobError: It is too long.
+        TrainingJobError: The request is too long.
     """
     parts = [text] if isinstance(text, str) else text["Fn::Join"][1]
     size = sum(len(part) if isinstance(part, str) else REFERENCE_BYTES for part in parts)
@@ -169,7 +169,7 @@ def check_request(text: str | Mapping[str, Any]) -> None:
 
 
 def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
-    """InputDataConfig: a folder of one file for each channel."""
+    """Return the InputDataConfig: for each channel a folder with one file."""
     return [
         {
             "ChannelName": name,
@@ -177,7 +177,7 @@ def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, 
             "DataSource": {
                 "S3DataSource": {
                     "S3DataType": "S3Prefix",
-                    # The folder, with its slash: a prefix matches whatever begins so.
+                    # With the slash: without it, the prefix also matches longer names.
                     "S3Uri": store.address(f"data/{channel.sha256}/"),
                     "S3DataDistributionType": "FullyReplicated",
                 }
@@ -188,7 +188,7 @@ def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, 
 
 
 def stopping(max_runtime: Duration, *, spot: bool) -> dict[str, Any]:
-    """When SageMaker gives up; with spot capacity the wait for it counts, too."""
+    """Return when SageMaker stops a job; for a spot job this includes the wait for capacity."""
     seconds = max_runtime.to_seconds()
     if not spot:
         return {"StoppingCondition": {"MaxRuntimeInSeconds": seconds}}

@@ -27,4 +27,4 @@ def test_the_demo_goes_the_whole_way_and_leaves_nothing() -> None:
 def test_a_corpus_without_its_vocabulary_is_wrong_use() -> None:
     done = run(sys.executable, "demo.py", "--corpus", "a", environment={})
     assert done.returncode == 2
-    assert "--corpus and --vocab go together" in done.stdout
+    assert "give both --corpus and --vocab, or neither" in done.stdout

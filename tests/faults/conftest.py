@@ -129,11 +129,11 @@ def table(lab: Lab) -> Iterator[list[tuple[str, str, str]]]:
         TABLE.write_text(TABLE_HEAD + "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows)))
 
 
-TABLE_HEAD = """# Faults and what becomes of them
+TABLE_HEAD = """# Faults, and what happens then
 
-`make test-faults` commits each fault against a deployment on the embedded AWS, checks the outcome,
-and writes this table. After every failure nothing runs, the stack is what it was before, and the
-next deployment without the fault succeeds.
+`make test-faults` causes each fault in a deployment on the embedded AWS, checks the outcome, and
+writes this table. After every failure no job runs, the stack is as before, and the next deployment
+without the fault succeeds.
 
 | fault | outcome | what the CLI says |
 | --- | --- | --- |

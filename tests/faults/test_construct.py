@@ -17,7 +17,7 @@ from data_prep.manifest import Manifest
 from local_aws import instance
 from stacks import lda
 from stacks.parts.notices import add_notices
-from stacks.training_job import TrainingJob
+from stacks.training_job import Network, TrainingJob
 from tests.support.synthesis import flags
 from tests.support.templates import Edit, change, without
 from tests.support.waiting import wait_for
@@ -64,13 +64,15 @@ def synthesize(lab: Lab, name: str, edit: Edit | None = None) -> Path:
         max_runtime=Duration.minutes(5),
         spot=True,
         encryption_key=kms.Key(stack, "Key", removal_policy=RemovalPolicy.DESTROY),
-        vpc=ec2.Vpc(
-            stack,
-            "Vpc",
-            availability_zones=["us-east-1a"],
-            subnet_configuration=[
-                ec2.SubnetConfiguration(name="a", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-            ],
+        network=Network(
+            ec2.Vpc(
+                stack,
+                "Vpc",
+                availability_zones=["us-east-1a"],
+                subnet_configuration=[
+                    ec2.SubnetConfiguration(name="a", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+                ],
+            )
         ),
     )
     add_notices(stack, job, "me@example.com", None)

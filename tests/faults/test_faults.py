@@ -52,7 +52,11 @@ FAULTS = [
         ("training.no-model",),
         says="has completed, but the job has left no model at",
     ),
-    Fault("the time limit", ("training.time-limit",), says="ended as Stopped: MaxRuntimeExceeded"),
+    Fault(
+        "the job reaches its time limit",
+        ("training.time-limit",),
+        says="ended as Stopped: MaxRuntimeExceeded",
+    ),
     Fault("somebody stops the job", ("training.stop",), says="ended as Stopped: Stopped"),
     Fault(
         "the quota is 0",
@@ -60,7 +64,11 @@ FAULTS = [
         says="The quota 'ml.c4.2xlarge for training job usage' is 0 in us-east-1",
         always=True,
     ),
-    Fault("no capacity", ("training.capacity",), says="AWS has no such instance free at present"),
+    Fault(
+        "there is no capacity",
+        ("training.capacity",),
+        says="AWS has no such instance free at present",
+    ),
     Fault("CreateTrainingJob is throttled", ("create.throttle", "--times", "3")),
     Fault("DescribeTrainingJob is throttled", ("describe.throttle", "--times", "3")),
     Fault("the role is not known yet", ("create.role-race", "--times", "2")),
@@ -76,7 +84,7 @@ FAULTS = [
         says="Artifact upload failed",
     ),
     Fault(
-        "the event of the end is lost",
+        "the event of a job's end is lost",
         ("event.lose",),
         waiting_for(60),  # many times as long as the job
         says="timed out",
@@ -88,14 +96,14 @@ FAULTS = [
         waiting_for(15),
         says="timed out",
     ),
-    Fault("the event of the end comes twice", ("event.duplicate",)),
+    Fault("the event of a job's end comes twice", ("event.duplicate",)),
     Fault(
         "the function that starts the job raises",
         edit=without("sagemaker:ListTrainingJobs", "StartRole"),
         says="not authorized to perform: sagemaker:ListTrainingJobs",
     ),
     Fault(
-        "the function of the end raises",
+        "the function that handles a job's end raises",
         edit=without("sagemaker:DescribeTrainingJob", "FinishRole"),
         says="the function that publishes its model failed",
         jobs_afterwards=0,
@@ -137,7 +145,7 @@ def test_a_fault_fails_alone_or_is_overcome(healthy: Lab, fault: Fault, table: T
     if not fault.says:
         assert done.returncode == 0, done.stdout
         assert len(healthy.job_names()) == len(jobs) + 1
-        table.append((fault.title, "overcome", ""))
+        table.append((fault.title, "succeeds", ""))
         return
     assert done.returncode == 1, done.stdout
     assert fault.says in done.stdout, done.stdout
@@ -165,8 +173,12 @@ def test_going_back_to_earlier_inputs_trains_nothing(healthy: Lab, table: Table)
     assert done.returncode == 0, done.stdout
     assert healthy.outputs(STACK) == before
     assert "CreateTrainingJob" not in healthy.calls()[len(calls) :]
-    table.append(("another time limit", "no job; a new wait, which is over at once", ""))
-    table.append(("earlier inputs again", "no job; the earlier model and its metric", ""))
+    table.append(
+        ("another time limit is deployed", "no job; a new wait condition, signalled at once", "")
+    )
+    table.append(
+        ("earlier inputs are deployed again", "no job; the earlier model and its metric", "")
+    )
 
 
 @pytest.mark.faults
@@ -174,7 +186,7 @@ def test_data_that_is_gone_from_the_bucket_is_staged_again(healthy: Lab, table: 
     healthy.remove(BUCKET, f"lda/{PROJECT}/data/")
     done = healthy.training("deploy", healthy.assembly(PROJECT, model__revision="staged again"))
     assert done.returncode == 0, done.stdout
-    table.append(("the training data was deleted from the bucket before", "overcome", ""))
+    table.append(("the training data was deleted from the bucket before", "succeeds", ""))
 
 
 @pytest.mark.faults

@@ -235,7 +235,7 @@ def test_each_effective_setting_says_where_it_comes_from() -> None:
 
 def test_two_environments_of_one_name_are_refused() -> None:
     both = {"x": {"project": "a-b"}, "b-x": {"project": "a"}}
-    with pytest.raises(SettingsError, match=r"together they are the name 'a-b-x', which environ"):
+    with pytest.raises(SettingsError, match=r"together they make the name 'a-b-x', which env"):
         load({"environments": both, "env": "x"})
 
 
@@ -243,8 +243,8 @@ def test_two_environments_of_one_name_are_refused() -> None:
     ("tags", "problem"),
     [
         ({"Owner": "x"}, "tags has 'Owner', which the setting owner sets"),
-        ({"awsome": "x"}, "do not begin with aws"),
-        ({"Team": "x", "team": "y"}, "keys differ by more than case"),
+        ({"awsome": "x"}, "AWS reserves keys that begin with aws: rename it"),
+        ({"Team": "x", "team": "y"}, "tags has 'Team' and 'team', which differ only in case: keep"),
         ({"a b": "x"}, "tags.a b"),
         ({"team": "ü"}, r"tags.team is 'ü'"),
         ({f"t{i}": "x" for i in range(41)}, "tags has 41 keys; at most 40 are allowed"),

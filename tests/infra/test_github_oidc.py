@@ -118,7 +118,7 @@ def test_ids_are_two_numbers(ids: str) -> None:
 
 
 def test_ids_of_no_repository_are_refused() -> None:
-    with pytest.raises(SettingsError, match=r"github\.ids is '1/2' and repository is not given"):
+    with pytest.raises(SettingsError, match=r"github\.ids is '1/2' but repository is not set"):
         roles(**{"github.ids": "1/2"})
 
 

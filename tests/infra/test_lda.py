@@ -52,9 +52,9 @@ HOUR = Duration.hours(1)
 @pytest.mark.parametrize(
     ("instance_type", "reason"),
     [
-        ("ml.g5.xlarge", "LDA trains on CPUs alone"),
-        ("ml.p3.2xlarge", "LDA trains on CPUs alone"),
-        ("ml.trn1.2xlarge", "LDA trains on CPUs alone"),
+        ("ml.g5.xlarge", "LDA trains only on CPUs"),
+        ("ml.p3.2xlarge", "LDA trains only on CPUs"),
+        ("ml.trn1.2xlarge", "LDA trains only on CPUs"),
         ("ml.m6g.xlarge", "does not train on Graviton"),
         ("ml.c5.large", "hosts on it, but does not train on it"),
         ("ml.t2.medium", "hosts on it, but does not train on it"),
@@ -110,5 +110,5 @@ def test_a_volume_that_does_not_hold_the_corpus_is_refused(corpus: Path) -> None
         test=replace(manifest.test, bytes=1 << 29),
     )
     check_volume(large, 4)
-    with pytest.raises(LdaError, match=r"volume_gb is 3; .* alone takes 3\.5: take 5 or more"):
+    with pytest.raises(LdaError, match=r"volume_gb is 3; .* alone takes 3\.5: set it to 5 or more"):
         check_volume(large, 3)

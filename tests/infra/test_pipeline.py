@@ -91,9 +91,9 @@ def test_template_is_unchanged(built: Built, snapshot: SnapshotAssertion) -> Non
 @pytest.mark.parametrize(
     ("missing", "problem"),
     [
-        ("pipeline.connection", "^pipeline.connection is not given"),
-        ("pipeline.source", "^pipeline.connection is given and pipeline.source is not"),
-        ("repository", "^pipeline.connection is given and repository is not"),
+        ("pipeline.connection", "^pipeline.connection is not set"),
+        ("pipeline.source", "^pipeline.connection is set but pipeline.source is not"),
+        ("repository", "^pipeline.connection is set but repository is not"),
     ],
 )
 def test_there_is_no_pipeline_unless_the_settings_ask_for_all_of_it(

@@ -9,7 +9,7 @@ from aws_cdk.assertions import Match, Template
 
 from operations.cost.quantities import items
 from stacks import lda
-from stacks.serving.gate.handlers import during_update
+from stacks.serving.gate.handlers import METRICS
 from stacks.settings import load
 from stacks.training_job.permissions import WILDCARDS
 
@@ -111,7 +111,7 @@ class TestUpdates:
             assert alarm["TreatMissingData"] == "notBreaching"
             watched[alarm["MetricName"]] = alarm
         assert watched.keys() == {"Invocation5XXErrors", "ModelLatency", "Failed"}
-        assert watched["Failed"]["Namespace"] == during_update.NAMESPACE
+        assert watched["Failed"]["Namespace"] == METRICS
 
     @pytest.mark.parametrize(
         ("change", "fresh"),
@@ -525,7 +525,7 @@ class TestHosting:
     @pytest.mark.parametrize(
         ("instance_type", "reason"),
         [
-            ("ml.g5.xlarge", "LDA makes no use of a GPU"),
+            ("ml.g5.xlarge", "LDA does not use a GPU"),
             ("ml.m6g.large", "this is Graviton"),
             ("ml.t3.medium", "trains on it, but does not host on it"),
         ],

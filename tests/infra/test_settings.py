@@ -345,15 +345,15 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
         (
             {"updates.strategy": "canary"},
             (
-                "updates.strategy is 'canary' and endpoint.instance_count is 1; moving traffic in "
-                "steps takes 2 instances or more"
+                "updates.strategy is 'canary' but endpoint.instance_count is 1; moving traffic in"
+                " steps needs 2 instances or more"
             ),
         ),
         (
             {"updates.strategy": "linear", "endpoint.instance_count": "2", **SCALED},
             (
-                "updates.strategy is 'linear' and scaling.min_instances is 1; moving traffic in "
-                "steps takes 2 instances or more"
+                "updates.strategy is 'linear' but scaling.min_instances is 1; moving traffic in "
+                "steps needs 2 instances or more"
             ),
         ),
         (
@@ -362,7 +362,7 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "updates.step_percent": "9",
                 "endpoint.instance_count": "2",
             },
-            "updates.step_percent is 9; with the strategy 'linear' it is 10 to 50",
+            "updates.step_percent is 9; with the strategy 'linear' it must be 10 to 50",
         ),
         (
             {
@@ -370,20 +370,20 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "updates.step_percent": "4",
                 "endpoint.instance_count": "2",
             },
-            "updates.step_percent is 4; with the strategy 'rolling' it is 5 to 50",
+            "updates.step_percent is 4; with the strategy 'rolling' it must be 5 to 50",
         ),
         (
             {**SCALED, "scaling.min_instances": "2"},
             (
-                "endpoint.instance_count is 1; scaling keeps it between scaling.min_instances, 2, "
-                "and scaling.max_instances, 3"
+                "endpoint.instance_count is 1; it must be between scaling.min_instances, 2, and "
+                "scaling.max_instances, 3"
             ),
         ),
         (
             {**SCALED, "endpoint.instance_count": "4"},
             (
-                "endpoint.instance_count is 4; scaling keeps it between scaling.min_instances, 1, "
-                "and scaling.max_instances, 3"
+                "endpoint.instance_count is 4; it must be between scaling.min_instances, 1, and "
+                "scaling.max_instances, 3"
             ),
         ),
         (
@@ -393,58 +393,73 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "endpoint.instance_type": "ml.t2.medium",
             },
             (
-                "endpoint.instance_type is 'ml.t2.medium'; burstable instances are not scaled, so "
-                "take another type or no scaling.max_instances"
+                "endpoint.instance_type is 'ml.t2.medium'; SageMaker does not scale burstable "
+                "instances: choose another type, or remove scaling.max_instances"
             ),
         ),
         (
             {**SCALED, "endpoint.instance_type": "ml.m5.large"},
             (
-                "endpoint.instance_type is 'ml.m5.large' and scaling.instance_type is "
-                "'ml.m4.xlarge'; SageMaker does not change the type of a scaled endpoint. To begin "
-                "scaling, name the type in both. To change it, deploy once without "
-                "scaling.max_instances, and then with the new type in both"
+                "endpoint.instance_type is 'ml.m5.large' but scaling.instance_type is "
+                "'ml.m4.xlarge'; SageMaker can't change the type of a scaled endpoint. To switch "
+                "scaling on, set both to the same type. To change the type, deploy once without "
+                "scaling.max_instances, then with the new type in both"
             ),
         ),
         (
             {**SERVERLESS, **SCALED},
-            "serverless.memory_mb is 1024; a serverless endpoint has no scaling.max_instances",
+            (
+                "serverless.memory_mb is 1024; a serverless endpoint does not support "
+                "scaling.max_instances: remove one of the two"
+            ),
         ),
         (
             {**SERVERLESS, "updates.wait_seconds": "1"},
-            "serverless.memory_mb is 1024; a serverless endpoint has no updates.wait_seconds",
+            (
+                "serverless.memory_mb is 1024; a serverless endpoint does not support "
+                "updates.wait_seconds: remove one of the two"
+            ),
         ),
         (
             {**SERVERLESS, "endpoint.capture_percent": "1"},
-            "serverless.memory_mb is 1024; a serverless endpoint has no endpoint.capture_percent",
+            (
+                "serverless.memory_mb is 1024; a serverless endpoint does not support "
+                "endpoint.capture_percent: remove one of the two"
+            ),
         ),
         (
             {**SERVERLESS, "network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"},
-            "serverless.memory_mb is 1024; a serverless endpoint has no network.vpc",
+            (
+                "serverless.memory_mb is 1024; a serverless endpoint does not support "
+                "network.vpc: remove one of the two"
+            ),
         ),
         (
             {**SERVERLESS, "network.isolation": "true"},
-            "serverless.memory_mb is 1024; a serverless endpoint has no network.isolation",
+            (
+                "serverless.memory_mb is 1024; a serverless endpoint does not support "
+                "network.isolation: remove one of the two"
+            ),
         ),
         (
             {"network.vpc": "vpc-00000001"},
             (
                 "network.subnets names 0 of vpc-00000001; an endpoint needs 2 or more, in "
-                "different Availability Zones, and training alone 1"
+                "different Availability Zones; without an endpoint 1 is enough"
             ),
         ),
         (
             {"network.vpc": "vpc-00000001", "network.subnets": "subnet-00000001"},
             (
                 "network.subnets names 1 of vpc-00000001; an endpoint needs 2 or more, in "
-                "different Availability Zones, and training alone 1"
+                "different Availability Zones; without an endpoint 1 is enough"
             ),
         ),
         (
             {"updates.wait_seconds": "179"},
             (
-                "updates.wait_seconds is 179; alarms look at whole minutes and would see nothing "
-                "of the new model: take 0, for no watching, or 180 to 3600"
+                "updates.wait_seconds is 179, too short for alarms to see the new model, since "
+                "they look at whole minutes: set it to 0 (alarms do not watch) or 180 to 3600"
             ),
         ),
         (
@@ -454,8 +469,8 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "endpoint.instance_count": "2",
             },
             (
-                "updates.wait_seconds is 0; alarms look at whole minutes and would see nothing of "
-                "the new model: take 180 to 3600"
+                "updates.wait_seconds is 0, too short for alarms to see the new model, since they"
+                " look at whole minutes: set it to 180 to 3600"
             ),
         ),
         (
@@ -466,8 +481,9 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "endpoint.instance_count": "2",
             },
             (
-                "updates.wait_seconds is 3600 and updates.step_percent 10; an update would wait "
-                "39600 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+                "updates.wait_seconds is 3600 and updates.step_percent is 10; an update would "
+                "wait 39600 s, but SageMaker ends it after 28800 s: choose a shorter wait or "
+                "larger steps"
             ),
         ),
         (
@@ -478,35 +494,39 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "endpoint.instance_count": "20",
             },
             (
-                "updates.wait_seconds is 1440 and updates.step_percent 5; an update would wait "
-                "28800 s, and SageMaker ends it after 28800 s: take a shorter wait or larger steps"
+                "updates.wait_seconds is 1440 and updates.step_percent is 5; an update would wait"
+                " 28800 s, but SageMaker ends it after 28800 s: choose a shorter wait or larger "
+                "steps"
             ),
         ),
         (
             {"network.security_groups": "sg-00000001"},
-            "network.subnets or network.security_groups are given without their network.vpc",
+            (
+                "network.subnets or network.security_groups is set but network.vpc is not; set "
+                "the VPC that they are in"
+            ),
         ),
         (
             {"encryption_key": "create", "bucket": "mine"},
             (
-                "encryption_key is 'create' and bucket is 'mine', which has a key already; give "
-                "that key's ARN"
+                "encryption_key is 'create' but bucket is 'mine', which exists and has its own "
+                "key; set encryption_key to that key's ARN"
             ),
         ),
         (
             {"encryption_key": KEY, "endpoint.instance_type": "ml.c5d.large"},
             (
-                "endpoint.instance_type is 'ml.c5d.large', which has disks of its own that take no "
-                "encryption_key; take a type without, such as ml.m5.xlarge"
+                "endpoint.instance_type is 'ml.c5d.large', whose local disks can't use "
+                "encryption_key; choose a type without local disks, such as ml.m5.xlarge"
             ),
         ),
         (
             {"pipeline.connection": CONNECTION, "repository": "a/b"},
-            "pipeline.connection is given and pipeline.source is not; a pipeline takes both",
+            "pipeline.connection is set but pipeline.source is not; a pipeline needs both",
         ),
         (
             {"pipeline.connection": CONNECTION, "pipeline.source": "s3://corpora/nyt"},
-            "pipeline.connection is given and repository is not; a pipeline takes both",
+            "pipeline.connection is set but repository is not; a pipeline needs both",
         ),
         (
             {
@@ -515,7 +535,7 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "repository": "a/b",
                 "pipeline.environments": "dev,prod,dev",
             },
-            "pipeline.environments is dev, prod, dev; each is deployed once",
+            "pipeline.environments is dev, prod, dev; name each only once",
         ),
         (
             {
@@ -523,27 +543,30 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
                 "network.subnets": "subnet-00000001,subnet-00000002,subnet-00000001",
             },
             (
-                "network.subnets is subnet-00000001, subnet-00000002, subnet-00000001; each is "
-                "named once"
+                "network.subnets is subnet-00000001, subnet-00000002, subnet-00000001; name each "
+                "only once"
             ),
         ),
         (
             {"encryption_key": KEY, "region": "eu-west-1"},
             (
-                "encryption_key is a key of us-east-1 and region is 'eu-west-1'; S3 and SageMaker "
-                "take a key of their own Region alone"
+                "encryption_key is a key in us-east-1 but region is 'eu-west-1'; S3 and SageMaker"
+                " need a key in their own Region: give one in eu-west-1"
             ),
         ),
         (
             {"project": "amzn-s3-demo"},
             (
-                "project is 'amzn-s3-demo'; a bucket is named after it, and S3 keeps names that "
-                "begin with xn-- or sthree- or amzn-s3-demo- for itself"
+                "project is 'amzn-s3-demo'; the bucket is named after it, and S3 reserves names "
+                "that begin with xn-- or sthree- or amzn-s3-demo-: choose another name"
             ),
         ),
         (
             {"project": "aws-topics"},
-            "project is 'aws-topics'; names of parameters may not begin with aws or ssm",
+            (
+                "project is 'aws-topics'; SSM parameters are named after it, and their names must"
+                " not begin with aws or ssm: choose another name"
+            ),
         ),
     ],
 )
@@ -556,7 +579,7 @@ def test_settings_that_contradict_each_other_are_refused_with_what_is_allowed(
 def test_serverless_in_steps_is_refused_twice_over() -> None:
     message = problem_of(**SERVERLESS, **{"updates.strategy": "canary"})
     assert len(message.splitlines()) == 2
-    assert "no updates.strategy other than all_at_once" in message
+    assert "does not support updates.strategy other than all_at_once" in message
 
 
 @pytest.mark.parametrize("instance_type", ["ml.m5d.large", "ml.c5d.xlarge", "ml.r5d.2xlarge"])

@@ -204,7 +204,7 @@ class TestEverything:
         for name in ("training", "serving"):
             metadata = app.node.find_child(f"topic-model-dev-{name}").node.metadata
             (error,) = [entry.data for entry in metadata if entry.type == "aws:cdk:error"]
-            assert "not what manifest.json says: train.recordio" in error
+            assert "manifest.json does not match train.recordio" in error
 
 
 class TestTraining:

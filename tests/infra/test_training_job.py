@@ -14,7 +14,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 from botocore.session import Session
 
-from stacks.training_job import Channel, TrainingJob, TrainingJobError
+from stacks.training_job import Channel, Network, TrainingJob, TrainingJobError
 from stacks.training_job.handlers import finish
 from stacks.training_job.permissions import WILDCARDS
 
@@ -100,7 +100,7 @@ def test_a_key_is_used_by_whoever_copies_and_by_the_execution_role(stack: Stack)
 
 
 def test_in_a_vpc_the_role_may_attach_to_those_subnets_alone(stack: Stack) -> None:
-    build(stack, vpc=ec2.Vpc(stack, "Vpc", max_azs=2))
+    build(stack, network=Network(ec2.Vpc(stack, "Vpc", max_azs=2)))
     assert len(request(stack)["VpcConfig"]["Subnets"]) == 2
     assert len(request(stack)["VpcConfig"]["SecurityGroupIds"]) == 1
     (attach,) = [s for s in policies(stack) if s.get("Sid") == "AttachToSubnets"]
@@ -111,14 +111,15 @@ def test_in_a_vpc_the_role_may_attach_to_those_subnets_alone(stack: Stack) -> No
 
 def test_without_private_subnets_the_isolated_ones_are_taken(stack: Stack) -> None:
     isolated = ec2.SubnetConfiguration(name="a", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-    build(stack, vpc=ec2.Vpc(stack, "Vpc", max_azs=2, subnet_configuration=[isolated]))
+    vpc = ec2.Vpc(stack, "Vpc", max_azs=2, subnet_configuration=[isolated])
+    build(stack, network=Network(vpc))
     assert len(request(stack)["VpcConfig"]["Subnets"]) == 2
 
 
 def test_subnets_and_groups_of_the_users_own_are_taken(stack: Stack) -> None:
     vpc = ec2.Vpc(stack, "Vpc", max_azs=2)
     group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")
-    build(stack, vpc=vpc, subnets=vpc.public_subnets[:1], security_groups=[group])
+    build(stack, network=Network(vpc, vpc.public_subnets[:1], [group]))
     assert request(stack)["VpcConfig"]["SecurityGroupIds"] == ["sg-1"]
     assert len(request(stack)["VpcConfig"]["Subnets"]) == 1
 
@@ -148,10 +149,10 @@ def test_jobs_are_tagged_with_what_they_are_made_of_and_models_too(stack: Stack)
         ({"te am": "a"}, "environment_tags has the key 'te am'"),
         ({"team": "é"}, "environment_tags has 'é' for 'team'"),
         ({"team": "a, b"}, "environment_tags has 'a, b' for 'team'"),  # SageMaker takes no comma
-        ({"Image": "a"}, "has the key 'Image', which every job has of its own"),
-        ({"fingerprint": "a"}, "has the key 'fingerprint', which every job has of its own"),
-        ({"data-train": "a"}, "has the key 'data-train', which every job has of its own"),
-        ({f"tag-{n}": "a" * 128 for n in range(10)}, "make 2[0-9]* bytes .*; S3 takes 2048"),
+        ({"Image": "a"}, "has the key 'Image', which the construct itself sets"),
+        ({"fingerprint": "a"}, "has the key 'fingerprint', which the construct itself sets"),
+        ({"data-train": "a"}, "has the key 'data-train', which the construct itself sets"),
+        ({f"tag-{n}": "a" * 128 for n in range(10)}, "make 2[0-9]* bytes .*; S3 allows 2048"),
     ],
 )
 def test_a_tag_that_can_not_be_metadata_is_refused(
@@ -209,10 +210,15 @@ def test_a_request_that_no_environment_can_hold_is_refused(stack: Stack) -> None
         build(stack, environment_tags=tags)
 
 
-def test_metrics_are_those_that_the_function_writes(stack: Stack) -> None:
+def test_metrics_are_those_that_the_function_writes(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = build(stack)
+    monkeypatch.setenv("NAME_PREFIX", "job")
+    ended: Any = {"TrainingJobStatus": "Completed"}
+    (written,) = finish.measure(ended)["_aws"]["CloudWatchMetrics"]
     failed, duration = job.metric_failed(), job.metric_duration(period=Duration.hours(1))
-    assert failed.namespace == duration.namespace == finish.NAMESPACE
+    assert failed.namespace == duration.namespace == written["Namespace"]
     assert (failed.metric_name, failed.statistic) == ("Failed", "Sum")
     assert (duration.metric_name, duration.statistic) == ("Duration", "Maximum")
     assert duration.period.to_seconds() == 3600
@@ -316,7 +322,7 @@ def test_every_wildcard_is_listed_with_its_reason(stack: Stack) -> None:
         stack,
         name="NAME",
         prefix="PREFIX",
-        vpc=ec2.Vpc(stack, "Vpc"),
+        network=Network(ec2.Vpc(stack, "Vpc")),
         encryption_key=kms.Key(stack, "Key"),
     )
     page = PERMISSIONS.read_text(encoding="utf-8")

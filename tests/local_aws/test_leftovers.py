@@ -9,14 +9,14 @@ import pytest
 
 from local_aws import instance
 from operations.__main__ import main
+from operations.environment import Clients
 from operations.leftovers import (
     KINDS,
     LISTS,
-    Client,
-    Thing,
-    everything,
+    Resource,
     is_kept,
     left_of,
+    list_resources,
     listed_as,
 )
 from stacks.settings import Settings
@@ -32,12 +32,12 @@ def listed(tags: dict[str, str]) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def client(cloud: Cloud) -> Client:
+def client(cloud: Cloud) -> Clients:
     return cache(cloud.client)
 
 
 @pytest.fixture(autouse=True)
-def nothing_before(client: Client) -> None:
+def nothing_before(client: Clients) -> None:
     assert left_of(SETTINGS, client) == []
 
 
@@ -49,11 +49,11 @@ def nothing_before(client: Client) -> None:
         "/aws/lambda/crumb-dev-serving-GateCheck1A2B-xyz",
     ],
 )
-def test_a_log_group_is_found(cloud: Cloud, client: Client, name: str) -> None:
+def test_a_log_group_is_found(cloud: Cloud, client: Clients, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
-        assert left_of(SETTINGS, client) == [Thing("log group", name)]
+        assert left_of(SETTINGS, client) == [Resource("log group", name)]
     finally:
         logs.delete_log_group(logGroupName=name)
 
@@ -67,12 +67,12 @@ def test_a_log_group_is_found(cloud: Cloud, client: Client, name: str) -> None:
         "crumb-dev-trainings",
     ],
 )
-def test_a_neighbours_log_group_is_not(cloud: Cloud, client: Client, name: str) -> None:
+def test_a_neighbours_log_group_is_not(cloud: Cloud, client: Clients, name: str) -> None:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     try:
         assert left_of(SETTINGS, client) == []
-        assert Thing("log group", name) in everything(client)
+        assert Resource("log group", name) in list_resources(client)
     finally:
         logs.delete_log_group(logGroupName=name)
 
@@ -86,13 +86,13 @@ def tagged_bucket(cloud: Cloud) -> Iterator[str]:
     s3.delete_bucket(Bucket="somebodys")
 
 
-def test_whatever_has_the_tags_is_found(cloud: Cloud, client: Client, tagged_bucket: str) -> None:
-    assert left_of(SETTINGS, client) == [Thing("tagged", f"arn:aws:s3:::{tagged_bucket}")]
+def test_whatever_has_the_tags_is_found(cloud: Cloud, client: Clients, tagged_bucket: str) -> None:
+    assert left_of(SETTINGS, client) == [Resource("tagged", f"arn:aws:s3:::{tagged_bucket}")]
     assert left_of(Settings(env="prod", project="crumb"), client) == []
 
 
 def test_what_is_kept_on_purpose_does_not_count(
-    cloud: Cloud, client: Client, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    cloud: Cloud, client: Clients, tagged_bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
@@ -112,19 +112,19 @@ def test_what_is_kept_on_purpose_does_not_count(
 @pytest.mark.parametrize(
     ("thing", "kept"),
     [
-        (Thing("bucket", "crumb-dev-storage-bucket"), True),
-        (Thing("tagged", "arn:aws:kms:us-east-1:111122223333:key/1"), True),
-        (Thing("tagged", "arn:aws:sagemaker:us-east-1:111122223333:endpoint/crumb-dev"), False),
-        (Thing("role", "crumb-dev-storage-Role"), False),
+        (Resource("bucket", "crumb-dev-storage-bucket"), True),
+        (Resource("tagged", "arn:aws:kms:us-east-1:111122223333:key/1"), True),
+        (Resource("tagged", "arn:aws:sagemaker:us-east-1:111122223333:endpoint/crumb-dev"), False),
+        (Resource("role", "crumb-dev-storage-Role"), False),
     ],
 )
-def test_data_and_its_key_alone_are_kept(thing: Thing, kept: bool) -> None:
+def test_data_and_its_key_alone_are_kept(thing: Resource, kept: bool) -> None:
     assert is_kept(thing, Settings(env="dev", project="crumb", retain_data=True)) is kept
     assert not is_kept(thing, SETTINGS)
 
 
 def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
-    cloud: Cloud, client: Client, bucket: str, role: str
+    cloud: Cloud, client: Clients, bucket: str, role: str
 ) -> None:
     sagemaker = cloud.client("sagemaker")
     cloud.client("s3").put_object(Bucket=bucket, Key="crumb.tar.gz", Body=b"no model")
@@ -135,7 +135,7 @@ def test_a_model_whose_name_tells_nothing_is_found_by_its_tags(
         PrimaryContainer=container,
         Tags=listed(TAGS),
     )["ModelArn"]
-    assert left_of(SETTINGS, client) == [Thing("tagged", arn)]
+    assert left_of(SETTINGS, client) == [Resource("tagged", arn)]
     sagemaker.delete_model(ModelName="Model-1a2b")
     assert left_of(SETTINGS, client) == []
 
@@ -146,33 +146,33 @@ ARN = "arn:aws:{}:us-east-1:111122223333:{}"
 @pytest.mark.parametrize(
     ("arn", "thing"),
     [
-        ("arn:aws:s3:::crumbs", Thing("bucket", "crumbs")),
-        (ARN.format("sns", "crumbs"), Thing("topic", ARN.format("sns", "crumbs"))),
-        (ARN.format("cloudformation", "stack/crumb/1-2"), Thing("stack", "crumb")),
-        (ARN.format("sagemaker", "model/model-1a"), Thing("model", "model-1a")),
-        (ARN.format("sagemaker", "endpoint-config/c-1"), Thing("configuration", "c-1")),
-        (ARN.format("lambda", "function:crumb"), Thing("function", "crumb")),
-        ("arn:aws:iam::111122223333:role/a/path/crumb", Thing("role", "crumb")),
-        (ARN.format("ssm", "parameter/crumb/dev/a"), Thing("parameter", "crumb/dev/a")),
-        (ARN.format("logs", "log-group:/aws/x/crumb:*"), Thing("log group", "/aws/x/crumb")),
-        (ARN.format("cloudwatch", "alarm:crumb"), Thing("alarm", "crumb")),
-        (ARN.format("events", "rule/crumb"), Thing("rule", "crumb")),
-        (ARN.format("ec2", "security-group/sg-1"), Thing("security group", "sg-1")),
+        ("arn:aws:s3:::crumbs", Resource("bucket", "crumbs")),
+        (ARN.format("sns", "crumbs"), Resource("topic", ARN.format("sns", "crumbs"))),
+        (ARN.format("cloudformation", "stack/crumb/1-2"), Resource("stack", "crumb")),
+        (ARN.format("sagemaker", "model/model-1a"), Resource("model", "model-1a")),
+        (ARN.format("sagemaker", "endpoint-config/c-1"), Resource("configuration", "c-1")),
+        (ARN.format("lambda", "function:crumb"), Resource("function", "crumb")),
+        ("arn:aws:iam::111122223333:role/a/path/crumb", Resource("role", "crumb")),
+        (ARN.format("ssm", "parameter/crumb/dev/a"), Resource("parameter", "crumb/dev/a")),
+        (ARN.format("logs", "log-group:/aws/x/crumb:*"), Resource("log group", "/aws/x/crumb")),
+        (ARN.format("cloudwatch", "alarm:crumb"), Resource("alarm", "crumb")),
+        (ARN.format("events", "rule/crumb"), Resource("rule", "crumb")),
+        (ARN.format("ec2", "security-group/sg-1"), Resource("security group", "sg-1")),
         (ARN.format("ec2", "network-interface/eni-1"), None),
         (ARN.format("kms", "key/1-2"), None),
     ],
 )
-def test_an_arn_is_found_in_the_lists_of_its_service(arn: str, thing: Thing | None) -> None:
+def test_an_arn_is_found_in_the_lists_of_its_service(arn: str, thing: Resource | None) -> None:
     assert listed_as(arn) == thing
 
 
-def test_every_kind_of_arn_is_one_that_is_listed(client: Client) -> None:
+def test_every_kind_of_arn_is_one_that_is_listed(client: Clients) -> None:
     """Else what is there would be taken for gone."""
     assert set(KINDS.values()) <= {kind for kind, *_ in LISTS} | {"policy"}
 
 
 def test_what_only_the_tagging_api_still_lists_is_not_left(
-    cloud: Cloud, client: Client, bucket: str, role: str
+    cloud: Cloud, client: Clients, bucket: str, role: str
 ) -> None:
     """It lists what is gone for minutes or hours: `make destroy` would end with 1."""
     sns, logs = cloud.client("sns"), cloud.client("logs")
@@ -189,23 +189,23 @@ def test_what_only_the_tagging_api_still_lists_is_not_left(
     assert left_of(SETTINGS, client) == []
 
 
-def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Client) -> None:
+def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Clients) -> None:
     kms = cloud.client("kms")
     tags = [{"TagKey": key, "TagValue": value} for key, value in TAGS.items()]
     key = kms.create_key(Tags=tags)["KeyMetadata"]
-    assert left_of(SETTINGS, client) == [Thing("tagged", key["Arn"])]
+    assert left_of(SETTINGS, client) == [Resource("tagged", key["Arn"])]
     kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
     assert left_of(SETTINGS, client) == []
 
 
-def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) -> None:
+def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Clients) -> None:
     cloud.make_role("crumb-dev-training-ExecutionRole1A2B-xyz", allow("s3:*"))
     ssm, iam = cloud.client("ssm"), cloud.client("iam")
     for env in ("dev", "dev-2"):
         ssm.put_parameter(Name=f"/crumb/{env}/fingerprint", Value="a", Type="String")
     assert left_of(SETTINGS, client) == [
-        Thing("role", "crumb-dev-training-ExecutionRole1A2B-xyz"),
-        Thing("parameter", "/crumb/dev/fingerprint"),
+        Resource("role", "crumb-dev-training-ExecutionRole1A2B-xyz"),
+        Resource("parameter", "/crumb/dev/fingerprint"),
     ]
     for env in ("dev", "dev-2"):
         ssm.delete_parameter(Name=f"/crumb/{env}/fingerprint")
@@ -215,7 +215,7 @@ def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Client) ->
 
 
 def test_a_job_is_found_while_it_runs(
-    cloud: Cloud, client: Client, bucket: str, role: str, arm: Callable[..., None]
+    cloud: Cloud, client: Clients, bucket: str, role: str, arm: Callable[..., None]
 ) -> None:
     sagemaker = cloud.client("sagemaker")
     arm("training.hang")
@@ -243,14 +243,14 @@ def test_a_job_is_found_while_it_runs(
             }
         ],
     )
-    assert left_of(SETTINGS, client) == [Thing("running job", name)]
+    assert left_of(SETTINGS, client) == [Resource("running job", name)]
     disarm()
     waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     assert left_of(SETTINGS, client) == []
 
 
-def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -> None:
+def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Clients) -> None:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
@@ -264,7 +264,7 @@ def test_sagemakers_network_interfaces_are_found(cloud: Cloud, client: Client) -
         project="crumb",
         network={"vpc": vpc, "subnets": [subnet]},
     )
-    assert left_of(settings, client) == [Thing("network interface", ids[0])]
+    assert left_of(settings, client) == [Resource("network interface", ids[0])]
     for interface in ids:
         ec2.delete_network_interface(NetworkInterfaceId=interface)
     assert left_of(settings, client) == []

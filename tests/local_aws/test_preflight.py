@@ -125,12 +125,12 @@ def test_a_quota_of_0_is_found(check: Check, cloud: Cloud, quota: str) -> None:
     finally:
         fault(cloud, "clear")
     assert problems(found) == [("quotas", Status.FAIL)]
-    assert f"{quota}: 0, and 1 are asked for" in [finding.text for finding in found]
+    assert f"{quota}: the quota is 0, but 1 are needed" in [finding.text for finding in found]
 
 
 def test_spot_instances_have_a_quota_of_their_own(check: Check) -> None:
     texts = [finding.text for finding in check(**{"training.spot": "true"})]
-    assert "ml.c4.2xlarge for spot training job usage: 20, of which 1 are needed" in texts
+    assert "ml.c4.2xlarge for spot training job usage: the quota is 20, and 1 are needed" in texts
 
 
 def test_a_quota_that_an_update_exceeds_is_a_warning(check: Check) -> None:
@@ -213,7 +213,7 @@ def test_data_that_is_damaged_is_found(check: Check, tmp_path: Path, name: str) 
     (folder / name).write_bytes(damaged)
     found = check(prepared=str(folder))
     assert problems(found) == [("data", Status.FAIL)]
-    assert any(finding.text.endswith(f": {name}") for finding in found)
+    assert any(finding.text.endswith(f"does not match {name}") for finding in found)
 
 
 def test_a_bucket_that_is_not_there_is_found(check: Check) -> None:

@@ -21,7 +21,7 @@ from operations import leftovers
 PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
 # SageMaker makes this group for an account's first training job, and it is never a stack's.
-ACCOUNTS_OWN = leftovers.Thing("log group", "/aws/sagemaker/TrainingJobs")
+ACCOUNTS_OWN = leftovers.Resource("log group", "/aws/sagemaker/TrainingJobs")
 # Settings of an endpoint that is checked, captured, scaled, and updated in steps.
 FULL_ENDPOINT = {
     "endpoint.instance_count": "2",
@@ -105,11 +105,11 @@ class Cloud:
         assert done.returncode == 0, done.stdout
         assert self.left() == []
 
-    def there(self) -> set[leftovers.Thing]:
+    def there(self) -> set[leftovers.Resource]:
         """All there is, whoever's it is."""
-        return set(leftovers.everything(self.client)) - {ACCOUNTS_OWN}
+        return set(leftovers.list_resources(self.client)) - {ACCOUNTS_OWN}
 
-    def left(self) -> list[leftovers.Thing]:
+    def left(self) -> list[leftovers.Resource]:
         """What is there now and was not before the test."""
         return sorted(self.there() - self._before)
 
@@ -119,7 +119,7 @@ class Cloud:
         stacks = cloudformation.describe_stacks()["Stacks"]
         for stack in sorted(stacks, key=lambda stack: stack["CreationTime"], reverse=True):
             name = stack["StackName"]
-            if leftovers.Thing("stack", name) not in self._before:
+            if leftovers.Resource("stack", name) not in self._before:
                 cloudformation.delete_stack(StackName=name)
                 cloudformation.get_waiter("stack_delete_complete").wait(
                     StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": COMMAND_SECONDS}

@@ -1,4 +1,4 @@
-"""`Gate`: a deployment succeeds only if the endpoint answers golden documents as it should.
+"""`Gate`: a deployment succeeds only if the endpoint answers its golden documents correctly.
 
 `construct` builds the resources; `handlers` is the functions' code.
 """

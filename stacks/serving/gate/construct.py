@@ -1,4 +1,4 @@
-"""The construct: a custom resource after the endpoint, whose function asks it and checks."""
+"""The construct: a custom resource whose function checks the endpoint after its deployment."""
 
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,19 @@ from constructs import Construct
 
 from stacks.parts.functions import Function, add_provider
 from stacks.serving.access import endpoint_arn
+from stacks.serving.gate.handlers import METRICS
 
 CODE = Path(__file__).parent
 TIMEOUT = Duration.minutes(10)
-METRICS = "EndpointGate"  # the namespace that `handlers.during_update` writes to
 
 
 def failures(endpoint: str, configuration: str, **options: Any) -> cloudwatch.Metric:
-    """Wrong answers of an endpoint while it is updated to a configuration.
+    """Return the metric of an endpoint's wrong answers during an update to a configuration.
 
     Args:
         endpoint: The endpoint's name.
         configuration: The new configuration's name.
-        **options: Of the metric.
+        **options: Options of the metric.
     """
     return cloudwatch.Metric(
         namespace=METRICS,
@@ -37,14 +37,14 @@ def failures(endpoint: str, configuration: str, **options: Any) -> cloudwatch.Me
 
 
 class Gate(Construct):
-    """Checks an endpoint whenever it has been given a configuration, and fails the deployment.
+    """Check an endpoint after each new configuration; if it does not pass, fail the deployment.
 
-    The endpoint must be in service, run the configuration that was deployed, and answer golden
-    documents with mixtures of the expected number of topics, finite and of sum 1. A rollback is
-    never stopped: it may go back to what would not pass today.
+    The endpoint must be in service and run the configuration that was deployed. It must answer the
+    golden documents with mixtures of finite numbers, one for each topic, that sum up to 1. The gate
+    lets every rollback pass, since the earlier endpoint may not pass today's check.
 
     Attributes:
-        passed: The resource that is there once the endpoint has passed.
+        passed: The resource that exists once the endpoint has passed.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class Gate(Construct):
             scope: The stack.
             id: The construct's id.
             endpoint: The endpoint to check.
-            configuration: What it must run.
-            golden_file: The documents to ask for, as `data_prep` wrote them.
-            golden_sha256: The file's digest.
+            configuration: The configuration that it must run.
+            golden_file: The documents to send, as `data_prep` wrote them.
+            golden_sha256: The file's SHA-256, in hexadecimal digits.
             topics: How many topics the model has.
         """
         super().__init__(scope, id)
@@ -100,12 +100,12 @@ class Gate(Construct):
                 "Topics": topics,
             },
         )
-        self.passed.node.add_dependency(check)  # and with it its permissions
+        self.passed.node.add_dependency(check)  # includes the function's permissions
 
     def _build_function(
         self, id: str, handler: str, description: str, **environment: str
     ) -> Function:
-        """A function that may read the golden documents, and look at the endpoint and ask it."""
+        """Build a function that may read the golden documents and invoke the endpoint."""
         function = Function(
             self,
             id,
@@ -133,7 +133,8 @@ class Gate(Construct):
     def ask_during_updates(self) -> None:
         """Ask the endpoint while an update moves traffic, and count wrong answers as `failures`.
 
-        SageMaker tells of each step, and turns the update back when the alarm on them goes off.
+        SageMaker sends an event for each step, and rolls back when the alarm on `failures` goes
+        off.
         """
         function = self._build_function(
             "DuringUpdate",

@@ -1,6 +1,9 @@
-"""The code of the construct's functions; nothing but the runtime's boto3 is needed.
+"""The code of the construct's functions; it needs only the boto3 of Lambda's runtime.
 
-`start` is told by CloudFormation what the deployment wants. `finish` is told by EventBridge that a
-job has ended. Either may come twice, late, or never. `crashed` is told by Lambda that `finish`
-failed however often it was tried.
+CloudFormation calls `start` with what the deployment needs. EventBridge calls `finish` when a job
+has ended. Either call may come twice, late, or never. Lambda calls `crashed` when `finish` failed
+in each of its attempts.
 """
+
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"  # the log group of all training jobs
+METRICS = "TrainingJobs"  # the namespace of the metrics that `finish` writes

@@ -1,6 +1,6 @@
-"""The handler of a `finish` that failed however often Lambda tried: the deployment must not wait.
+"""Fail the deployment when `finish` failed in each of its attempts, so that it does not wait.
 
-It imports the signal alone, so that what broke `finish` does not break it too.
+This module imports only `signals`, so that what broke `finish` does not break it too.
 """
 
 import os
@@ -11,7 +11,7 @@ from . import signals
 
 
 def handler(event: Mapping[str, Any], _context: object) -> None:
-    """Handle Lambda's record of an asynchronous invocation that has failed for good."""
+    """Handle Lambda's record of an asynchronous call that failed in each of its attempts."""
     name = event["requestPayload"]["detail"]["TrainingJobName"]
     if not name.startswith(f"{os.environ['IDENTITY']}-"):
         return

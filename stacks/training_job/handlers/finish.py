@@ -1,7 +1,7 @@
-"""The handler of the end of a training job: publish its model, and tell the deployment.
+"""Handle the end of a training job: publish its model, and signal the deployment.
 
-The event says only that something ended; what has happened is asked of SageMaker. Whatever fails
-here is raised: Lambda tries again, and `crashed` tells the deployment when that was in vain.
+The event says only that a job ended; SageMaker is asked how. All errors are raised: Lambda then
+tries again, and calls `crashed` after the last attempt.
 """
 
 import json
@@ -11,12 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import jobs
+from . import METRICS, jobs
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
-
-NAMESPACE = "TrainingJobs"  # the construct's metrics name it too
 
 
 def handler(event: Mapping[str, Any], _context: object) -> None:
@@ -27,13 +25,13 @@ def handler(event: Mapping[str, Any], _context: object) -> None:
 
 
 def measure(job: "DescribeTrainingJobResponseTypeDef") -> dict[str, Any]:
-    """The metrics of an end, as a log line that CloudWatch reads (embedded metric format)."""
+    """Return an ended job's metrics as a log line for CloudWatch (embedded metric format)."""
     values = {"Failed": float(job["TrainingJobStatus"] != "Completed")}
     units = {"Failed": "Count", "Duration": "Seconds"}
     if "TrainingTimeInSeconds" in job:
         values["Duration"] = job["TrainingTimeInSeconds"]
     metrics = {
-        "Namespace": NAMESPACE,
+        "Namespace": METRICS,
         "Dimensions": [["Name"]],
         "Metrics": [{"Name": name, "Unit": units[name]} for name in values],
     }

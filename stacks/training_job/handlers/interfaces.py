@@ -1,8 +1,8 @@
-"""Network interfaces by which SageMaker attached instances to the job's subnets.
+"""Wait for the network interfaces with which SageMaker attached instances to the job's subnets.
 
-They outlive job and endpoint by minutes, and SageMaker deletes them as the execution role
-(DeleteEndpoint, API reference). A stack that is deleted would take the role away, and could not
-delete a security group that an interface still has.
+They exist for minutes after the job or the endpoint has ended, and SageMaker deletes them with the
+execution role (DeleteEndpoint, API reference). If the stack were deleted before, SageMaker would
+have no role for that, and CloudFormation could not delete a security group that is still in use.
 """
 
 import logging
@@ -16,14 +16,14 @@ logger.setLevel(logging.INFO)
 
 GONE_SECONDS = 480
 POLL_SECONDS = 5
-MANAGED = "sagemaker"  # in what SageMaker describes its interfaces with
+MANAGED = "sagemaker"  # part of the description of SageMaker's interfaces
 
 
 def wait_until_gone(vpc: Mapping[str, Sequence[str]]) -> None:
-    """Wait, for a bounded time, until SageMaker has no interface left in subnets and groups.
+    """Wait until SageMaker has no interface left in the subnets and security groups.
 
-    After that it goes on without an error: where groups are shared, the interfaces may be
-    another's, and stay.
+    Return without an error after `GONE_SECONDS`: if other users share the security groups, the
+    interfaces may be theirs, and stay.
 
     Args:
         vpc: The job's VpcConfig.

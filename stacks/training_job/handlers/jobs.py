@@ -1,8 +1,8 @@
-"""Training jobs: found, stopped, and concluded, which is what follows from their end.
+"""Find training jobs, stop them, and conclude them: publish the model and signal the deployment.
 
-A job is tagged with a digest of the wait handle of the deployment that awaits it, and only that
-handle is told of its end. So an event that is late, delivered again, or about a job of another
-deployment tells nobody anything, although the same fingerprint may be on its way once more.
+Each job has a tag with a digest of a wait handle: that of the deployment that waits for the job.
+Only that handle gets a signal. So an event that is late, comes again, or is about another
+deployment's job signals nobody, even if a new job of the same fingerprint runs.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from . import models, signals
+from . import LOG_GROUP, models, signals
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
@@ -30,11 +30,10 @@ logger.setLevel(logging.INFO)
 RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 10})
 RUNNING = ("InProgress", "Stopping")
 AWAITED_BY = "awaited-by"
-STOP_SECONDS = 300  # how long a stopping job may go on uploading
+STOP_SECONDS = 300  # how long a stopping job may still upload
 POLL_SECONDS = 5
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 LAST_LINES = 20
-LINE_CHARACTERS = 120  # so that a signal holds the last line, not only the first ones
+LINE_CHARACTERS = 120  # short enough for the last line to fit into a signal
 ADVICE = {
     "CapacityError": "AWS has no such instance free at present: try again later, or choose "
     "another instance type or Region.",
@@ -46,12 +45,12 @@ class StopError(RuntimeError):
 
 
 def client() -> "SageMakerClient":
-    """SageMaker, asked again for minutes when it throttles."""
+    """Make a SageMaker client that retries for minutes when SageMaker throttles."""
     return boto3.client("sagemaker", config=RETRIES)
 
 
 def awaited_by(handle: str) -> dict[str, str]:
-    """The tag of a job that the deployment of this wait handle waits for."""
+    """Return the tag of a job that the deployment of this wait handle waits for."""
     return {AWAITED_BY: hashlib.sha256(handle.encode()).hexdigest()}
 
 
@@ -63,7 +62,10 @@ def is_awaited(tags: Mapping[str, str], handle: str) -> bool:
 def find(
     sagemaker: "SageMakerClient", identity: str, *statuses: "TrainingJobStatusType"
 ) -> Iterator[str]:
-    """Names of the jobs of an identity in one of `statuses`, by status, then newest first."""
+    """Yield names of an identity's jobs in one of `statuses`, by status, then newest first.
+
+    An identity is the first part of a job's name: NAME-FINGERPRINT.
+    """
     for status in statuses:
         pages = sagemaker.get_paginator("list_training_jobs").paginate(
             NameContains=identity,
@@ -83,7 +85,7 @@ def stop(sagemaker: "SageMakerClient", identity: str, *known: str) -> None:
     Args:
         sagemaker: The client.
         identity: The identity.
-        *known: Jobs of it that a list may not have yet.
+        *known: Jobs of it that SageMaker may not list yet.
 
     Raises:
         StopError: A job runs on after `STOP_SECONDS`.
@@ -93,7 +95,7 @@ def stop(sagemaker: "SageMakerClient", identity: str, *known: str) -> None:
         try:
             sagemaker.stop_training_job(TrainingJobName=name)
         except ClientError as error:
-            # It ended by itself in the meantime.
+            # The job has just ended by itself.
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
     wait_for_end(sagemaker, [*known, *find(sagemaker, identity, "InProgress", "Stopping")])
@@ -116,14 +118,14 @@ def wait_for_end(sagemaker: "SageMakerClient", names: list[str]) -> None:
 def conclude(
     sagemaker: "SageMakerClient", name: str, handle: str
 ) -> "DescribeTrainingJobResponseTypeDef | None":
-    """Do what follows from a job's end: publish its model, and tell the deployment that waits.
+    """Publish the model of an ended job, and signal the deployment that waits for it.
 
     Returns:
-        The job, or None while it runs, when nothing follows.
+        The job, or None if it still runs, and nothing was done.
     """
     job = sagemaker.describe_training_job(TrainingJobName=name)
     if job["TrainingJobStatus"] in RUNNING:
-        logger.info("%s is %s: not an end", name, job["TrainingJobStatus"])
+        logger.info("%s is %s: it has not ended yet", name, job["TrainingJobStatus"])
         return None
     found = tags(sagemaker, job)
     failure, metrics = None, ""
@@ -131,8 +133,8 @@ def conclude(
         try:
             metrics = models.publish(job, found)
         except models.ModelError as error:
-            told = f"Training job {name} has completed, but {error}"
-            failure = "\n".join([told, *_link(name)])
+            message = f"Training job {name} has completed, but {error}"
+            failure = "\n".join([message, *_link(name)])
     else:
         failure = explain(job)
     if is_awaited(found, handle):
@@ -141,13 +143,13 @@ def conclude(
 
 
 def tags(sagemaker: "SageMakerClient", job: "DescribeTrainingJobResponseTypeDef") -> dict[str, str]:
-    """The tags of a job."""
+    """Return a job's tags."""
     pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=job["TrainingJobArn"])
     return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
 
 def explain(job: "DescribeTrainingJobResponseTypeDef") -> str:
-    """Why a job brought no model: its reason, what to do, where to look, its last log lines."""
+    """Explain why a job has no model: the reason, what to do, a link, and its last log lines."""
     name = job["TrainingJobName"]
     reason = job.get("FailureReason") or job["SecondaryStatus"]
     return "\n".join(
@@ -166,9 +168,9 @@ def _link(name: str) -> list[str]:
 
 
 def console(page: str) -> list[str]:
-    """The address of a page of the console, in a list; none where the console has another host.
+    """Return a list with the address of a console page; empty outside the partition `aws`.
 
-    The partitions of China and of the US government have consoles of their own.
+    The consoles of other partitions, such as China's, have other hosts.
     """
     region = os.environ["AWS_REGION"]
     if _partition(region) != "aws":
@@ -178,12 +180,12 @@ def console(page: str) -> list[str]:
 
 @cache
 def _partition(region: str) -> str:
-    # Once: boto3 reads the list of all Regions for it.
+    # Cached, since boto3 reads a list of all Regions for it.
     return boto3.session.Session().get_partition_for_region(region)
 
 
 def last_lines(name: str) -> list[str]:
-    """The last lines that a job logged; none when they can't be had."""
+    """Return the last lines that a job logged; none if they can't be read."""
     logs = boto3.client("logs")
     try:
         streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/")

@@ -1,8 +1,8 @@
-"""Published models: a job's artifact is copied to the address that its fingerprint gives.
+"""Publish models: copy a job's artifact to the address that contains its fingerprint.
 
-What the construct has tagged the job with goes along as the object's metadata, and so do its
-metrics: they are known for as long as the model is there, whatever becomes of the job. Tags of
-others do not: accounts have functions that tag all there is, with what no metadata can be.
+The copy's metadata holds the tags that the construct gave the job, and the job's metrics, so that
+they last as long as the model. Other tags are skipped: auto-tagging may use characters that S3
+metadata rejects.
 """
 
 import logging
@@ -19,39 +19,40 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-# What a job writes: BUCKET, PREFIX and fingerprint of its artifact's address.
+# Where a job writes.
 OUTPUT = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<prefix>.+)/jobs/(?P<fingerprint>[0-9a-f]{64})")
 NO_METRICS = "none"
-METRIC = re.compile(r"[\w.:/@-]+", re.ASCII)  # names that metadata and a stack's output can hold
-METRICS_BYTES = 500  # of the 2048 of metadata
+METRIC = re.compile(r"[\w.:/@-]+", re.ASCII)  # names that fit into metadata and a stack's output
+METRICS_BYTES = 500  # of the 2048 bytes of an object's metadata
 
 
 class ModelError(Exception):
-    """There is no model to publish, and trying again will not change that."""
+    """There is no model to publish; another attempt would not change that."""
 
 
 def exists(bucket: str, key: str) -> bool:
-    """Whether the object is there.
+    """Whether the object exists.
 
-    By a list: a HEAD of an absent object is answered with 403, unless one may list all the bucket.
+    It lists the key: HEAD answers 403 for a missing object unless the caller may list the whole
+    bucket.
     """
     page = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     return [entry["Key"] for entry in page.get("Contents", [])] == [key]
 
 
 def encryption_key(bucket: str, key: str) -> str | None:
-    """The ARN of the key that the object is encrypted with, if it is one of KMS."""
+    """Return the ARN of the object's KMS key; None if it is not encrypted with KMS."""
     return boto3.client("s3").head_object(Bucket=bucket, Key=key).get("SSEKMSKeyId")
 
 
 def metrics(bucket: str, key: str) -> str:
-    """The metrics of a published model, as `name=value name=value`."""
+    """Return the metrics of a published model, as `name=value name=value`."""
     head = boto3.client("s3").head_object(Bucket=bucket, Key=key)
     return head["Metadata"].get("metrics", NO_METRICS)
 
 
-def left_by(job: "DescribeTrainingJobResponseTypeDef") -> bool:
-    """Whether a completed job has left a model."""
+def has_artifact(job: "DescribeTrainingJobResponseTypeDef") -> bool:
+    """Whether the artifact of a completed job exists."""
     return exists(*_artifact(job))
 
 
@@ -63,25 +64,26 @@ def _artifact(job: "DescribeTrainingJobResponseTypeDef") -> tuple[str, str]:
 def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) -> str:
     """Copy the artifact of a completed job to its published address, unless a model is there.
 
-    A model that is published may be served already, so it is never written again.
+    An endpoint may already serve a published model, so it is never overwritten.
 
     Args:
         job: The job, as SageMaker describes it.
-        tags: Its tags. Those that `LINEAGE` names become the model's metadata.
+        tags: Its tags. Those named in the variable `LINEAGE` become the model's metadata.
 
     Returns:
         The published model's metrics.
 
     Raises:
-        ModelError: The job is none of ours, or has left no artifact.
+        ModelError: The construct did not start the job, or the job has no artifact.
     """
     place = OUTPUT.fullmatch(job["OutputDataConfig"]["S3OutputPath"])
     if place is None:
-        raise ModelError(f"not a job of ours: {job['OutputDataConfig']['S3OutputPath']}")
+        path = job["OutputDataConfig"]["S3OutputPath"]
+        raise ModelError(f"it writes to {path}, so this construct did not start it")
     bucket = place["bucket"]
     key = f"{place['prefix']}/models/{place['fingerprint']}/model.tar.gz"
     if not exists(bucket, key):
-        if not left_by(job):
+        if not has_artifact(job):
             address = job["ModelArtifacts"]["S3ModelArtifacts"]
             raise ModelError(f"the job has left no model at {address}")
         lineage = {name: tags[name] for name in os.environ["LINEAGE"].split() if name in tags}
@@ -94,7 +96,7 @@ def publish(job: "DescribeTrainingJobResponseTypeDef", tags: Mapping[str, str]) 
 
 
 def _final_metrics(job: "DescribeTrainingJobResponseTypeDef") -> str:
-    """As `name=value name=value`: as many as metadata has place for."""
+    """Return a job's metrics as `name=value name=value`, as many as fit into the metadata."""
     values = {m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])}
     text = ""
     for name, value in values.items():
@@ -107,12 +109,15 @@ def _final_metrics(job: "DescribeTrainingJobResponseTypeDef") -> str:
 def copy(
     source: tuple[str, str], target: tuple[str, str], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Copy an object without downloading it, whatever its size, and check that all is there.
+    """Copy an object of any size inside S3, and check that the copy is complete.
 
     Args:
         source: Bucket and key.
-        target: Bucket and key. With `ENCRYPTION_KEY` set, the copy is encrypted with that key.
-        metadata: The copy's; the source's when None.
+        target: Bucket and key. The variable `ENCRYPTION_KEY`, if set, is the copy's KMS key.
+        metadata: The copy's metadata; if None, the source's.
+
+    Raises:
+        RuntimeError: The copy has another size than the source.
     """
     logger.info("copying s3://%s/%s to s3://%s/%s", *source, *target)
     options: dict[str, Any] = {}
@@ -127,4 +132,6 @@ def copy(
         for bucket, name in (source, target)
     }
     if len(sizes) > 1:
-        raise RuntimeError(f"s3://{'/'.join(target)} is not as large as s3://{'/'.join(source)}")
+        raise RuntimeError(
+            f"s3://{'/'.join(target)} has another size than s3://{'/'.join(source)}, its source"
+        )

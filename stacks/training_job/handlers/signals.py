@@ -1,4 +1,4 @@
-"""Signals to a wait condition, by its handle's presigned URL."""
+"""Send a signal to a wait condition, through its handle's presigned URL."""
 
 import http.client
 import json
@@ -11,16 +11,16 @@ import urllib.request
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-SIGNAL_BYTES = 4096  # what CloudFormation takes
+SIGNAL_BYTES = 4096  # CloudFormation's limit
 TIMEOUT_SECONDS = 30
 ATTEMPTS = 4
-# What a job logs may hold signed URLs and credentials; a stack's events are read by many. Every
-# repetition has a bound or takes all that follows, so that the time is linear in the text.
+# A job may log signed URLs and credentials, and many people read a stack's events. Each repetition
+# below has an upper bound or takes all that follows, so that the time is linear in the text.
 _PASSWORD = r"(?:passw(?:or)?d|passphrase|pwd)[\w-]{0,60}"
 _WORD = rf"""(?: {_PASSWORD} | (?:secret|token|api[_-]?key|private[_-]?key|signature|credential
     |awsaccesskeyid|authorization)[\w-]{{0,60}} )"""
 _EQUALS = r"""\\{0,8}["']? [ \t]{0,8} (?: => | [=:] | %(?:25){0,3}3[AD] ) [ \t]{0,8}"""
-_END = r"""[&"'<\n] | \\{1,8}["'] | %(?:25){0,3}26"""  # of a value that is not in quotes
+_END = r"""[&"'<\n] | \\{1,8}["'] | %(?:25){0,3}26"""  # the end of a value without quotes
 _QUOTED = r"""(?P<quote>["']) (?: \\. | (?!(?P=quote))[^\\\n] )+
     | (?P<escaped>\\{1,8}["']) (?: (?!(?P=escaped)). )+"""
 _VALUE = rf"(?: {_QUOTED} | (?: (?!{_END}|\s). )+ )"
@@ -36,20 +36,20 @@ SECRETS = [
         rf"(?P<kept> <(?!/)[\w:-]{{0,40}}?{_WORD}(?:\s[^<>]{{0,100}})?> ) [^<]+",
         # --password value
         rf"(?P<kept> --[\w-]{{0,40}}?{_WORD}[ \t]{{1,8}} ) (?![=:-]) {_VALUE}",
-        # password=value, which may have blanks and commas
+        # password=value, where the value may have blanks and commas
         rf"(?P<kept> {_PASSWORD}{_EQUALS} ) (?: {_QUOTED} | (?: (?!{_END}). )+ )",
         # token=value, "token": "value", Authorization: Bearer value; in URLs, and in JSON in JSON
         rf"(?P<kept> {_WORD}{_EQUALS} (?:(?:basic|bearer)[ \t]{{1,8}})? ) {_VALUE}",
-        # An access key of AWS, whatever it is called.
+        # An access key id of AWS, whatever stands before it.
         r"(?P<kept>) \b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     )
 ]
 
 
 def redact(text: str) -> str:
-    """`text` without the values of signatures, passwords and other secrets.
+    """Replace the values of signatures, passwords and other secrets in `text` by `***`.
 
-    This is a best effort: what no form of `SECRETS` shows to be a secret stays.
+    This is a best effort: a secret that no form of `SECRETS` matches stays.
     """
     for form in SECRETS:
         text = form.sub(_hide, text)
@@ -62,20 +62,20 @@ def _hide(found: re.Match[str]) -> str:
 
 
 def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -> None:
-    """Say that the job's model is there, or why it never will be.
+    """Signal that the job's model is published, or why it never will be.
 
-    A signal that is refused is logged and no error: a rollback hands over the URL of an earlier
-    deployment, used or expired, and nobody waits for it.
+    A rejected signal is logged and is not an error: in a rollback the URL is an earlier
+    deployment's, used or expired, and no deployment waits for it.
 
     Args:
-        url: The handle. It lets anybody who knows it signal, so it is never logged.
-        unique_id: Names the sender; CloudFormation counts one signal for each.
-        failure: Why the deployment must fail; None when it has succeeded.
-        data: What the wait condition gives as its attribute `Data`.
+        url: The handle. Anybody who knows it can signal, so it is never logged.
+        unique_id: The sender; CloudFormation counts one signal of each sender.
+        failure: Why the deployment must fail; None if it may succeed.
+        data: The value of the wait condition's attribute `Data`.
 
     Raises:
-        OSError: Nobody answered, or only with errors of the server, however often it was tried.
-        HTTPException: What answered broke off.
+        OSError: In each attempt there was no answer, or an error of the server.
+        HTTPException: In the last attempt the answer broke off.
     """
     status = "SUCCESS" if failure is None else "FAILURE"
     reason = redact(failure or "the model is published")
@@ -90,7 +90,7 @@ def send(url: str, unique_id: str, failure: str | None = None, data: str = "") -
                     return
                 if attempt == ATTEMPTS:
                     raise
-        except (OSError, http.client.HTTPException):  # urllib wraps no failure to read the answer
+        except (OSError, http.client.HTTPException):  # urllib raises the second unwrapped
             if attempt == ATTEMPTS:
                 raise
         else:
@@ -104,7 +104,7 @@ def _put(url: str, body: bytes) -> None:
         url,
         data=body,
         method="PUT",
-        headers={"Content-Type": ""},  # the URL is signed without one
+        headers={"Content-Type": ""},  # the URL is signed without a content type
     )
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
         pass
@@ -115,5 +115,5 @@ def _body(signal: dict[str, str]) -> bytes:
     excess = len(body) - SIGNAL_BYTES
     if excess <= 0:
         return body
-    # A character takes 6 bytes at most, so this never cuts too much; it may have to cut again.
+    # A character has 6 bytes at most, so this never cuts too much; it may have to cut again.
     return _body(signal | {"Reason": signal["Reason"][: -(excess // 6 + 1)]})

@@ -1,14 +1,15 @@
-"""The custom resource's handler: make the job run whose model the deployment wants.
+"""Handle the custom resource: ensure a training job runs for the model that a deployment needs.
 
-It returns as soon as the job is started; the wait condition holds the deployment. The physical id
-stands for the fingerprint, so an update that changes it is a replacement: CloudFormation deletes
-the old id when the update has succeeded, or the new one when it was rolled back, and either way
-the job behind it stops.
+The handler returns as soon as the job has started; the wait condition makes the deployment wait.
+The physical id contains the fingerprint, so a new fingerprint is a replacement: CloudFormation
+deletes the old id after the update, or the new id after a rollback. Each Delete stops the jobs of
+its id.
 
-CloudFormation may go back while a request is still being handled: it sends the Delete before the
-Create is done (aws/aws-cdk#26139), or for a cancelled Update nothing but the Update that goes back,
-since it knows no new id yet. So whoever has started a job looks afterwards whether it is still
-wanted, and an Update that goes back stops what the one before it has left running.
+CloudFormation may roll back while a request is still being handled. It then sends the Delete before
+the Create has ended (aws/aws-cdk#26139). For a cancelled Update it sends no Delete at all, only the
+Update of the rollback, since it does not know the new id yet. So after the start of a job the
+handler checks whether the stack still needs it, and the Update of a rollback stops the jobs that
+the Update before it has started.
 """
 
 import contextlib
@@ -36,19 +37,18 @@ Answer = TypeVar("Answer")
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
-IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id of ours
-FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack that wants its jobs
-# What services say to a caller without a permission; S3 so tells of an absent object, too, to
-# whoever may not list its bucket.
+IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id that this handler made
+FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack in these states needs its jobs
+# The error codes for a missing permission. S3 also answers so about an object that does not exist,
+# if the caller may not list the bucket.
 DENIED = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-# A stack that deletes, after this resource, what SageMaker needs to delete its interfaces.
+# In these states the stack deletes next what SageMaker needs to delete its network interfaces.
 ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
-PERMISSION_SECONDS = 120  # how long a new role or policy may not be known everywhere
+PERMISSION_SECONDS = 120  # how long a new role or policy may take to reach all of AWS
 LONGEST_PAUSE_SECONDS = 10
-# What SageMaker says of a role that was made, or given its policy, seconds ago. Of those that
-# Terraform's provider tries again for (internal/service/sagemaker/training_job.go), the ones that
-# a role can cause here; the last is how a role without s3:ListBucket was told in 2021
-# (aws/amazon-sagemaker-examples#2267).
+# SageMaker's messages about a role or a policy that is seconds old. Terraform's provider retries
+# for the same messages (internal/service/sagemaker/training_job.go). The last one is about a role
+# without s3:ListBucket, as seen in 2021 (aws/amazon-sagemaker-examples#2267).
 ROLE_RACE = re.compile(
     r"""(?ix) could\ not\ assume\ role
     | access\ denied\ (to|for)
@@ -61,15 +61,15 @@ QUOTA = re.compile(r"service limit '(?P<name>[^']+)' is (?P<value>\S+)")
 
 
 class StartError(RuntimeError):
-    """SageMaker takes no job at present; the message says why, and what to do."""
+    """The job can't be started; the message says why, and what to do."""
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     """Handle one request of CloudFormation, as the CDK's provider passes it on.
 
     Raises:
-        StartError: It failed; the message says where the log is, since the provider itself names a
-            log group that functions with one of their own do not have.
+        StartError: The request failed. The message names the log group: the CDK's provider would
+            name Lambda's default group, which this function does not use.
     """
     try:
         return _handle(event)
@@ -83,31 +83,31 @@ def _handle(event: Mapping[str, Any]) -> dict[str, str]:
     identity = _identity(properties)
     sagemaker = jobs.client()
     if event["RequestType"] == "Delete":
-        # An id that is not ours stands for a Create whose answer was lost.
+        # CloudFormation makes up an id if the answer to a Create was lost.
         given = event["PhysicalResourceId"]
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
-        _patiently(lambda: jobs.stop(sagemaker, given if ours else identity))
+        _retry_denied(lambda: jobs.stop(sagemaker, given if ours else identity))
         vpc = json.loads(os.environ["REQUEST"]).get("VpcConfig")
         if vpc is not None and _status(event["StackId"]) in ENDING:
-            _patiently(lambda: interfaces.wait_until_gone(vpc))
+            _retry_denied(lambda: interfaces.wait_until_gone(vpc))
         return {}
     if event["RequestType"] == "Update":
         former = _identity(event["OldResourceProperties"])
         if former != identity and not _is_wanted(event["StackId"]):
             _stop_if_possible(sagemaker, former)
     if properties["Wait"] != os.environ["WAIT"]:
-        # The Update of a rollback, or a late copy of an earlier request. The handle that this
-        # function knows is another deployment's, and nobody waits for this one.
+        # This is the Update of a rollback, or a late copy of an earlier request. This function's
+        # handle is another deployment's, and no deployment waits for this request.
         logger.info("%s is not what this deployment waits for", identity)
         return {"PhysicalResourceId": identity}
     try:
-        # Doing it again is no harm: what is done already is found, and a request has one job.
-        names = _patiently(lambda: start(sagemaker, properties, identity, event["RequestId"]))
+        # `start` may run twice: it finds what is done already, and a request has only one job.
+        names = _retry_denied(lambda: start(sagemaker, properties, identity, event["RequestId"]))
         if not _is_wanted(event["StackId"]):
-            logger.info("the stack goes back: %s is not wanted any more", identity)
-            _patiently(lambda: jobs.stop(sagemaker, identity, *names))
+            logger.info("the stack rolls back: %s is not needed any more", identity)
+            _retry_denied(lambda: jobs.stop(sagemaker, identity, *names))
     except Exception:
-        # No Delete comes for what failed, so nothing may run on: not even an adopted job.
+        # CloudFormation sends no Delete after a failure, so no job may run on, adopted or not.
         _stop_if_possible(sagemaker, identity)
         raise
     return {"PhysicalResourceId": identity}
@@ -123,17 +123,17 @@ def _is_wanted(stack: str) -> bool:
 
 def _status(stack: str) -> str:
     cloudformation = boto3.client("cloudformation")
-    (described,) = _patiently(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
+    (described,) = _retry_denied(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
     return str(described["StackStatus"])
 
 
 def start(
     sagemaker: "SageMakerClient", properties: Mapping[str, Any], identity: str, request_id: str
 ) -> list[str]:
-    """Start the job unless its model is published, or a job of its fingerprint runs or is done.
+    """Start a job, unless its model is published or a job of its fingerprint runs or has ended.
 
     Returns:
-        The name of the job that was started, which a list may not have yet.
+        The name of the new job, which SageMaker may not list yet; empty if no job was started.
     """
     handle, bucket, artifact = (
         os.environ["WAIT_HANDLE"],
@@ -142,24 +142,24 @@ def start(
     )
     if models.exists(bucket, artifact):
         _check_key(bucket, artifact)
-        logger.info("%s is trained already", identity)
+        logger.info("%s is already trained", identity)
         metrics = models.metrics(bucket, artifact)
         signals.send(handle, identity, data=metrics)
         return []
-    # One that an earlier deployment stopped is not wanted back, but must not run beside another.
+    # A job that an earlier deployment stopped must not run beside the new one.
     jobs.wait_for_end(sagemaker, list(jobs.find(sagemaker, identity, "Stopping")))
-    # Not the event's: whoever may invoke this function could run anything as the execution role.
+    # Not from the event: a caller of this function could run anything as the execution role.
     request = json.loads(os.environ["REQUEST"])
     if job := _adoptable(sagemaker, identity, handle, request["OutputDataConfig"]["S3OutputPath"]):
         name, arn = job["TrainingJobName"], job["TrainingJobArn"]
         logger.info("adopting %s", name)
         sagemaker.add_tags(ResourceArn=arn, Tags=_tag_list(jobs.awaited_by(handle)))
-        jobs.conclude(sagemaker, name, handle)  # it may have ended before it was tagged
+        jobs.conclude(sagemaker, name, handle)  # the job may have ended before it got the tag
         return []
     for item in properties["Data"]:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
-    # The same request, delivered again, makes the same name, which SageMaker takes once.
+    # A request that comes twice makes the same name, which SageMaker accepts only once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
     with contextlib.suppress(sagemaker.exceptions.ResourceInUse):
         _create(sagemaker, name, request)
@@ -168,7 +168,7 @@ def start(
 
 
 def _check_key(bucket: str, artifact: str) -> None:
-    """A model stays as it was published, and an endpoint may use the present key alone."""
+    """Reject a published model with another key: the endpoint may use only the present key."""
     wanted = os.environ.get("ENCRYPTION_KEY")
     if wanted is not None and models.encryption_key(bucket, artifact) not in (None, wanted):
         raise StartError(
@@ -178,14 +178,14 @@ def _check_key(bucket: str, artifact: str) -> None:
 
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
-    """Copy a data file to where jobs read it, unless it is there for the execution role to read."""
+    """Copy a data file to where jobs read it, unless it is already there with the right key."""
     key = os.environ.get("ENCRYPTION_KEY")
     try:
-        if _patiently(lambda: models.exists(*target)) and (
-            key is None or key == _patiently(lambda: models.encryption_key(*target))
+        if _retry_denied(lambda: models.exists(*target)) and (
+            key is None or key == _retry_denied(lambda: models.encryption_key(*target))
         ):
             return
-        _patiently(lambda: models.copy(source, target))
+        _retry_denied(lambda: models.copy(source, target))
     except (ClientError, StartError) as error:
         raise StartError(
             f"the data file s3://{'/'.join(source)} can't be copied to s3://{'/'.join(target)}: "
@@ -196,18 +196,18 @@ def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
 def _adoptable(
     sagemaker: "SageMakerClient", identity: str, handle: str, output: str
 ) -> "DescribeTrainingJobResponseTypeDef | None":
-    """A job of an earlier deployment that will bring the model, or has brought it unnoticed.
+    """Return an earlier deployment's job that still runs, or completed but was not published.
 
-    Or one that has ended badly for this very deployment, if the request came twice. Jobs stay in
-    SageMaker's lists for ever: one that wrote elsewhere than to `output` is of an environment of
-    this name that was destroyed, its bucket with it.
+    If the request came twice, return the job that has ended for this same deployment. SageMaker
+    lists jobs for ever: a job that wrote to another place than `output` is of an earlier
+    environment of this name, which was destroyed with its bucket.
     """
     for name in jobs.find(sagemaker, identity, "InProgress", "Completed"):
         job = sagemaker.describe_training_job(TrainingJobName=name)
         if job["OutputDataConfig"]["S3OutputPath"] != output:
             continue
         if job["TrainingJobStatus"] == "InProgress" or (
-            job["TrainingJobStatus"] == "Completed" and models.left_by(job)
+            job["TrainingJobStatus"] == "Completed" and models.has_artifact(job)
         ):
             return job
     for status in ("Completed", "Failed", "Stopped"):
@@ -224,19 +224,18 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
 
 def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) -> None:
     try:
-        _patiently(lambda: sagemaker.create_training_job(TrainingJobName=name, **request))
+        _retry_denied(lambda: sagemaker.create_training_job(TrainingJobName=name, **request))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceLimitExceeded":
             raise
         raise StartError(_explain_quota(error.response["Error"]["Message"])) from error
 
 
-def _may_be_young(error: ClientError) -> bool:
-    """Whether an error may come of a role or policy that was made or changed seconds ago.
+def _may_be_propagating(error: ClientError) -> bool:
+    """Whether the cause of an error may be a role or policy that changed seconds ago.
 
-    This function's own policy names jobs and objects by digests, so a new fingerprint changes it
-    just before it is used. The execution role may be as young; SageMaker tells of that as of a
-    wrong request.
+    This function's own policy contains digests of jobs and objects, so a new fingerprint changes it
+    just before its use. The execution role may be as new; SageMaker then reports a wrong request.
     """
     code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
     if code == "ValidationException":
@@ -244,13 +243,13 @@ def _may_be_young(error: ClientError) -> bool:
     return code in DENIED
 
 
-def _patiently(act: Callable[[], Answer]) -> Answer:
-    """Act, and again while a permission that may be seconds old is missing, for a bounded time.
+def _retry_denied(act: Callable[[], Answer]) -> Answer:
+    """Call `act`, again and again while a permission is missing, since it may be seconds old.
 
     Source: IAM User Guide, "Changes that I make are not always immediately visible".
 
     Raises:
-        StartError: It is still missing after `PERMISSION_SECONDS`.
+        StartError: The permission is still missing after `PERMISSION_SECONDS`.
     """
     deadline = time.monotonic() + PERMISSION_SECONDS
     pause = 1.0
@@ -258,7 +257,7 @@ def _patiently(act: Callable[[], Answer]) -> Answer:
         try:
             return act()
         except ClientError as error:
-            if not _may_be_young(error):
+            if not _may_be_propagating(error):
                 raise
             if time.monotonic() + pause > deadline:
                 raise StartError(f"{error} (tried for {PERMISSION_SECONDS} s)") from error
@@ -280,5 +279,5 @@ def _explain_quota(message: str) -> str:
 def _stop_if_possible(sagemaker: "SageMakerClient", identity: str) -> None:
     try:
         jobs.stop(sagemaker, identity)
-    except Exception:  # what failed first is what the deployment should say
+    except Exception:  # the deployment should report the first failure, not this one
         logger.exception("could not make sure that no job of %s runs", identity)

@@ -25,7 +25,7 @@ from acceptance.report import AS_EXPECTED, NOT_ASKED, NOT_REACHED, OTHERWISE, Ou
 from acceptance.stage import Done, Stage, Unexpected, make_stage
 from operations.cost.prices import PriceList
 from operations.cost.quantities import Item, Product, items
-from operations.leftovers import Thing
+from operations.leftovers import Resource
 from stacks.settings import Settings, load
 from stacks.settings.model import ModelSettings
 from tests.support.waiting import wait_for
@@ -71,7 +71,7 @@ def destroyed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """Names of the environments that were destroyed."""
     names: list[str] = []
 
-    def clean_up(stage: Stage) -> list[Thing]:
+    def clean_up(stage: Stage) -> list[Resource]:
         names.append(stage.settings.name)
         return []
 
@@ -117,7 +117,7 @@ class TestDestroy:
         tmp_path: Path,
         number: signal.Signals,
     ) -> None:
-        def clean_up(_: Stage) -> list[Thing]:
+        def clean_up(_: Stage) -> list[Resource]:
             os.kill(os.getpid(), number)
             destroyed.append("whole")
             return []
@@ -138,7 +138,7 @@ class TestDestroy:
     def test_a_destruction_that_is_not_interrupted_by_a_first_signal_either(
         self, destroyed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        def clean_up(_: Stage) -> list[Thing]:
+        def clean_up(_: Stage) -> list[Resource]:
             os.kill(os.getpid(), signal.SIGINT)
             destroyed.append("whole")
             return []
@@ -225,13 +225,13 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "remove", lambda _: None)
 
 
-def cleaned(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> list[Thing]:
+def cleaned(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
     """Clean up an environment of these stacks."""
     there = stage(Path())
     there.client = lambda _: cloudformation  # type: ignore[assignment]
 
-    def left_of(*_: Any) -> list[Thing]:
-        return [Thing("stack", name) for name in cloudformation.states]
+    def left_of(*_: Any) -> list[Resource]:
+        return [Resource("stack", name) for name in cloudformation.states]
 
     monkeypatch.setattr(cleanup, "left_of", left_of)
     return cleanup.clean_up(there)
@@ -288,7 +288,7 @@ class TestCleanUp:
         made = CloudFormation(
             {name: ["CREATE_COMPLETE"] for name in SETTINGS.stacks}, stubborn={SERVING}
         )
-        assert cleaned(made, monkeypatch) == [Thing("stack", SERVING)]
+        assert cleaned(made, monkeypatch) == [Resource("stack", SERVING)]
         assert made.calls.count(f"delete {SERVING} CREATE_COMPLETE") == cleanup.TIMES
 
 
@@ -411,9 +411,9 @@ class TestEstimate:
         ]
         prices = PriceList(DAY, {"Host:x": Decimal("0.10"), "Train:x": Decimal("0.40")})
         assert list(estimate.lines(billed, prices, self.LIFE))[:-1] == [
-            "It takes about 90 minutes on AWS, and bills at most 0.35 USD:",
-            "  endpoint                                               1.5 hours      0.15 USD",
-            "  training                                               0.5 hours      0.20 USD",
+            "It takes about 90 minutes on AWS, and costs at most 0.35 USD:",
+            "  endpoint  1.5  hours  0.15 USD",
+            "  training  0.5  hours  0.20 USD",
             "Prices on demand, from the AWS Price List of 2026-07-01.",
         ]
 
@@ -424,9 +424,9 @@ class TestEstimate:
         ]
         some = list(estimate.lines(billed, PriceList(DAY, {"Host:x": Decimal(1)}), self.LIFE))
         none = list(estimate.lines(billed, PriceList(DAY, {}), self.LIFE))
-        assert some[0].endswith("bills 1.50 USD and what has no price here:")
+        assert some[0].endswith("costs 1.50 USD, without the items that have no price here:")
         assert some[2].endswith("no price")
-        assert none[0].endswith("AWS tells no prices of what it bills:")
+        assert none[0].endswith("AWS gave no prices of what it uses:")
 
     def test_each_item_of_an_environment_is_in_it(self) -> None:
         billed = list(items(SETTINGS, None, requests=0, request_ms=1))

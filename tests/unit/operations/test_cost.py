@@ -290,7 +290,7 @@ class TestCommand:
         assert main(["cost", "--env", "prod"]) == 0
         out = capsys.readouterr().out
         assert "topic-model-prod in us-east-1" in out
-        assert "1,460 hours        438.00 USD" in out
+        assert "1,460  hours   438.00 USD" in out
         assert "Left out: taxes, discounts" in out
         kept = json.loads((project / "build" / "prices-us-east-1.json").read_text())
         assert f"the AWS Price List of {kept['asked']}" in out
@@ -300,9 +300,9 @@ class TestCommand:
     ) -> None:
         assert main(["cost"]) == 0
         printed = capsys.readouterr()
-        assert "730 hours    no price" in printed.out
+        assert "730  hours   no price" in printed.out
         assert "USD" not in printed.out
-        assert "operations cost: AWS tells no prices: " in printed.err
+        assert "operations cost: AWS gave no prices: " in printed.err
         assert not (project / "build").exists()
 
     def test_json_says_the_same(

@@ -1,5 +1,7 @@
-"""The code of the gate's functions; nothing but the runtime's boto3 is needed.
+"""The code of the gate's functions; it needs only the boto3 of Lambda's runtime.
 
-`check` is told by CloudFormation that the endpoint has been deployed. `during_update` is told by
-EventBridge that an update has moved traffic. Both ask `golden`.
+CloudFormation calls `check` after it has deployed the endpoint. EventBridge calls `during_update`
+when an update has moved traffic. Both send the `golden` documents.
 """
+
+METRICS = "EndpointGate"  # the namespace of the metric that `during_update` writes

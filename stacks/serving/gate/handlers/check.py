@@ -1,4 +1,4 @@
-"""The custom resource's handler: pass the endpoint, or fail the deployment and say why."""
+"""Handle the custom resource: pass the endpoint, or fail the deployment and say why."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")
-WAIT_SECONDS = 300  # for an endpoint that is scaled or maintained just now
+WAIT_SECONDS = 300  # for an endpoint that is just being scaled or maintained
 POLL_SECONDS = 5
 
 
@@ -27,7 +27,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     name = properties["EndpointName"]
     identity = {"PhysicalResourceId": f"{name}-gate"}
     if event["RequestType"] == "Update" and _rolls_back(event["StackId"]):
-        # It goes back to what was there before, which an error here would only block.
+        # An error would only block the way back to the earlier configuration.
         logger.info("a rollback is not checked")
         return identity
     try:
@@ -35,7 +35,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         documents = golden.read(properties["GoldenBucket"], properties["GoldenKey"])
         golden.ask(name, documents, int(properties["Topics"]))
     except GateError as error:
-        # The CDK's provider names a log group that a function with one of its own does not have.
+        # The CDK's provider would name Lambda's default log group, which this function never uses.
         group = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
         raise GateError(
             f"The endpoint {name} did not pass its gate: {error}\nThe log is in the group {group}"
@@ -50,12 +50,12 @@ def _rolls_back(stack_id: str) -> bool:
 
 
 def _check_configuration(name: str, configuration: str) -> None:
-    """See that the endpoint serves, and what was deployed: SageMaker rolls back in silence."""
+    """Check that the endpoint serves what was deployed: SageMaker may have rolled it back."""
     sagemaker = boto3.client("sagemaker", config=golden.RETRIES)
     deadline = time.monotonic() + WAIT_SECONDS
     while (endpoint := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] in BUSY:
         if time.monotonic() > deadline:
-            raise GateError(f"it is {endpoint['EndpointStatus']} after {WAIT_SECONDS} s still")
+            raise GateError(f"it is still {endpoint['EndpointStatus']} after {WAIT_SECONDS} s")
         time.sleep(POLL_SECONDS)
     reason = endpoint.get("FailureReason", "SageMaker gave no reason")
     if endpoint["EndpointStatus"] != "InService":

@@ -1,4 +1,4 @@
-"""Golden documents: read, asked for, and the answers checked; no answer is trusted."""
+"""Read the golden documents, send them to the endpoint, and check each answer."""
 
 import json
 from collections.abc import Mapping
@@ -10,35 +10,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 GOLDEN_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 20
-LARGEST = 1e300  # beyond are infinity, and whole numbers that no float can hold
-SUM_TOLERANCE = 1e-3  # mixtures are written as float32 texts
-# A new instance may throttle, or a serverless one start: that is no wrong answer.
+LARGEST = 1e300  # larger are infinity, and integers that no float can hold
+SUM_TOLERANCE = 1e-3  # the endpoint writes mixtures in the precision of float32
+# A new instance may throttle, and a serverless one may have to start: neither is a wrong answer.
 RETRIES = Config(retries={"mode": "adaptive", "max_attempts": 8}, read_timeout=65)
 
 Mixtures = list[list[float]]
 
 
 class GateError(Exception):
-    """The endpoint does not do what it should; the message says what it does."""
+    """The endpoint does not pass; the message says what it does."""
 
 
 def read(bucket: str, key: str) -> dict[str, Any]:
-    """The golden documents of a prepared corpus."""
+    """Read the golden documents of a prepared corpus from S3."""
     body = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     documents: dict[str, Any] = json.loads(body.read(GOLDEN_BYTES))
     return documents
 
 
 def ask(endpoint: str, golden: Mapping[str, Any], topics: int | None = None) -> Mixtures:
-    """The endpoint's answers, one mixture for each document.
+    """Send the documents to the endpoint, and return its answers, one mixture a document.
 
     Args:
         endpoint: The endpoint's name.
         golden: The documents.
-        topics: How many topics it must answer with; any number, but always the same, when None.
+        topics: How many numbers each mixture must have; if None, any number, the same for all.
 
     Raises:
-        GateError: It does not answer, or with what are no mixtures.
+        GateError: The endpoint does not answer, or an answer is not a mixture.
     """
     documents = golden["documents"]
     instances = [
@@ -51,7 +51,7 @@ def ask(endpoint: str, golden: Mapping[str, Any], topics: int | None = None) -> 
             prediction["topic_mixture"] for prediction in json.loads(content)["predictions"]
         ]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise GateError(f"it answered with what is no prediction: {content[:80]!r}") from None
+        raise GateError(f"it answered without predictions: {content[:80]!r}") from None
     if len(mixtures) != len(documents):
         raise GateError(f"it answered {len(documents)} documents with {len(mixtures)} mixtures")
     for number, mixture in enumerate(mixtures, 1):
@@ -71,7 +71,7 @@ def _invoke(endpoint: str, body: bytes) -> bytes:
         )
         return answer["Body"].read(ANSWER_BYTES)
     except (ClientError, BotoCoreError) as error:
-        # The text is the model's own; so escaped it is one line, and nothing else than text.
+        # The text comes from the model; escaped, it is one harmless line.
         raise GateError(f"it did not answer golden documents: {str(error)!a}") from error
 
 
@@ -81,7 +81,7 @@ def _problem(mixture: Any, topics: int | None) -> str | None:
     if topics not in (None, len(mixture)):
         return f"has {len(mixture)} numbers; the model has {topics} topics"
     if not all(type(share) in (int, float) and abs(share) < LARGEST for share in mixture):
-        return "has what is no finite number"
+        return "has an item that is not a finite number"
     if min(mixture) < 0 or abs(sum(mixture) - 1) > SUM_TOLERANCE:
         return f"is no mixture: its sum is {sum(mixture):g}, its least share {min(mixture):g}"
     return None

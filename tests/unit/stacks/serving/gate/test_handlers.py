@@ -117,18 +117,18 @@ class TestCheck:
             (predictions([1.0], [1.0]), "golden document 1 has 1 numbers; the model has 2 topics"),
             (predictions([0.5, 0.5], [0.2, 0.3, 0.5]), "golden document 2 has 3 numbers"),
             (predictions([0.5, 0.5], "ab"), "golden document 2 is 'ab', not a list of numbers"),
-            (predictions([0.5, 0.5], [0.5, None]), "2 has what is no finite number"),
-            (predictions([0.5, 0.5], [0.5, True]), "2 has what is no finite number"),
-            (predictions([float("nan"), 0.5], [1, 0]), "1 has what is no finite number"),
-            (predictions([float("inf"), 0], [1, 0]), "1 has what is no finite number"),
-            (predictions([10**400, 0], [1, 0]), "1 has what is no finite number"),
+            (predictions([0.5, 0.5], [0.5, None]), "2 has an item that is not a finite number"),
+            (predictions([0.5, 0.5], [0.5, True]), "2 has an item that is not a finite number"),
+            (predictions([float("nan"), 0.5], [1, 0]), "1 has an item that is not a finite number"),
+            (predictions([float("inf"), 0], [1, 0]), "1 has an item that is not a finite number"),
+            (predictions([10**400, 0], [1, 0]), "1 has an item that is not a finite number"),
             (predictions([0.5, 0.4], [1, 0]), "1 is no mixture: its sum is 0.9"),
             (predictions([1.5, -0.5], [1, 0]), "1 is no mixture: its sum is 1, its least share"),
-            (b"not JSON", "it answered with what is no prediction: b'not JSON'"),
-            (b"[]", "it answered with what is no prediction"),
-            (b'{"predictions": [1, 2]}', "it answered with what is no prediction"),
-            (b'{"predictions": 5}', "it answered with what is no prediction"),
-            (b"[" * 100_000, "it answered with what is no prediction"),
+            (b"not JSON", "it answered without predictions: b'not JSON'"),
+            (b"[]", "it answered without predictions"),
+            (b'{"predictions": [1, 2]}', "it answered without predictions"),
+            (b'{"predictions": 5}', "it answered without predictions"),
+            (b"[" * 100_000, "it answered without predictions"),
         ],
     )
     def test_an_answer_that_is_no_mixture_fails_the_deployment(
@@ -173,7 +173,7 @@ class TestCheck:
 
     def test_it_is_not_waited_for_without_end(self, world: World) -> None:
         world.endpoints = [endpoint("SystemUpdating")]
-        with pytest.raises(GateError, match="it is SystemUpdating after 300 s still"):
+        with pytest.raises(GateError, match="it is still SystemUpdating after 300 s"):
             check.handler(event("Update"), None)
 
     @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ class TestCheck:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(golden, "ANSWER_BYTES", 10)
-        with pytest.raises(GateError, match="no prediction"):
+        with pytest.raises(GateError, match="without predictions"):
             check.handler(event("Create"), None)
 
 
