@@ -9,6 +9,7 @@ from botocore.parsers import ResponseParserError
 from cli.arguments import Parser, run_command
 from operations import leftovers, settings
 from operations.cost import command as cost
+from operations.environment import add_environment_options
 from operations.preflight import command as preflight
 from stacks.settings import SettingsError
 
@@ -43,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for command in _COMMANDS:
-        command.add(commands)
+        added = command.add(commands)
+        add_environment_options(added)
+        added.add_argument("--json", action="store_true", help="print JSON")
+        added.set_defaults(run=command.run)
     return parser
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cli.arguments import Commands
-from operations.environment import Clients, add_environment_options, clients, region_of
+from operations.environment import Clients, clients, region_of
 from stacks.settings import Settings, load, read_context
 
 # What follows the environment's name in the name of a training job, and of a dashboard.
@@ -214,17 +214,14 @@ def is_kept(resource: Resource, settings: Settings) -> bool:
     return settings.retain_data and kept
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands) -> argparse.ArgumentParser:
     """Add the command."""
-    parser = commands.add_parser(
+    return commands.add_parser(
         "leftovers",
         help="print what a destroyed environment left behind",
         description="Print what is left of an environment after it was destroyed.",
         epilog=_EXAMPLES,
     )
-    add_environment_options(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

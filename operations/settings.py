@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from cli.arguments import Commands
 from cli.tables import table
-from operations.environment import add_environment_options
 from stacks.settings.context import read_sources
 from stacks.settings.load import effective
 from stacks.settings.reference import reference
@@ -25,7 +24,7 @@ check and explain settings.
 """
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands) -> argparse.ArgumentParser:
     """Add the command."""
     parser = commands.add_parser(
         "settings",
@@ -33,14 +32,12 @@ def add(commands: Commands) -> None:
         description="Print the settings of an environment, and where each value comes from.",
         epilog=_EXAMPLES,
     )
-    add_environment_options(parser)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON, not a table")
     form.add_argument(
         "--describe", action="store_true", help="print what each setting is and what it may be"
     )
     form.add_argument("--schema", action="store_true", help="print the schema of cdk.json")
-    parser.set_defaults(run=run)
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from data_prep.manifest import Manifest, ManifestError
 from operations.cost.bill import bill, cost
 from operations.cost.prices import CURRENCY, PriceList, find_prices
 from operations.cost.quantities import LEFT_OUT, MONTH, TRAINING, Item, items
-from operations.environment import add_environment_options, region_of
+from operations.environment import region_of
 from stacks.settings import load, read_context
 
 CACHE = Path("build")
@@ -30,7 +30,7 @@ answer of AWS only quantities are printed.
 """
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands) -> argparse.ArgumentParser:
     """Add the command."""
     parser = commands.add_parser(
         "cost",
@@ -38,7 +38,6 @@ def add(commands: Commands) -> None:
         description="Print what an environment of cdk.json costs a month and for a training run.",
         epilog=_EXAMPLES,
     )
-    add_environment_options(parser)
     parser.add_argument(
         "--requests",
         type=whole_from(0),
@@ -53,8 +52,7 @@ def add(commands: Commands) -> None:
         metavar="MS",
         help="milliseconds that one request takes (default: 100)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, not a table")
-    parser.set_defaults(run=run)
+    return parser
 
 
 def run(options: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from cli.arguments import Commands
-from operations.environment import add_environment_options, clients, region_of
+from operations.environment import clients, region_of
 from operations.preflight.findings import Finding, Status, Target
 from stacks.settings import Settings, load, read_context
 
@@ -22,17 +22,14 @@ nothing.
 """
 
 
-def add(commands: Commands) -> None:
+def add(commands: Commands) -> argparse.ArgumentParser:
     """Add the command."""
-    parser = commands.add_parser(
+    return commands.add_parser(
         "preflight",
         help="check what would stop a deployment",
         description="Check what would stop a deployment, before it costs anything.",
         epilog=_EXAMPLES,
     )
-    add_environment_options(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON, not lines")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
