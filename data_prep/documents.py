@@ -81,7 +81,7 @@ def open_documents(
     check: bool = True,
     report: Report = lambda _: None,
 ) -> Iterator[Documents]:
-    """Open documents, and read them once from start to end.
+    """Open documents, and read them once from start to end, so that bad ones are found first.
 
     Raw text and dense matrices are held in memory; other formats are read in blocks. Standard
     input, gzip and unsorted lines are kept in temporary files until this context ends.
@@ -155,12 +155,14 @@ def read_train_test(
     if not filled.size:
         raise InputError(f"{documents.name}: no document has a word of the vocabulary")
     numbers = filled + 1
+    if filled.size < train.shape[0]:
+        train = train[filled]
     if is_prepared(path):
         manifest = Manifest.load(path)
         numbers = training_numbers(path, manifest)[filled]
         test = path if test is None and manifest.test else test
     if test is None:
-        return TrainTest(words, train[filled], None, numbers)
+        return TrainTest(words, train, None, numbers)
     if vocabulary is None and not isinstance(words, NumberedWords):
         vocabulary = words
     with open_documents(
@@ -171,7 +173,7 @@ def read_train_test(
                 f"{documents.name}: there are {len(documents.words)} words, but {len(words)} in the"
                 " documents to train on"
             )
-        return TrainTest(words, train[filled], _join(documents), numbers)
+        return TrainTest(words, train, _join(documents), numbers)
 
 
 def is_prepared(path: Path) -> bool:
