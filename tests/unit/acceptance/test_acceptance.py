@@ -228,7 +228,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def cleaned(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> list[Resource]:
     """Clean up an environment of these stacks."""
     there = stage(Path())
-    there.client = lambda _: cloudformation  # type: ignore[assignment]
+    there.client = lambda _: cloudformation
 
     def left_of(*_: Any) -> list[Resource]:
         return [Resource("stack", name) for name in cloudformation.states]
@@ -346,7 +346,7 @@ class TestAsking:
 
         def make_stage(_: Any) -> Stage:
             there = stage(tmp_path)
-            there.client = lambda _: Sts()  # type: ignore[assignment]
+            there.client = lambda _: Sts()
             return there
 
         def play(stage: Stage, *_: Any) -> None:
