@@ -216,7 +216,7 @@ def _make_stage(options: argparse.Namespace) -> Stage:
 
 
 def _estimate(stage: Stage, life: Sequence[Step]) -> Iterator[str]:
-    corpus = Manifest.load(stage.prepared)
+    corpus = Manifest.load(stage.settings.prepared)
     billed = list(items(stage.settings, corpus, requests=0, request_ms=1))
     region = str(stage.settings.region)
     products = [item.product for item in billed]

@@ -53,7 +53,7 @@ def steps(*, canary: bool) -> list[Step]:
             deploy_first,
             jobs=1,
         ),
-        Step("deploy again", "no job, the same outputs", 1, deploy_again),
+        Step("deploy again", "no job, the same outputs", 1, deploy_first_model),
         Step("predict", f"the same mixtures in {_formats()}", 1, predict_in_all_formats),
         Step("watch", "alarms on the endpoint, none of them in ALARM", 8, watch),
         Step(
@@ -67,7 +67,7 @@ def steps(*, canary: bool) -> list[Step]:
             f"model.num_topics {TOPICS} again",
             "no job; the first model and the first outputs",
             8 + 10 * canary,
-            deploy_back,
+            deploy_first_model,
         ),
         Step("other tags alone", "no job, the first model", 4, deploy_tags),
         Step(
@@ -86,7 +86,7 @@ def steps(*, canary: bool) -> list[Step]:
             probe_canary if canary else probe,
             jobs=1,
         ),
-        Step("wake", "no job; the first model answers", 8, wake),
+        Step("wake", "no job; the first model answers", 8, deploy_first_model),
         Step("destroy", "the stacks go", 6, destroy),
         Step("leftovers", "nothing is left", 1, leftovers),
         Step(
@@ -131,11 +131,6 @@ def deploy_first(stage: Stage) -> str:
     return f"{_started(stage, jobs, 1)}; {_answers(stage, outputs, TOPICS)}"
 
 
-def deploy_again(stage: Stage) -> str:
-    """Deploy the same again."""
-    return _deploy_first_model(stage)
-
-
 def predict_in_all_formats(stage: Stage) -> str:
     """Ask for every test document, in every format of requests."""
     answers = {form: _predict(stage, form) for form in CONTENT_TYPES}
@@ -174,16 +169,11 @@ def deploy_other(stage: Stage) -> str:
     return f"{_started(stage, jobs, 1)}; {_answers(stage, outputs, OTHER_TOPICS)}"
 
 
-def deploy_back(stage: Stage) -> str:
-    """Deploy the first number of topics."""
-    return _deploy_first_model(stage)
-
-
 def deploy_tags(stage: Stage) -> str:
     """Deploy with one more tag, and check whether the endpoint was updated."""
     sagemaker, name = stage.client("sagemaker"), stage.settings.name
     before = sagemaker.describe_endpoint(EndpointName=name)
-    told = _deploy_first_model(stage, tags__acceptance="tags")
+    told = deploy_first_model(stage, tags__acceptance="tags")
     after = sagemaker.describe_endpoint(EndpointName=name)
     same = before["EndpointConfigName"] == after["EndpointConfigName"]
     touched = before["LastModifiedTime"] != after["LastModifiedTime"]
@@ -257,11 +247,6 @@ def probe_canary(stage: Stage) -> str:
     return f"{told}; the update: {answer}"
 
 
-def wake(stage: Stage) -> str:
-    """Wake the endpoint up."""
-    return _deploy_first_model(stage)
-
-
 def destroy(stage: Stage) -> str:
     """Destroy with the CDK's command line."""
     done = stage.cdk("destroy", "--force")
@@ -286,7 +271,7 @@ def destroy_again(stage: Stage) -> str:
     return f"{destroy(stage)}; {leftovers(stage)}"
 
 
-def _deploy_first_model(stage: Stage, **settings: str) -> str:
+def deploy_first_model(stage: Stage, **settings: str) -> str:
     """Deploy what was deployed before: no job may start, and the outputs must be the first ones."""
     jobs = stage.jobs()
     outputs = stage.deployed(**settings)

@@ -79,11 +79,6 @@ class Stage:
     def __post_init__(self) -> None:
         self.client = clients(self.settings.region, retries=8)
 
-    @property
-    def prepared(self) -> Path:
-        """The folder of the prepared sample corpus."""
-        return self.settings.prepared
-
     def run(self, *argv: str) -> Done:
         """Run a command in the folder; print its output, and append it to the log.
 
@@ -199,7 +194,7 @@ def _prepare(stage: Stage) -> None:
         if done.code:
             raise Unexpected(f"the sample corpus could not be prepared: {done.last()}")
     broken = stage.folder / "broken"
-    shutil.copytree(stage.prepared, broken)
+    shutil.copytree(stage.settings.prepared, broken)
     content = bytearray((broken / "train.recordio").read_bytes())
     content[0] ^= 1
     (broken / "train.recordio").write_bytes(content)

@@ -7,7 +7,6 @@ from aws_cdk import Duration
 from data_prep.manifest import Manifest, ManifestError
 from operations.preflight.findings import Finding, Target, failed, passed
 from stacks import lda
-from stacks.settings import Settings
 
 
 def image(target: Target) -> Iterator[Finding]:
@@ -32,19 +31,15 @@ def instance_types(target: Target) -> Iterator[Finding]:
             Duration.minutes(settings.training.max_runtime_minutes),
             spot=settings.training.spot,
         )
-        if _has_instances(settings):
+        if settings.has_instances:
             lda.check_hosting(settings.endpoint.instance_type)
     except lda.LdaError as error:
         yield failed("instance types", str(error), "change the setting")
     else:
-        hosting = settings.endpoint.instance_type if _has_instances(settings) else "no instances"
+        hosting = settings.endpoint.instance_type if settings.has_instances else "no instances"
         yield passed(
             "instance types", f"trains on {settings.training.instance_type}, hosted on {hosting}"
         )
-
-
-def _has_instances(settings: Settings) -> bool:
-    return settings.endpoint.enabled and not settings.is_serverless
 
 
 def data(target: Target) -> Iterator[Finding]:

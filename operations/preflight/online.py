@@ -307,7 +307,7 @@ def _needed(target: Target) -> Iterator[tuple[str, int, int]]:
     training, endpoint = target.settings.training, target.settings.endpoint
     spot = "spot " if training.spot else ""
     yield f"{training.instance_type} for {spot}training job usage", 1, 1
-    if endpoint.enabled and not target.settings.is_serverless:
+    if target.settings.has_instances:
         count = max(endpoint.instance_count, target.settings.scaling.max_instances or 0)
         # During an update the old and the new fleet run side by side.
         yield f"{endpoint.instance_type} for endpoint usage", count, 2 * count

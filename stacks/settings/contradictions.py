@@ -80,7 +80,7 @@ def _of_tags(settings: "Settings") -> Iterator[str]:
 
 def _of_network(settings: "Settings") -> Iterator[str]:
     network = settings.network
-    needed = 2 if settings.endpoint.enabled and not settings.is_serverless else 1
+    needed = 2 if settings.has_instances else 1
     if network.vpc and len(network.subnets) < needed:
         yield (
             f"network.subnets names {len(network.subnets)} of {network.vpc}; an endpoint needs 2 "

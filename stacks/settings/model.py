@@ -333,8 +333,13 @@ class Settings(_Strict):
 
     @property
     def is_serverless(self) -> bool:
-        """Whether the endpoint has no instances."""
+        """Whether the endpoint is billed by the request."""
         return self.serverless.memory_mb is not None
+
+    @property
+    def has_instances(self) -> bool:
+        """Whether there is an endpoint with instances."""
+        return self.endpoint.enabled and not self.is_serverless
 
     @property
     def isolated(self) -> bool:

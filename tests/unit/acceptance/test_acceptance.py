@@ -524,12 +524,12 @@ def played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Played:
 
 class TestSteps:
     def test_what_is_as_expected_is_told(self, played: Played) -> None:
-        assert life.deploy_again(played) == "no job; the first outputs; 5 topics"
+        assert life.deploy_first_model(played) == "no job; the first outputs; 5 topics"
 
     def test_a_job_that_nothing_needs_is_unexpected(self, played: Played) -> None:
         played.started = ("job",)
         with pytest.raises(Unexpected, match="1 job started"):
-            life.deploy_again(played)
+            life.deploy_first_model(played)
 
     def test_a_deployment_that_trains_nothing_new_is_unexpected(self, played: Played) -> None:
         with pytest.raises(Unexpected, match="0 jobs started"):
@@ -538,14 +538,14 @@ class TestSteps:
     def test_another_model_than_the_first_is_unexpected(self, played: Played) -> None:
         played.outputs = OUTPUTS | {"ModelArtifact": "s3://a/other"}
         with pytest.raises(Unexpected, match="other outputs than the first: ModelArtifact"):
-            life.deploy_back(played)
+            life.deploy_first_model(played)
 
     def test_an_endpoint_with_another_model_than_deployed_is_unexpected(
         self, played: Played, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(life, "model_address", lambda _: "s3://a/old")
         with pytest.raises(Unexpected, match="the endpoint runs s3://a/old, not s3://a/first"):
-            life.wake(played)
+            life.deploy_first_model(played)
 
     def test_formats_with_other_answers_are_unexpected(
         self, played: Played, monkeypatch: pytest.MonkeyPatch
