@@ -27,3 +27,10 @@ def test_the_index_has_every_page() -> None:
     index = PROJECT / "docs/README.md"
     ours = {page for page in pages() if page.parent == index.parent} - {index}
     assert ours - links(index) == set()
+
+
+def test_contributing_names_files_and_folders_that_are_there() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text("utf-8").partition("## The house")[0]
+    named = {name for name in re.findall(r"`([\w./-]+)`", text) if "/" in name}
+    assert "topics/lda/" in named
+    assert [name for name in named if not (PROJECT / name).exists()] == []
