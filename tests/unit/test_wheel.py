@@ -18,7 +18,8 @@ PROGRAM = """
 import importlib.metadata, sys
 sys.modules.update(dict.fromkeys({absent!r}))  # None: an import of it fails
 (program,) = importlib.metadata.entry_points(group="console_scripts", name={name!r})
-sys.exit(program.load()(["--help"]))
+sys.argv = [{name!r}, "--help"]
+sys.exit(program.load()())
 """
 
 
@@ -34,20 +35,37 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "installed"
 
 
-@pytest.mark.parametrize("name", ["data-prep", "topics"])
-def test_a_library_starts_without_the_cdk_and_the_embedded_aws(installed: Path, name: str) -> None:
+def start_without_extras(installed: Path, name: str) -> subprocess.CompletedProcess[str]:
     extras = DESCRIPTION["project"]["optional-dependencies"].values()
-    absent = [named(one).replace("-", "_") for extra in extras for one in extra]
-    absent += ["aws_cdk", "jsii", "stacks", "local_aws"]
-    done = subprocess.run(
+    absent = ["aws_cdk", *(named(one).replace("-", "_") for extra in extras for one in extra)]
+    return subprocess.run(
         [sys.executable, "-c", PROGRAM.format(name=name, absent=absent)],
         cwd=installed,
         env=os.environ | {"PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("name", ["data-prep", "topics"])
+def test_a_library_starts_without_the_cdk_and_the_embedded_aws(installed: Path, name: str) -> None:
+    done = start_without_extras(installed, name)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("operations", 'operations: pydantic is not installed; `pip install "topic-models-on-aws'),
+        ("local-aws", 'local_aws: trustme is not installed; `pip install "topic-models-on-aws'),
+    ],
+)
+def test_a_program_says_which_extra_it_needs(installed: Path, name: str, problem: str) -> None:
+    done = start_without_extras(installed, name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(problem)
+    assert done.stderr.count("\n") == 1
 
 
 def test_every_file_of_the_packages_is_in_it_and_says_that_it_has_types(installed: Path) -> None:
