@@ -82,7 +82,7 @@ def test_a_role_of_ones_own_is_taken_by_the_endpoint_first(
     preflight = (sys.executable, "-m", "operations", "preflight", *with_role)
     done = run(*preflight, environment=cloud.environment)
     assert done.returncode == 1
-    assert "fail  changes: role is given" in done.stdout
+    assert "fail  changes: role is set" in done.stdout
     assert "`cdk deploy own-dev-serving --exclusively`" in done.stdout
     first = ("cdk", "deploy", "own-dev-serving", "--exclusively", "--require-approval", "never")
     folder = ("--output", str(cloud.out / "cdk.out"))
