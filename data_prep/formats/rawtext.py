@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_prep.corpus import Tally
 from data_prep.counts import Counts
@@ -66,7 +67,6 @@ def _count_words(
         stop_words=_stop_words(options.stop_words),
         min_df=options.min_df,
         max_df=options.max_df,
-        max_features=options.max_words,
         vocabulary=None if words is None else _spellings(words),
     )
     try:
@@ -78,7 +78,20 @@ def _count_words(
         raise
     except ValueError as error:  # there are no words, or none in enough documents
         raise InputError(f"{name}: {str(error).rstrip('.')}") from None
-    return matrix, vectorizer.get_feature_names_out().tolist()
+    found = vectorizer.get_feature_names_out()
+    if options.max_words is not None and options.max_words < len(found):
+        kept = _most_frequent(np.asarray(matrix.sum(axis=0)).ravel(), options.max_words)
+        matrix, found = matrix[:, kept], found[kept]
+    return matrix, found.tolist()
+
+
+def _most_frequent(totals: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """Return the ids of the most frequent words, ascending; of equal ones, the first.
+
+    `CountVectorizer(max_features=...)` sorts by an algorithm that depends on the processor, so the
+    same text would give other words there, and train another model.
+    """
+    return np.sort(np.argsort(-totals, kind="stable")[:number])
 
 
 def _stop_words(chosen: str | None) -> str | list[str] | None:

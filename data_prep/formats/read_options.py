@@ -18,7 +18,8 @@ class ReadOptions:
         stop_words: Words of raw text to leave out: `english`, or a file with one a line.
         min_df: Least number of documents with a word of raw text; or a share, if a float.
         max_df: Largest number of documents with a word of raw text; or a share, if a float.
-        max_words: Number of words of raw text to keep: those that occur most often.
+        max_words: Number of words of raw text to keep: those that occur most often, and of words
+            that occur equally often the first in the order of their characters.
     """
 
     format: str | None = None

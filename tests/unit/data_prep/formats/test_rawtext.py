@@ -40,6 +40,12 @@ def test_a_given_vocabulary_keeps_its_ids(file: Path) -> None:
     assert read(file, words=["dog", "US", "cat"]) == (["dog", "US", "cat"], [[1, 0, 2], [0, 0, 0]])
 
 
+def test_of_words_that_occur_equally_often_the_first_are_kept_on_any_processor(file: Path) -> None:
+    words = [f"w{number:03}" for number in range(200)]
+    file.write_text(" ".join([*reversed(words), "zebra", "zebra"]) + "\n", encoding="utf-8")
+    assert read(file, max_words=100) == ([*words[:99], "zebra"], [[1] * 99 + [2]])
+
+
 def test_english_stop_words_are_left_out(file: Path) -> None:
     file.write_text("the cat and the dog\n", encoding="utf-8")
     assert read(file, stop_words="english")[0] == ["cat", "dog"]
