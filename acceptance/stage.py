@@ -199,7 +199,8 @@ def _prepare(stage: Stage) -> None:
     content[0] ^= 1
     (broken / "train.recordio").write_bytes(content)
     manifest = json.loads((broken / "manifest.json").read_text(encoding="utf-8"))
-    manifest["train"]["sha256"] = hashlib.sha256(content).hexdigest()
+    train = manifest["train"]
+    train["sha256"] = train["files"][0]["sha256"] = hashlib.sha256(content).hexdigest()
     (broken / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 

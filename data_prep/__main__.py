@@ -220,7 +220,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
 
 def _summary(manifest: Manifest) -> str:
-    parts = [part for part in (manifest.train, manifest.test) if part]
+    parts = manifest.parts.values()
     documents = " + ".join(f"{part.documents:,}" for part in parts)
     dropped = f"{manifest.empty_documents:,} without words"
     if manifest.min_words > 1:

@@ -93,6 +93,7 @@ def convert(
             )
         manifest = Manifest(
             format=Manifest.FORMAT,
+            location=None,
             source=Source(
                 " + ".join(path.name for path in (corpus, test_corpus) if path),
                 (vocabulary or Path(VOCABULARY)).name,

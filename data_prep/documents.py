@@ -104,7 +104,7 @@ def open_documents(
         manifest = Manifest.load(path)
         part = manifest.test if held_out and manifest.test else manifest.train
         vocabulary = path / manifest.vocabulary.file if vocabulary is None else vocabulary
-        path = path / part.file
+        path = path / part.files[0].file
     with ExitStack() as stack:
         words, corpus = stack.enter_context(
             open_corpus(path, vocabulary, options, makes_words=False)

@@ -45,10 +45,9 @@ def training_numbers(folder: Path, manifest: Manifest) -> NDArray[np.int64]:
         ManifestError: The file of left-out documents does not match the manifest, or the manifest
             contradicts itself.
     """
-    parts = [part for part in (manifest.train, manifest.test) if part]
     dropped = manifest.empty_documents + manifest.short_documents
     training = ~held_out(
-        sum(part.documents for part in parts) + dropped,
+        sum(part.documents for part in manifest.parts.values()) + dropped,
         manifest.split.test_fraction,
         manifest.split.seed,
     )

@@ -7,10 +7,11 @@ the standard library alone, since the CDK app reads manifests too.
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Self, get_args, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 from data_prep.errors import InputError
 from data_prep.files import replacing
@@ -61,15 +62,48 @@ class Vocabulary:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A file of RecordIO-protobuf documents; `tokens` is the sum of their counts."""
+class Shard:
+    """A file of RecordIO-protobuf documents."""
 
     file: str
+    documents: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """The documents to train on or to test with, in one or more files.
+
+    Attributes:
+        documents: Number of documents.
+        nonzeros: Number of their counts.
+        tokens: Sum of their counts.
+        bytes: Size of all files.
+        sha256: The digest of the file; of several files, that of what `sha256sum` prints of them,
+            a line `<digest>  <file>` each.
+        files: The files, in the order of the documents.
+    """
+
     documents: int
     nonzeros: int
     tokens: int
     bytes: int
     sha256: str
+    files: tuple[Shard, ...]
+
+    @classmethod
+    def of(cls, files: Sequence[Shard], nonzeros: int, tokens: int) -> Self:
+        """Build from the entries of files."""
+        listing = "".join(f"{file.sha256}  {file.file}\n" for file in files)
+        return cls(
+            sum(file.documents for file in files),
+            nonzeros,
+            tokens,
+            sum(file.bytes for file in files),
+            files[0].sha256 if len(files) == 1 else hashlib.sha256(listing.encode()).hexdigest(),
+            tuple(files),
+        )
 
 
 @dataclass(frozen=True)
@@ -98,6 +132,7 @@ class Manifest:
 
     Attributes:
         format: Version of this layout.
+        location: Where the files of `train` and `test` are; None, beside the manifest.
         source: Where it came from.
         split: How it was divided.
         vocabulary: The words.
@@ -110,9 +145,10 @@ class Manifest:
         left_out: The list of these documents; None if there are none.
     """
 
-    FORMAT: ClassVar[int] = 3
+    FORMAT: ClassVar[int] = 4
 
     format: int
+    location: str | None
     source: Source
     split: Split
     vocabulary: Vocabulary
@@ -125,10 +161,16 @@ class Manifest:
     left_out: LeftOut | None
 
     @property
-    def files(self) -> list["Vocabulary | Part | Golden | LeftOut"]:
+    def parts(self) -> Mapping[str, Part]:
+        """The documents to `train` on, and those to `test` with, if there are any."""
+        return {"train": self.train} | ({} if self.test is None else {"test": self.test})
+
+    @property
+    def files(self) -> list["Vocabulary | Shard | Golden | LeftOut"]:
         """The entry of each file beside the manifest."""
-        parts = (self.vocabulary, self.train, self.test, self.golden, self.left_out)
-        return [part for part in parts if part]
+        shards = [shard for part in self.parts.values() for shard in part.files]
+        left_out = [] if self.left_out is None else [self.left_out]
+        return [self.vocabulary, *shards, self.golden, *left_out]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -151,12 +193,11 @@ class Manifest:
             )
         try:
             manifest: Self = _parse(cls, content, "the manifest")
+            _check(manifest)
         except ManifestError as error:
             raise ManifestError(f"{path}: {error}") from None
-        if not manifest.train.documents:
-            raise ManifestError(f"{path}: train: there are no documents to train on")
-        for part in manifest.files:
-            _check_file(folder, part)
+        for file in manifest.files:
+            _check_size(folder, file)
         return manifest
 
     def damaged(self, folder: Path) -> list[str]:
@@ -182,6 +223,10 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
         return None if value is None else _parse(get_args(kind)[0], value, where)
     if is_dataclass(kind):
         return _parse_object(kind, value, where)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise ManifestError(f"{where} is {value!r}, must be a list")
+        return tuple(_parse(get_args(kind)[0], each, where) for each in value)
     if kind is str:
         if not isinstance(value, str):
             raise ManifestError(f"{where} is {value!r}, must be a text")
@@ -213,16 +258,34 @@ def _digest(file: Path) -> str | None:
         return None
 
 
-def _check_file(folder: Path, part: Vocabulary | Part | Golden | LeftOut) -> None:
-    if Path(part.file).name != part.file:
-        raise ManifestError(f"{folder / MANIFEST}: file {part.file!r} is not a plain file name")
-    if not re.fullmatch("[0-9a-f]{64}", part.sha256):
-        raise ManifestError(f"{folder / MANIFEST}: {part.sha256!r} is not a SHA-256 digest")
+def _check(manifest: Manifest) -> None:
+    """Check what a manifest says of its files; the files themselves are not looked at."""
+    if manifest.location is not None:
+        raise ManifestError(f"location is {manifest.location!r}, must be null")
+    for file in manifest.files:
+        if not _FILE.fullmatch(file.file):
+            raise ManifestError(f"file {file.file!r} must be a name, or a folder and a name")
+        if not re.fullmatch("[0-9a-f]{64}", file.sha256):
+            raise ManifestError(f"{file.sha256!r} is not a SHA-256 digest")
+    for name, part in manifest.parts.items():
+        if not part.documents:
+            raise ManifestError(f"{name}: there are no documents")
+        if part != Part.of(part.files, part.nonzeros, part.tokens):
+            raise ManifestError(f"{name}: documents, bytes and sha256 are not those of its files")
+    names = [file.file for file in manifest.files]
+    if len(set(names)) < len(names):
+        raise ManifestError("a file is listed twice")
+
+
+_FILE = re.compile(r"(?!\.)[^/\0]+(/(?!\.)[^/\0]+)?")
+
+
+def _check_size(folder: Path, file: Vocabulary | Shard | Golden | LeftOut) -> None:
     try:
-        size = (folder / part.file).stat().st_size
+        size = (folder / file.file).stat().st_size
     except OSError as error:
-        raise ManifestError(f"{folder / part.file}: {error.strerror}") from None
-    if size != part.bytes:
+        raise ManifestError(f"{folder / file.file}: {error.strerror}") from None
+    if size != file.bytes:
         raise ManifestError(
-            f"{folder / part.file}: has {size} bytes, the manifest says {part.bytes}"
+            f"{folder / file.file}: has {size} bytes, the manifest says {file.bytes}"
         )

@@ -19,7 +19,7 @@ from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.files import start_sync, sync
 from data_prep.formats.lines import SPAN_BYTES
-from data_prep.manifest import Part
+from data_prep.manifest import Part, Shard
 from data_prep.parallel import Workers, add_in_order
 
 TRAIN, TEST = "train.recordio", "test.recordio"
@@ -240,4 +240,6 @@ class _PartFile:
     def finish(self) -> Part:
         """Wait until the file is on the disk, and return its entry in the manifest."""
         sync(self._stream)
-        return Part(self.path.name, *self._totals, self._digest.hexdigest())
+        totals = self._totals
+        shard = Shard(self.path.name, totals.documents, totals.bytes, self._digest.hexdigest())
+        return Part.of([shard], totals.nonzeros, totals.tokens)

@@ -125,12 +125,12 @@ def hyperparameters(
 
 def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel]:
     """Return the input channels: `train`, and `test` if the corpus has test documents."""
-    parts = {"train": corpus.train} | ({} if corpus.test is None else {"test": corpus.test})
-    return {name: _channel(folder, part) for name, part in parts.items()}
+    return {name: _channel(folder, part) for name, part in corpus.parts.items()}
 
 
 def _channel(folder: Path, part: Part) -> Channel:
-    return Channel(folder / part.file, part.sha256, CONTENT_TYPE)
+    (shard,) = part.files
+    return Channel(folder / shard.file, part.sha256, CONTENT_TYPE)
 
 
 def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> None:
@@ -163,7 +163,7 @@ def check_volume(corpus: Manifest, gibibytes: int) -> None:
     Raises:
         LdaError: It does not fit; the message says how large the volume must be.
     """
-    size = corpus.train.bytes + (0 if corpus.test is None else corpus.test.bytes)
+    size = sum(part.bytes for part in corpus.parts.values())
     if size >= gibibytes * GIB:
         raise LdaError(
             f"training.volume_gb is {gibibytes}; the corpus alone takes "

@@ -19,7 +19,7 @@ PREPARED = Path("build/prepared")
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 
 corpus = Manifest.load(PREPARED)
-train = corpus.train
+(train,) = corpus.train.files
 app = App()
 stack = Stack(app, "clusters", env=Environment(region="us-east-1"))
 bucket = s3.Bucket(stack, "Bucket", enforce_ssl=True)

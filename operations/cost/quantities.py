@@ -98,11 +98,10 @@ def items(
             Product("awskms", "KMS-Keys", "productFamily", "Encryption Key"),
         )
     if corpus is not None:
-        parts = [part for part in (corpus.train, corpus.test) if part is not None]
         model = settings.model.num_topics * corpus.vocabulary.size * 4  # bytes of float32
         yield Item(
             "the bucket: data and one model",
-            (sum(part.bytes for part in parts) + model) / GIGABYTE,
+            (sum(part.bytes for part in corpus.parts.values()) + model) / GIGABYTE,
             "GB",
             MONTH,
             Product("AmazonS3", "TimedStorage-ByteHrs", "volumeType", "Standard"),

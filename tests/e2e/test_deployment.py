@@ -127,7 +127,8 @@ def test_a_failed_training_job_rolls_back_and_says_why(
     content[0] ^= 1
     (bad / "train.recordio").write_bytes(content)
     manifest = json.loads((bad / "manifest.json").read_text(encoding="utf-8"))
-    manifest["train"]["sha256"] = hashlib.sha256(content).hexdigest()
+    train = manifest["train"]
+    train["sha256"] = train["files"][0]["sha256"] = hashlib.sha256(content).hexdigest()
     (bad / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     options = ["-c", f"prepared={bad}", "-c", "project=fails"]
     done = cloud.deploy(*options)

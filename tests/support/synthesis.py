@@ -2,42 +2,43 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.manifest import Golden, Manifest, Part, Source, Split, Vocabulary
+from data_prep.manifest import Golden, Manifest, Part, Shard, Source, Split, Vocabulary
 
 PROJECT = Path(__file__).parents[2]
 
 
 def write_file(folder: Path, name: str, content: bytes) -> dict[str, Any]:
     """Write a file; what a manifest says of it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
     digest = hashlib.sha256(content).hexdigest()
     return {"file": name, "bytes": len(content), "sha256": digest}
 
 
-def write_corpus(folder: Path, *, train: bytes = b"training data", test: bool = True) -> Path:
-    """A prepared corpus whose data only the digests look at."""
+def write_corpus(
+    folder: Path, *, train: bytes | Sequence[bytes] = b"training data", test: bool = True
+) -> Path:
+    """A prepared corpus whose data only the digests look at; `train` is that of each file."""
+    if isinstance(train, bytes):
+        files = [write_shard(folder, "train.recordio", train, 8713)]
+    else:
+        files = [
+            write_shard(folder, f"train/part-{number:05}.recordio", content, 1)
+            for number, content in enumerate(train)
+        ]
+    held_out = [write_shard(folder, "test.recordio", b"test data", 459)]
     Manifest(
         format=Manifest.FORMAT,
+        location=None,
         source=Source("corpus.txt", "vocab.txt", None),
         split=Split(0.05, None),
         vocabulary=Vocabulary(size=3012, **write_file(folder, "vocab.txt", b"a\nb\n")),
-        train=Part(
-            documents=8713, nonzeros=5, tokens=7, **write_file(folder, "train.recordio", train)
-        ),
-        test=(
-            Part(
-                documents=459,
-                nonzeros=5,
-                tokens=7,
-                **write_file(folder, "test.recordio", b"test data"),
-            )
-            if test
-            else None
-        ),
+        train=Part.of(files, nonzeros=5, tokens=7),
+        test=Part.of(held_out, nonzeros=5, tokens=7) if test else None,
         golden=Golden(documents=5, **write_file(folder, "golden.json", b"{}")),
         min_words=1,
         empty_documents=0,
@@ -45,6 +46,11 @@ def write_corpus(folder: Path, *, train: bytes = b"training data", test: bool = 
         left_out=None,
     ).write(folder)
     return folder
+
+
+def write_shard(folder: Path, name: str, content: bytes, documents: int) -> Shard:
+    """Write a file of documents; its entry in the manifest."""
+    return Shard(documents=documents, **write_file(folder, name, content))
 
 
 def flags() -> dict[str, Any]:

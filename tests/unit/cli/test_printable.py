@@ -114,7 +114,7 @@ def test_names_in_a_manifest_are_shown_escaped(
     files = ["--corpus", f"{sample}/corpus.txt", "--vocab", f"{sample}/vocab.txt"]
     assert data_prep.main(["convert", *files, "--out", str(prepared)]) == 0
     manifest = json.loads((prepared / "manifest.json").read_text())
-    manifest["train"]["file"] = f"x{ESCAPE}{TURN}"
+    manifest["train"]["files"][0]["file"] = f"x{ESCAPE}{TURN}"
     (prepared / "manifest.json").write_text(json.dumps(manifest))
     capsys.readouterr()
     sweep = ["sweep", "--num-topics", "2", "--prepared", str(prepared)]

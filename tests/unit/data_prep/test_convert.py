@@ -14,7 +14,16 @@ from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.read_options import ReadOptions
 from data_prep.left_out import training_numbers
-from data_prep.manifest import MANIFEST, LeftOut, Manifest, ManifestError, Part, Source, Split
+from data_prep.manifest import (
+    MANIFEST,
+    LeftOut,
+    Manifest,
+    ManifestError,
+    Part,
+    Shard,
+    Source,
+    Split,
+)
 from data_prep.recordio import encoding, read_matrix
 from data_prep.split import held_out
 
@@ -79,8 +88,9 @@ def test_the_manifest_tells_what_was_written(corpus: Path, vocabulary: Path, out
     assert manifest == Manifest.load(out)
     assert manifest.source == Source("corpus.txt", "words.txt", 19)
     assert manifest.split == Split(0.05, None)
+    digest = hashlib.sha256(train).hexdigest()
     assert manifest.train == Part(
-        "train.recordio", 18, 18, 36, len(train), hashlib.sha256(train).hexdigest()
+        18, 18, 36, len(train), digest, (Shard("train.recordio", 18, len(train), digest),)
     )
     assert manifest.test is not None
     assert manifest.test.documents == 1
