@@ -15,7 +15,7 @@ from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.parallel import Workers
-from data_prep.parts import TEST, TRAIN, keep_freed_memory, start_early, write_parts
+from data_prep.parts import TEST, keep_freed_memory, start_early, write_parts
 from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
@@ -91,6 +91,7 @@ def convert(
                 f"{empty} have no words of the vocabulary{too_short} and {test.documents} are held"
                 " out"
             )
+        tested = test if test.documents else train
         manifest = Manifest(
             format=Manifest.FORMAT,
             location=None,
@@ -104,7 +105,7 @@ def convert(
             train=train,
             test=test if test.documents else None,
             golden=write_golden(
-                staged / (TEST if test.documents else TRAIN), len(words), staged / GOLDEN
+                [staged / shard.file for shard in tested.files], len(words), staged / GOLDEN
             ),
             min_words=min_words,
             empty_documents=empty,

@@ -18,6 +18,7 @@ from data_prep.corpus import Corpus, OutOfOrderError, Tally, check_promise
 from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.formats.any_format import open_corpus
+from data_prep.formats.chain import Chain
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import DEFAULTS, ReadOptions
 from data_prep.formats.records import Records
@@ -100,20 +101,21 @@ def open_documents(
     Raises:
         InputError: The documents are missing or can't be read.
     """
+    files: list[Path] = []
     if is_prepared(path):
         manifest = Manifest.load(path)
         part = manifest.test if held_out and manifest.test else manifest.train
         vocabulary = path / manifest.vocabulary.file if vocabulary is None else vocabulary
-        path = path / part.files[0].file
+        files = [path / shard.file for shard in part.files]
     with ExitStack() as stack:
         words, corpus = stack.enter_context(
-            open_corpus(path, vocabulary, options, makes_words=False)
+            open_corpus(path, vocabulary, options, files=files, makes_words=False)
         )
         if not corpus.documents:
             raise InputError(f"{corpus.name}: there is no document")
         tally = Tally()
         try:
-            if check or not isinstance(corpus, Records):
+            if check or not _is_recordio(corpus):
                 tally = _read_through(corpus, options)
         except OutOfOrderError:
             corpus = stack.enter_context(sorted_corpus(corpus, options.skip_bad))
@@ -202,6 +204,11 @@ def count_documents(texts: Sequence[str], vocabulary: Path) -> Documents:
     words = read_vocabulary(vocabulary)
     _, corpus = count_texts(texts, "the text", words, DEFAULTS, Tally())
     return Documents("the text", len(texts), words, lambda: _rows(corpus, 0))
+
+
+def _is_recordio(corpus: Corpus) -> bool:
+    parts = corpus.parts if isinstance(corpus, Chain) else [corpus]
+    return all(isinstance(part, Records) for part in parts)
 
 
 def _read_through(corpus: Corpus, options: ReadOptions) -> Tally:

@@ -55,6 +55,7 @@ def open_corpus(
     vocabulary: Path | Sequence[str] | None,
     options: ReadOptions,
     *,
+    files: Sequence[Path] = (),
     makes_words: bool = True,
 ) -> Iterator[tuple[Sequence[str], Corpus]]:
     """Open a corpus; standard input and gzip are kept in temporary files until the end.
@@ -64,6 +65,7 @@ def open_corpus(
         vocabulary: The words, or a file with a word a line; None to use the words of raw text,
             and to number the words of a matrix from 0.
         options: How to read.
+        files: The files to read of a folder; by default all.
         makes_words: Whether words are to be made up where there is no vocabulary: of raw text, or
             as numbers that a vocabulary file has room for.
 
@@ -79,12 +81,12 @@ def open_corpus(
     try:
         with ExitStack() as stack:
             try:
-                chosen, files, is_guess = _choose(path, name, options, stack)
+                chosen, found, is_guess = _choose(path, name, files, options, stack)
                 _refuse_idle_options(chosen, name, vocabulary is not None, options)
                 words = read_vocabulary(vocabulary) if isinstance(vocabulary, Path) else vocabulary
                 if is_guess:
                     guess = f" (the format {chosen.name} is a guess; --format overrules it)"
-                opened = _open(chosen, files, name, words, options, makes_words)
+                opened = _open(chosen, found, name, words, options, makes_words)
                 if is_guess and chosen is textlines.TEXT and words is not None:
                     _check_has_words(opened[1])
             except OSError as error:
@@ -97,7 +99,7 @@ def open_corpus(
 
 
 def _choose(
-    path: Path, name: str, options: ReadOptions, stack: ExitStack
+    path: Path, name: str, given: Sequence[Path], options: ReadOptions, stack: ExitStack
 ) -> tuple[Format, Sequence[_File], bool]:
     """Return the format, the files to read, and whether the format is a guess."""
     chosen = None if options.format is None else known.FORMATS[options.format]
@@ -105,7 +107,7 @@ def _choose(
         chosen = jsonl.FORMAT
     elif chosen is None and options.column:
         chosen = csvtable.FORMAT
-    elif chosen is None and path.is_dir() and any(path.rglob("*.txt")):
+    elif chosen is None and path.is_dir() and not given and any(path.rglob("*.txt")):
         chosen = textlines.FOLDER
     if not path.is_dir():
         if chosen is textlines.FOLDER:
@@ -114,7 +116,9 @@ def _choose(
     elif chosen is textlines.FOLDER:
         files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
     else:
-        listed = [_File(file, str(file), path) for file in _list_folder(path, "*")]
+        listed = [_File(file, str(file)) for file in given] or [
+            _File(file, str(file), path) for file in _list_folder(path, "*")
+        ]
         files = [
             _File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
             for file in listed

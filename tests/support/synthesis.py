@@ -3,10 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from data_prep.manifest import Golden, Manifest, Part, Shard, Source, Split, Vocabulary
+from data_prep.recordio.framing import read_frames
 
 PROJECT = Path(__file__).parents[2]
 
@@ -51,6 +55,33 @@ def write_corpus(
 def write_shard(folder: Path, name: str, content: bytes, documents: int) -> Shard:
     """Write a file of documents; its entry in the manifest."""
     return Shard(documents=documents, **write_file(folder, name, content))
+
+
+def cut_into_shards(folder: Path, documents: int = 1) -> Manifest:
+    """Put so many documents of a prepared corpus into a file each; return the new manifest."""
+    old = Manifest.load(folder)
+    parts: dict[str, Any] = {}
+    for name, part in old.parts.items():
+        content = (folder / part.files[0].file).read_bytes()
+        starts = [frame.offset for frame in read_frames(BytesIO(content))]
+        bounds = [*starts[::documents], len(content)]
+        parts[name] = Part.of(
+            [
+                write_shard(
+                    folder,
+                    f"{name}/part-{number:05}.recordio",
+                    content[start:stop],
+                    sum(start <= offset < stop for offset in starts),
+                )
+                for number, (start, stop) in enumerate(pairwise(bounds))
+            ],
+            part.nonzeros,
+            part.tokens,
+        )
+        (folder / part.files[0].file).unlink()
+    new = replace(old, **parts)
+    new.write(folder)
+    return new
 
 
 def flags() -> dict[str, Any]:

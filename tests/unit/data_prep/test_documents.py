@@ -1,6 +1,7 @@
 """Documents of any format, in their order, with those that have no words."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from data_prep.convert import convert
 from data_prep.documents import count_documents, open_documents, read_train_test
 from data_prep.errors import InputError
 from data_prep.formats.read_options import ReadOptions
+from data_prep.manifest import Part
 from data_prep.recordio import encode
+from tests.support.synthesis import cut_into_shards
 
 ROWS = [[0, 0, 0], [1, 0, 2], [0, 0, 0], [0, 0, 0], [0, 3, 0], [0, 0, 0]]
 
@@ -122,6 +125,7 @@ def rows_of(found: documents.Documents) -> list[list[float]]:
     return [row for block in found.blocks() for row in block.toarray().tolist()]
 
 
+@pytest.mark.parametrize("files", ["one", "several"])
 @pytest.mark.parametrize(
     ("held_out", "options", "expected"),
     [
@@ -131,12 +135,35 @@ def rows_of(found: documents.Documents) -> list[list[float]]:
     ],
 )
 def test_a_prepared_corpus_has_a_part_to_train_on_and_one_held_out(
-    held_out: bool, options: ReadOptions, expected: list[list[int]], tmp_path: Path
+    files: str, held_out: bool, options: ReadOptions, expected: list[list[int]], tmp_path: Path
 ) -> None:
     folder = prepare(tmp_path, PREPARED, test_fraction=0.4)
+    if files == "several":
+        cut_into_shards(folder)
     with open_documents(folder, None, options, held_out=held_out) as found:
         assert rows_of(found) == expected
         assert list(found.words) == ["ape", "bear", "cat"]
+
+
+def test_of_a_prepared_corpus_the_files_that_its_manifest_lists_are_read(tmp_path: Path) -> None:
+    """Also in the order of the manifest: documents have the numbers of the source."""
+    folder = prepare(tmp_path, PREPARED, test_fraction=0.4)
+    manifest = cut_into_shards(folder)
+    (folder / "train" / "notes.txt").write_text("mine", encoding="utf-8")
+    turned = Part.of(manifest.train.files[::-1], 2, 2)
+    replace(manifest, train=turned).write(folder)
+    with open_documents(folder) as found:
+        assert rows_of(found) == [[0, 1, 0], [1, 0, 0]]
+
+
+def test_large_recordio_in_several_files_is_decoded_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepare(tmp_path, PREPARED, test_fraction=0)
+    cut_into_shards(folder)
+    monkeypatch.setattr(documents, "_read_through", pytest.fail)
+    with open_documents(folder, check=False) as found:
+        assert len(rows_of(found)) == 4
 
 
 def test_of_a_prepared_corpus_without_held_out_documents_those_to_train_on_are_taken(

@@ -19,7 +19,7 @@ def write_part(path: Path, counts: list[list[float]]) -> Path:
 
 def test_the_file_is_this_text(tmp_path: Path) -> None:
     part = write_part(tmp_path / "part", [[1, 0, 4], [0, 2.5, 0]])
-    written = write_golden(part, 3, tmp_path / "golden.json")
+    written = write_golden([part], 3, tmp_path / "golden.json")
     content = (tmp_path / "golden.json").read_bytes()
     assert content == (
         b'{"feature_dim":3,"documents":[{"keys":[0,2],"values":[1,4]},'
@@ -34,11 +34,18 @@ def test_it_has_the_first_documents_and_of_each_the_first_words(
     monkeypatch.setattr(golden, "MAX_DOCUMENTS", 2)
     monkeypatch.setattr(golden, "MAX_WORDS", 1)
     part = write_part(tmp_path / "part", [[1, 2], [0, 3], [4, 0]])
-    assert write_golden(part, 2, tmp_path / "golden.json").documents == 2
+    assert write_golden([part], 2, tmp_path / "golden.json").documents == 2
     assert (
         b'[{"keys":[0],"values":[1]},{"keys":[1],"values":[3]}]'
         in (tmp_path / "golden.json").read_bytes()
     )
+
+
+def test_files_are_read_until_there_are_enough_documents(tmp_path: Path) -> None:
+    every: list[list[float]] = [[1, 0], [0, 2], [3, 0], [0, 4], [5, 0], [0, 6], [7, 0]]
+    whole = write_golden([write_part(tmp_path / "part", every)], 2, tmp_path / "whole")
+    files = [write_part(tmp_path / "0", every[:2]), write_part(tmp_path / "1", every[2:])]
+    assert write_golden(files, 2, tmp_path / "cut").sha256 == whole.sha256
 
 
 @pytest.mark.parametrize(("fraction", "first"), [(0.5, 1), (0.0, 0)])

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from data_prep.convert import convert
 from data_prep.recordio import encode, read_matrix
+from tests.support.synthesis import cut_into_shards
 from topics.__main__ import main
 from topics.lda.blocks import in_memory
 from topics.lda.mixtures import infer
@@ -328,6 +329,8 @@ def ways(sample: Path) -> dict[str, list[str]]:
     sparse.save_npz(sample / "matrix.npz", sparse.csr_matrix(counts))
     vocab, test = str(sample / "vocab.txt"), sample / "test.recordio"
     convert(sample / "pairs.txt", sample / "vocab.txt", sample / "prepared", test_corpus=test)
+    shutil.copytree(sample / "prepared", sample / "shards")
+    cut_into_shards(sample / "shards", documents=100)
     held_out = ["--test", str(test)]
     return {
         "recordio": [str(sample / "train.recordio"), "--vocab", vocab, *held_out],
@@ -336,10 +339,11 @@ def ways(sample: Path) -> dict[str, list[str]]:
         "matrix": [str(sample / "matrix.npz"), "--vocab", vocab, *held_out],
         "folder": [str(sample / "prepared")],
         "prepared": ["--prepared", str(sample / "prepared")],
+        "shards": ["--prepared", str(sample / "shards")],
     }
 
 
-WAYS = ["recordio", "pairs", "gzip", "matrix", "folder", "prepared"]
+WAYS = ["recordio", "pairs", "gzip", "matrix", "folder", "prepared", "shards"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -379,7 +383,7 @@ def test_mixtures_of_a_prepared_corpus_are_those_of_its_held_out_documents(
     ways: dict[str, list[str]], sample: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, printed = str(sample / "model.tar.gz"), set()
-    for documents in (["--prepared", str(sample / "prepared")], [str(sample / "test.recordio")]):
+    for documents in (ways["prepared"], ways["shards"], [str(sample / "test.recordio")]):
         assert main(["infer", model, *documents]) == 0
         printed.add(capsys.readouterr().out)
     assert len(printed) == 1
