@@ -13,7 +13,7 @@ from pathlib import Path
 from aws_cdk import Aws, CfnMapping, Duration, Stack, Token, region_info
 from constructs import Construct
 
-from data_prep.manifest import Manifest, Part
+from data_prep.manifest import Manifest
 from stacks.training_job import Channel
 
 REPOSITORY = "lda"
@@ -125,12 +125,12 @@ def hyperparameters(
 
 def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel]:
     """Return the input channels: `train`, and `test` if the corpus has test documents."""
-    return {name: _channel(folder, part) for name, part in corpus.parts.items()}
-
-
-def _channel(folder: Path, part: Part) -> Channel:
-    (shard,) = part.files
-    return Channel(folder / shard.file, part.sha256, CONTENT_TYPE)
+    return {
+        name: Channel(
+            {folder / shard.file: shard.sha256 for shard in part.files}, part.sha256, CONTENT_TYPE
+        )
+        for name, part in corpus.parts.items()
+    }
 
 
 def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> None:

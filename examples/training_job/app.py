@@ -19,7 +19,7 @@ PREPARED = Path("build/prepared")
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 
 corpus = Manifest.load(PREPARED)
-(train,) = corpus.train.files
+files = {PREPARED / file.file: file.sha256 for file in corpus.train.files}
 app = App()
 stack = Stack(app, "clusters", env=Environment(region="us-east-1"))
 bucket = s3.Bucket(stack, "Bucket", enforce_ssl=True)
@@ -38,7 +38,7 @@ job = TrainingJob(
     bucket=bucket,
     prefix="clusters",
     channels={
-        "train": Channel(PREPARED / train.file, train.sha256, "application/x-recordio-protobuf")
+        "train": Channel(files, corpus.train.sha256, "application/x-recordio-protobuf"),
     },
     hyperparameters={"k": "10", "feature_dim": str(corpus.vocabulary.size)},
     instance_type="ml.m5.large",

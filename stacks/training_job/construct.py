@@ -6,7 +6,6 @@ from typing import Any
 
 from aws_cdk import (
     Acknowledgment,
-    AssetHashType,
     Aws,
     CfnWaitCondition,
     CfnWaitConditionHandle,
@@ -25,17 +24,18 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as assets
 from constructs import Construct, DependencyGroup
 
 from stacks.parts.functions import Function, add_provider
 from stacks.parts.network import Network
 from stacks.training_job import permissions
+from stacks.training_job.data import upload
 from stacks.training_job.handlers import METRICS
 from stacks.training_job.request import (
     Channel,
     Store,
     check_request,
+    checked_channels,
     checked_lineage,
     checked_name,
     checked_tags,
@@ -59,7 +59,7 @@ class TrainingJob(Construct):
     trains nothing. Any other deployment starts a job and waits for its end, up to `max_runtime`. If
     the job fails or is stopped, the deployment fails with the job's reason.
 
-    The CDK uploads the data as file assets; a function copies it to `PREFIX/data/<sha256>/` in
+    The CDK uploads the data as file assets; a function copies them to `PREFIX/data/<sha256>/` in
     `bucket`. The job writes to `PREFIX/jobs/<fingerprint>/<job name>/`. Its model is published as
     `PREFIX/models/<fingerprint>/model.tar.gz`, with the job's tags as metadata. An update deletes
     nothing there.
@@ -122,15 +122,15 @@ class TrainingJob(Construct):
             network: The VPC network to attach the instance to; none if None.
 
         Raises:
-            TrainingJobError: The job could run longer than a deployment can wait, or its name or a
-                tag is not allowed.
+            TrainingJobError: The job could run longer than a deployment can wait, two channels
+                have the same data, or a name or a tag is not allowed.
         """
         super().__init__(scope, id)
         self.image = image
         self.role = role
         self._name = checked_name(name)
         self._store = Store(bucket, prefix)
-        self._channels = channels
+        self._channels = checked_channels(channels)
         self._key = encryption_key
         self._timeout = wait_timeout(max_runtime)
         self.fingerprint = self._fingerprint(hyperparameters, revision)
@@ -305,7 +305,7 @@ class TrainingJob(Construct):
             self._key.grant(function, *permissions.USE_KEY)
 
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
-        data = {name: self._build_asset(name, channel) for name, channel in self._channels.items()}
+        data = [upload(self, self._store, *channel) for channel in self._channels.items()]
         # A text, since CloudFormation would turn the numbers in an object into strings.
         text = Stack.of(self).to_json_string(request)
         check_request(Stack.of(self).resolve(text))
@@ -323,8 +323,7 @@ class TrainingJob(Construct):
             self._name,
             self.fingerprint,
             self.role,
-            self._channels.values(),
-            data.values(),
+            data,
             attached="VpcConfig" in request,
         )
         self._allow(start, may)
@@ -339,14 +338,7 @@ class TrainingJob(Construct):
                 "Fingerprint": self.fingerprint,
                 "Bucket": self._store.bucket.bucket_name,
                 "Artifact": self.model_key,
-                "Data": [
-                    {
-                        "SourceBucket": asset.s3_bucket_name,
-                        "SourceKey": asset.s3_object_key,
-                        "Key": self._store.data_key(self._channels[name]),
-                    }
-                    for name, asset in data.items()
-                ],
+                "Data": [staged.properties for staged in data],
                 # Only here so that CloudFormation sends an Update when it changes: the function
                 # reads it from its own environment.
                 "Request": text,
@@ -354,16 +346,6 @@ class TrainingJob(Construct):
                 # compares it with its own WAIT to tell whether its handle is for this request.
                 "Wait": self._wait_id,
             },
-        )
-
-    def _build_asset(self, name: str, channel: Channel) -> assets.Asset:
-        # With the known digest, the CDK need not read the file again to make one.
-        return assets.Asset(
-            self,
-            f"{name.capitalize()}Data",
-            path=str(channel.file),
-            asset_hash=channel.sha256,
-            asset_hash_type=AssetHashType.CUSTOM,
         )
 
     def _build_finish(self) -> Function:

@@ -3,14 +3,14 @@
 A statement has the resource `*` only where AWS offers no narrower one; `WILDCARDS` says why.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as assets
 
+from stacks.training_job.data import Staged
 from stacks.training_job.handlers import LOG_GROUP
-from stacks.training_job.request import Channel, Store
+from stacks.training_job.request import Store
 
 # What S3 needs of a key to read and write objects, also in parts.
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
@@ -41,8 +41,7 @@ def start_job(
     name: str,
     fingerprint: str,
     role: iam.IRole,
-    channels: Iterable[Channel],
-    data: Iterable[assets.Asset],
+    data: Sequence[Staged],
     *,
     attached: bool,
 ) -> list[iam.PolicyStatement]:
@@ -58,12 +57,12 @@ def start_job(
         iam.PolicyStatement(
             sid="ReadAssets",
             actions=["s3:GetObject"],
-            resources=[asset.bucket.arn_for_objects(asset.s3_object_key) for asset in data],
+            resources=[source for staged in data for source in staged.sources],
         ),
         iam.PolicyStatement(
             sid="StageData",
             actions=["s3:GetObject", "s3:PutObject"],
-            resources=[store.bucket.arn_for_objects(store.data_key(c)) for c in channels],
+            resources=[staged.targets for staged in data],
         ),
         iam.PolicyStatement(
             sid="RunJobs",

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,39 @@ class Channel:
     """An input channel.
 
     Attributes:
-        file: The prepared file.
-        sha256: The SHA-256 of its content, as 64 hexadecimal digits.
-        content_type: Its MIME type.
+        files: The prepared files, each with the SHA-256 of its content as 64 hexadecimal digits.
+        sha256: Digest of all: that of the file, or for several one of their contents and names.
+        content_type: The MIME type of the files.
+
+    Raises:
+        TrainingJobError: There is no file, or two have the same name, also in different folders.
     """
 
-    file: Path
+    files: Mapping[Path, str]
     sha256: str
     content_type: str
+
+    def __post_init__(self) -> None:
+        names = sorted(file.name for file in self.files)
+        twice = [name for name, after in pairwise(names) if name == after]
+        if not names or twice:
+            found = f"two files {twice[0]!r}" if twice else "no file"
+            raise TrainingJobError(f"a channel has {found}; names must differ in all folders")
+
+
+def checked_channels(channels: Mapping[str, Channel]) -> Mapping[str, Channel]:
+    """Return `channels` if each has data of its own: a folder belongs to a digest.
+
+    Raises:
+        TrainingJobError: Two have the same data.
+    """
+    names: dict[str, str] = {}
+    for name, channel in channels.items():
+        if (other := names.setdefault(channel.sha256, name)) != name:
+            raise TrainingJobError(
+                f"the channels {other!r} and {name!r} have the same data: give each its own"
+            )
+    return channels
 
 
 @dataclass(frozen=True)
@@ -55,9 +81,9 @@ class Store:
     bucket: s3.IBucket
     prefix: str
 
-    def data_key(self, channel: Channel) -> str:
-        """Return the key of a channel's file."""
-        return f"{self.prefix}/data/{channel.sha256}/{channel.file.name}"
+    def data_folder(self, channel: Channel) -> str:
+        """Return the key below which a channel's files are, with the slash at its end."""
+        return f"{self.prefix}/data/{channel.sha256}/"
 
     def model_key(self, fingerprint: str) -> str:
         """Return the key of a published model."""
@@ -169,7 +195,7 @@ def check_request(text: str | Mapping[str, Any]) -> None:
 
 
 def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
-    """Return the InputDataConfig: for each channel a folder with one file."""
+    """Return the InputDataConfig: for each channel the folder of its files."""
     return [
         {
             "ChannelName": name,
@@ -178,7 +204,7 @@ def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, 
                 "S3DataSource": {
                     "S3DataType": "S3Prefix",
                     # With the slash: without it, the prefix also matches longer names.
-                    "S3Uri": store.address(f"data/{channel.sha256}/"),
+                    "S3Uri": store.bucket.s3_url_for_object(store.data_folder(channel)),
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },

@@ -12,6 +12,7 @@ import pytest
 
 from data_prep.recordio import read_matrix
 from tests.support.cloud import Cloud, run
+from tests.support.synthesis import cut_into_shards
 from tests.support.templates import change, without
 from topics.endpoint.payload import CONTENT_TYPES
 from topics.lda.mixtures import infer
@@ -75,7 +76,7 @@ def check_predictions(cloud: Cloud, endpoint: str, corpus: Path, address: str) -
     assert first["words"] == [words[model.beta[first["topic"]].argmax()]]
 
 
-def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
+def test_life_of_an_environment(cloud: Cloud, corpus: Path, tmp_path: Path) -> None:
     """One job a model: none for the same inputs again, none for a model that was made before."""
     options = ["-c", f"prepared={corpus}", "-c", "project=life", "-c", "commit=0123abc"]
     five = cloud.deployed(*options, "-c", "model.num_topics=5")
@@ -110,6 +111,15 @@ def test_life_of_an_environment(cloud: Cloud, corpus: Path) -> None:
     assert "CreateTrainingJob" not in cloud.calls()[len(calls) :], "a model was made again"
     assert served_model(cloud, "life-dev") == five["ModelArtifact"]
     assert [p["topic_mixture"] for p in predict(cloud, "life-dev", corpus)] == mixtures
+
+    several = Path(shutil.copytree(corpus, tmp_path / "several"))
+    cut_into_shards(several, documents=100)
+    options[1] = f"prepared={several}"
+    apart = cloud.deployed(*options, "-c", "model.num_topics=5")
+    assert apart["ModelArtifact"] != five["ModelArtifact"]
+    assert apart["Metrics"] == five["Metrics"], "files apart made another model"
+    assert served_model(cloud, "life-dev") == apart["ModelArtifact"]
+    assert cloud.deployed(*options, "-c", "model.num_topics=5") == apart
 
     cloud.destroyed(*options)
     arguments = ["predict", "--endpoint", "life-dev", f"{corpus}/test.recordio"]

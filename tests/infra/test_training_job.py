@@ -33,7 +33,7 @@ def build(stack: Stack, **properties: Any) -> TrainingJob:
         "role": iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com")),
         "bucket": s3.Bucket.from_bucket_name(stack, "Bucket", "bucket"),
         "prefix": "prefix",
-        "channels": {"train": Channel(Path(__file__), "0" * 64, "text/csv")},
+        "channels": {"train": Channel({Path(__file__): "0" * 64}, "0" * 64, "text/csv")},
         "hyperparameters": {},
         "instance_type": "ml.c5.xlarge",
         "volume_size": Size.gibibytes(1),
@@ -175,6 +175,76 @@ def test_the_longest_name_makes_job_names_as_long_as_sagemaker_takes(stack: Stac
         len(f"{'a' * 41}-{'f' * 12}-{'0' * 8}")
         == model.shape_for("TrainingJobName").metadata["max"]
     )
+
+
+def shards(folder: Path, number: int) -> Channel:
+    files = {folder / f"part-{each:05}.recordio": f"{each:064x}" for each in range(number)}
+    for file in files:
+        file.write_text(file.name, encoding="utf-8")
+    return Channel(files, "f" * 64, "text/csv")
+
+
+def test_a_template_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
+    """A template has room for some thousand files, a policy for fifty."""
+    sizes = []
+    for number in (2, 60):
+        stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+        build(stack, channels={"train": shards(tmp_path, number)})
+        sizes.append(len(json.dumps(Template.from_stack(stack).to_json())))
+    assert sizes[0] == sizes[1]
+
+
+def test_the_function_is_told_of_a_list_of_all_files_and_may_read_and_copy_them_alone(
+    tmp_path: Path,
+) -> None:
+    app = App(outdir=str(tmp_path / "out"))
+    stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    build(stack, channels={"train": shards(tmp_path, 3)})
+    (resource,) = Template.from_stack(stack).find_resources("Custom::TrainingJob").values()
+    (data,) = resource["Properties"]["Data"]
+    assert data["Folder"] == f"prefix/data/{'f' * 64}/"
+    published = json.loads((tmp_path / "out" / "Stack.assets.json").read_text())["files"]
+    uploaded = {
+        destination["objectKey"]: tmp_path / "out" / each["source"]["path"]
+        for each in published.values()
+        for destination in each["destinations"].values()
+    }
+    listed = json.loads(uploaded[data["SourceList"]].read_text())
+    assert [name for _, name in listed] == [f"part-{number:05}.recordio" for number in range(3)]
+    assert [uploaded[key].read_text() for key, _ in listed] == [name for _, name in listed]
+    allowed = {s["Sid"]: s["Resource"] for s in policies(stack) if "Sid" in s}
+    sources = [arn["Fn::Join"][1][-1] for arn in allowed["ReadAssets"]]
+    assets = f":s3:::{data['SourceBucket']}"
+    assert sources == [f"{assets}/{data['SourceList']}", f"{assets}/*.recordio"]
+    assert allowed["StageData"]["Fn::Join"][1][-1] == f":s3:::bucket/prefix/data/{'f' * 64}/*"
+
+
+def test_the_same_content_under_another_name_is_staged_at_the_same_key(tmp_path: Path) -> None:
+    """A folder belongs to a digest, and a job reads all that is in the folder."""
+    keys = set()
+    for name in ("train.recordio", "part-00000.recordio"):
+        (tmp_path / name).write_text("the same", encoding="utf-8")
+        channel = Channel({tmp_path / name: "f" * 64}, "f" * 64, "text/csv")
+        stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+        build(stack, channels={"train": channel})
+        (resource,) = Template.from_stack(stack).find_resources("Custom::TrainingJob").values()
+        keys.add(resource["Properties"]["Data"][0]["Key"])
+    assert keys == {f"prefix/data/{'f' * 64}/train.recordio"}
+
+
+def test_two_channels_with_the_same_data_are_refused(stack: Stack) -> None:
+    """They would be in one folder, which each of the two reads."""
+    channels = {name: Channel({Path(name): "0" * 64}, "0" * 64, "text/csv") for name in "ab"}
+    with pytest.raises(TrainingJobError, match="the channels 'a' and 'b' have the same data"):
+        build(stack, channels=channels)
+
+
+@pytest.mark.parametrize("files", [[], ["a/x", "b/x"]])
+def test_a_channel_whose_files_would_overwrite_each_other_is_refused(files: list[str]) -> None:
+    with pytest.raises(
+        TrainingJobError, match=r"a channel has (no file|two files 'x'); names must"
+    ):
+        Channel({Path(file): "0" * 64 for file in files}, "0" * 64, "text/csv")
 
 
 def test_the_function_knows_which_wait_its_handle_is_for(stack: Stack) -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -101,6 +102,9 @@ class S3:
         if "SSEKMSKeyId" in ExtraArgs:
             self.world.encryption[bucket, key] = ExtraArgs["SSEKMSKeyId"]
         self.world.copies.append(ExtraArgs)
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        return {"Body": BytesIO(self.world.objects[Bucket, Key].encode())}
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         content = self.world.objects[Bucket, Key]

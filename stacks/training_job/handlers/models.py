@@ -9,11 +9,14 @@ import logging
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
 
 logger = logging.getLogger(__name__)
@@ -23,11 +26,23 @@ logger.setLevel(logging.INFO)
 OUTPUT = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<prefix>.+)/jobs/(?P<fingerprint>[0-9a-f]{64})")
 NO_METRICS = "none"
 METRIC = re.compile(r"[\w.:/@-]+", re.ASCII)  # names that fit into metadata and a stack's output
+CONNECTIONS = 80  # eight files are copied at once, and of a large one ten parts
 METRICS_BYTES = 500  # of the 2048 bytes of an object's metadata
 
 
 class ModelError(Exception):
     """There is no model to publish; another attempt would not change that."""
+
+
+@cache
+def _s3() -> "S3Client":
+    """Return the one client of all threads: making one takes longer than a request."""
+    return boto3.client("s3", config=Config(max_pool_connections=CONNECTIONS))
+
+
+def read(bucket: str, key: str) -> bytes:
+    """Return the content of an object."""
+    return _s3().get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def exists(bucket: str, key: str) -> bool:
@@ -36,18 +51,18 @@ def exists(bucket: str, key: str) -> bool:
     It lists the key: HEAD answers 403 for a missing object unless the caller may list the whole
     bucket.
     """
-    page = boto3.client("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    page = _s3().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
     return [entry["Key"] for entry in page.get("Contents", [])] == [key]
 
 
 def encryption_key(bucket: str, key: str) -> str | None:
     """Return the ARN of the object's KMS key; None if it is not encrypted with KMS."""
-    return boto3.client("s3").head_object(Bucket=bucket, Key=key).get("SSEKMSKeyId")
+    return _s3().head_object(Bucket=bucket, Key=key).get("SSEKMSKeyId")
 
 
 def metrics(bucket: str, key: str) -> str:
     """Return the metrics of a published model, as `name=value name=value`."""
-    head = boto3.client("s3").head_object(Bucket=bucket, Key=key)
+    head = _s3().head_object(Bucket=bucket, Key=key)
     return head["Metadata"].get("metrics", NO_METRICS)
 
 
@@ -125,10 +140,9 @@ def copy(
         options |= {"MetadataDirective": "REPLACE", "Metadata": dict(metadata)}
     if key := os.environ.get("ENCRYPTION_KEY"):
         options |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
-    s3 = boto3.client("s3")
-    s3.copy({"Bucket": source[0], "Key": source[1]}, target[0], target[1], ExtraArgs=options)
+    _s3().copy({"Bucket": source[0], "Key": source[1]}, target[0], target[1], ExtraArgs=options)
     sizes = {
-        s3.head_object(Bucket=bucket, Key=name)["ContentLength"]
+        _s3().head_object(Bucket=bucket, Key=name)["ContentLength"]
         for bucket, name in (source, target)
     }
     if len(sizes) > 1:

@@ -20,6 +20,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,6 +47,7 @@ DENIED = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation
 ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 PERMISSION_SECONDS = 120  # how long a new role or policy may take to reach all of AWS
 LONGEST_PAUSE_SECONDS = 10
+STAGED_AT_ONCE = 8
 # SageMaker's messages about a role or a policy that is seconds old. Terraform's provider retries
 # for the same messages (internal/service/sagemaker/training_job.go). The last one is about a role
 # without s3:ListBucket, as seen in 2021 (aws/amazon-sagemaker-examples#2267).
@@ -157,7 +159,7 @@ def start(
         jobs.conclude(sagemaker, name, handle)  # the job may have ended before it got the tag
         return []
     for item in properties["Data"]:
-        _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
+        _stage_all(item, bucket)
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # A request that comes twice makes the same name, which SageMaker accepts only once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
@@ -175,6 +177,21 @@ def _check_key(bucket: str, artifact: str) -> None:
             f"the model s3://{bucket}/{artifact} is encrypted with another key than {wanted}: "
             "set another `revision` to train it again, or give the former key"
         )
+
+
+def _stage_all(item: Mapping[str, str], bucket: str) -> None:
+    """Copy the file or the listed files of a channel to where jobs read them."""
+    if "Key" in item:
+        _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
+        return
+    content = _retry_denied(lambda: models.read(item["SourceBucket"], item["SourceList"]))
+    listed = json.loads(content)
+    sources = [(item["SourceBucket"], key) for key, _ in listed]
+    targets = [(bucket, item["Folder"] + name) for _, name in listed]
+    _stage(sources[0], targets[0])  # alone: a permission that is missing is missing for all
+    with ThreadPoolExecutor(STAGED_AT_ONCE) as threads:
+        # An error cancels the copies that have not begun.
+        list(threads.map(_stage, sources[1:], targets[1:]))
 
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:

@@ -33,6 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     world.objects["staging", "train"] = "training data"
     monkeypatch.setattr(boto3, "client", world.client)
+    monkeypatch.setattr(models, "_s3", lambda: world.client("s3"))
     monkeypatch.setattr(signals, "send", world.signal)
     monkeypatch.setattr(time, "sleep", world.slept.append)
     monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
@@ -72,6 +73,15 @@ def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[s
             if not name.startswith("__") and name not in ("exceptions", "_tags", "get_paginator"):
                 deny(client, name, code)
     return called
+
+
+def listed(world: World, files: list[tuple[str, str]]) -> Any:
+    """A Create whose data is a list of files."""
+    world.objects["staging", "list"] = json.dumps(files)
+    request = event("Create")
+    folder = {"SourceBucket": "staging", "SourceList": "list", "Folder": "lda/data/2/"}
+    request["ResourceProperties"]["Data"] = [folder]
+    return request
 
 
 def attach(world: World, description: str, seconds: float, status: str) -> None:
@@ -224,6 +234,38 @@ class TestStart:
         world.objects["bucket", "lda/data/1/train"] = "training data"
         start.handler(event("Create"), None)
         assert world.copies == []
+
+    def test_all_files_of_a_list_are_staged_into_the_folder_of_their_channel(
+        self, world: World
+    ) -> None:
+        names = [f"part-{number:05}" for number in range(20)]
+        for name in names:
+            world.objects["staging", f"digest of {name}"] = f"data of {name}"
+        world.objects["bucket", "lda/data/2/part-00003"] = "data of part-00003"
+        start.handler(listed(world, [(f"digest of {name}", name) for name in names]), None)
+        folder = {key: data for (_, key), data in world.objects.items() if "data/2/" in key}
+        assert folder == {f"lda/data/2/{name}": f"data of {name}" for name in names}
+        assert len(world.copies) == 19
+        assert len(world.jobs) == 1
+
+    def test_a_file_of_a_list_that_is_gone_starts_no_job(self, world: World) -> None:
+        with pytest.raises(start.StartError, match=r"s3://staging/x can't be copied .* again"):
+            start.handler(listed(world, [("train", "y"), ("x", "z")]), None)
+        assert world.jobs == {}
+
+    def test_a_permission_that_is_missing_for_all_files_is_waited_for_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else a function that copies a thousand files runs into its time limit."""
+
+        def deny(*_: Any, **__: Any) -> None:
+            raise error("AccessDenied", "no")
+
+        monkeypatch.setattr(S3, "list_objects_v2", deny)
+        request = listed(world, [("train", str(number)) for number in range(100)])
+        with pytest.raises(start.StartError, match=r"can't be copied .* \(tried for 120 s\)"):
+            start._stage_all(request["ResourceProperties"]["Data"][0], "bucket")
+        assert sum(world.slept) <= start.PERMISSION_SECONDS
 
     def test_data_that_is_gone_is_named_with_what_brings_it_back(self, world: World) -> None:
         del world.objects["staging", "train"]

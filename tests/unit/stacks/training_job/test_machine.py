@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from stacks.training_job.handlers import finish, signals, start
+from stacks.training_job.handlers import finish, models, signals, start
 from tests.support.training_job_world import World, event, job_request
 
 FINGERPRINTS = ("a" * 64, "b" * 64)
@@ -55,6 +55,7 @@ class Life(RuleBasedStateMachine):
         self._patches = contextlib.ExitStack()
         for patch in (
             mock.patch.object(boto3, "client", self.world.client),
+            mock.patch.object(models, "_s3", return_value=self.world.client("s3")),
             mock.patch.object(signals, "send", self.signal),
             mock.patch.object(time, "sleep"),
             mock.patch.dict(
