@@ -36,7 +36,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m data_prep",
         description="Prepare a bag-of-words corpus for training a topic model on SageMaker.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 

@@ -43,7 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m topics",
         description="Fit topic models, show them, judge them, and ask deployed ones.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in _COMMANDS:

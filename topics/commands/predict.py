@@ -46,7 +46,6 @@ def add(commands: Commands) -> None:
         help="ask an endpoint for the topic mixtures of documents",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--endpoint", required=True, metavar="NAME")
     add_documents(command, uses="the held-out documents, or the training documents if there are no")
