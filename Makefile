@@ -119,7 +119,7 @@ pipeline: prepare ## Synthesize the pipeline of cdk.json [CORPUS=file VOCAB=file
 	set -f; cdk synth --quiet --app "python3 -m toolchain.pipeline" $$CDK_OPTIONS
 
 smoke: .venv/ready ## Ask an endpoint for a few documents of the prepared corpus [ENDPOINT=name]
-	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(PREPARED)/train.recordio
+	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(or $(wildcard $(PREPARED)/train),$(PREPARED)/train.recordio)
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	set -f; cdk deploy --all -c "env=$$ENV" $$CDK_OPTIONS

@@ -59,24 +59,28 @@ class Run(NamedTuple):
 Way = Callable[[Path], Run]
 
 
-def measure(command: Sequence[str | Path], outputs: list[Path]) -> Run:
-    """Run a program that prints the seconds its work took and the peak MB of its processes."""
+def measure(command: Sequence[str | Path], folder: Path, outputs: str) -> Run:
+    """Run a program that prints the seconds its work took and the peak MB of its processes.
+
+    `outputs` is the pattern of the files in `folder` that count as its output.
+    """
     start = time.perf_counter()
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     whole = time.perf_counter() - start
     if result.returncode:
         sys.exit(f"failed: {' '.join(map(str, command))}")
     inside, memory = map(float, result.stdout.split()[-2:])
-    return Run(inside, whole, memory, sum(path.stat().st_size for path in outputs) / 1e6)
+    return Run(
+        inside, whole, memory, sum(path.stat().st_size for path in folder.rglob(outputs)) / 1e6
+    )
 
 
 def ours(corpus: Path, vocabulary: Path, jobs: int) -> Way:
     """Return the way of `data_prep`, with a number of processes."""
 
     def run(folder: Path) -> Run:
-        outputs = [folder / "train.recordio", folder / "test.recordio"]
         program: list[str | Path] = [sys.executable, "-c", OURS + REPORT]
-        return measure([*program, corpus, vocabulary, folder, str(jobs)], outputs)
+        return measure([*program, corpus, vocabulary, folder, str(jobs)], folder, "*.recordio")
 
     return run
 
@@ -88,7 +92,7 @@ def sdk(way: str, corpus: Path, words: int) -> Way:
         outputs = [folder / "sdk.train", folder / "sdk.test"]
         script = ROOT / "benchmarks" / "sdk_ways.py"
         python = os.environ["CONFORMANCE_SAGEMAKER_PYTHON"]
-        return measure([python, script, way, corpus, str(words), *outputs], outputs)
+        return measure([python, script, way, corpus, str(words), *outputs], folder, "sdk.*")
 
     return run
 
@@ -98,9 +102,8 @@ def floor(size: float) -> Way:
 
     def run(folder: Path) -> Run:
         file = folder / "floor"
-        return measure(
-            [sys.executable, "-c", FLOOR + REPORT, file, str(round(size * 1e6) >> 20)], [file]
-        )
+        program: list[str | Path] = [sys.executable, "-c", FLOOR + REPORT, file]
+        return measure([*program, str(round(size * 1e6) >> 20)], folder, "floor")
 
     return run
 

@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
         parents=[inputs],
         help="turn a corpus into RecordIO files and a manifest",
         description="Turn a corpus into train.recordio, test.recordio, vocab.txt, golden.json, "
-        "left_out.txt and, last of all, manifest.json. Bad input is reported with its line; then "
-        "nothing is written.",
+        "left_out.txt and, last of all, manifest.json. A large corpus gives folders train and test "
+        "of several files. Bad input is reported with its line; then nothing is written.",
     )
     command.add_argument(
         "--out",

@@ -1,7 +1,7 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from data_prep.corpus import Tally
@@ -15,7 +15,7 @@ from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
 from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
 from data_prep.parallel import Workers
-from data_prep.parts import TEST, keep_freed_memory, start_early, write_parts
+from data_prep.shards import PARTS, SHARD_BYTES, keep_freed_memory, write_shards
 from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
@@ -65,7 +65,8 @@ def convert(
     keep_freed_memory()
     with ExitStack() as stack:
         workers = stack.enter_context(Workers(jobs))
-        start_early(workers, corpus)
+        if corpus.is_file():  # they start while it is opened
+            workers.start(-(-corpus.stat().st_size // SHARD_BYTES))
         reads = stack.enter_context(ExitStack())
         words, documents = reads.enter_context(open_corpus(corpus, vocabulary, options))
         staged = stack.enter_context(staging(out))
@@ -78,8 +79,8 @@ def convert(
         testing = held_out(documents.documents, test_fraction, seed)
         train, test, left_out, short, tally = with_documents_in_order(
             documents,
-            lambda ordered: write_parts(
-                ordered, testing, min_words, staged, Tally(options.skip_bad), workers
+            lambda ordered: write_shards(
+                ordered, testing, min_words, staged, Tally(options.skip_bad), workers.map
             ),
             options.skip_bad,
         )
@@ -128,8 +129,19 @@ def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
     """Move the files into place; at no moment does a manifest stand beside files of another run."""
     manifest.write(staged)
     (out / MANIFEST).unlink(missing_ok=True)
-    for file in (TEST, LEFT_OUT):  # this corpus may have none
-        (out / file).unlink(missing_ok=True)
-    for part in manifest.files:
-        (staged / part.file).replace(out / part.file)
+    written = {out / file.file for file in manifest.files}
+    for old in (out / LEFT_OUT, *(file for part in PARTS for file in _files_of(out, part))):
+        if old not in written:
+            old.unlink(missing_ok=True)
+    for file in manifest.files:
+        (out / file.file).parent.mkdir(exist_ok=True)
+        (staged / file.file).replace(out / file.file)
+    for part in PARTS:
+        with suppress(OSError):  # it has files, or is none
+            (out / part).rmdir()
     (staged / MANIFEST).replace(out / MANIFEST)
+
+
+def _files_of(folder: Path, part: str) -> list[Path]:
+    """Return the files of a part that an earlier conversion may have left."""
+    return [folder / f"{part}.recordio", *(folder / part).glob("part-*.recordio")]

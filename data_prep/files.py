@@ -23,12 +23,6 @@ def sync(stream: BinaryIO) -> None:
     os.fsync(stream.fileno())
 
 
-def start_sync(stream: BinaryIO, start: int, size: int) -> None:
-    """Ask the system to write a part of a file to the disk now, so that `sync` takes less time."""
-    if hasattr(os, "posix_fadvise"):  # macOS has none
-        os.posix_fadvise(stream.fileno(), start, size, os.POSIX_FADV_DONTNEED)
-
-
 def write_synced(path: Path, content: bytes) -> tuple[int, str]:
     """Write a file and wait until it is on the disk; return its size and its SHA-256 digest."""
     with path.open("wb") as stream:

@@ -4,19 +4,18 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from operator import add
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from multiprocessing.context import SpawnContext
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 _THREADS = "OPENBLAS_NUM_THREADS"
+_TASKS_A_JOB = 2  # at least: less is done before a process has started
 _AHEAD = 2  # tasks a process that are done or under way; bounds the results that wait
 
 
@@ -40,47 +39,52 @@ class Workers:
         if self._jobs:
             self._pool.shutdown(cancel_futures=True)
 
-    def start(self, wanted: int) -> bool:
-        """Start this many processes, unless some are running; return whether any are running.
+    def start(self, tasks: int) -> bool:
+        """Start processes for so many tasks, unless some are running; return whether any are.
 
         It does not wait for them. One process alone would not be faster, so it is not started.
         """
-        jobs = min(wanted, self._most)
+        jobs = min(tasks // _TASKS_A_JOB, self._most)
         if not self._jobs and jobs > 1:
             from concurrent.futures import ProcessPoolExecutor
             from multiprocessing import get_context
 
             context = get_context("spawn")  # NumPy has threads, which a fork would not copy
             self._jobs = jobs
-            self._totals = _Totals(context)
-            self._pool = ProcessPoolExecutor(jobs, context, _start, (self._totals,))
+            self._pool = ProcessPoolExecutor(jobs, context, _start)
             with _interrupts_held(), _one_thread_each():
                 for _ in range(jobs):
                     self._pool.submit(os.getpid)  # any task: each starts a process
         return self._jobs > 0
 
-    def map_in_order(
-        self, function: Callable[[int, _Task], _Result], tasks: Iterable[_Task]
+    def map(
+        self, function: Callable[[_Task], _Result], tasks: Sequence[_Task]
     ) -> Generator[_Result]:
-        """Yield the results in the order of the tasks.
+        """Yield the results in the order of the tasks; few tasks are done in this process.
 
         Args:
-            function: Called with the number of the task, from 0, and the task. Both and the
-                result are pickled. It may call `add_in_order`.
+            function: Called with each task. Both and the result are pickled.
             tasks: The tasks.
 
         Raises:
             Exception: What the function raised.
             ChildProcessError: A process was killed.
         """
+        if self.start(len(tasks)):
+            yield from self._map(function, tasks)
+        else:
+            yield from map(function, tasks)
+
+    def _map(
+        self, function: Callable[[_Task], _Result], tasks: Sequence[_Task]
+    ) -> Generator[_Result]:
         from concurrent.futures import wait
         from concurrent.futures.process import BrokenProcessPool
 
-        self._totals.reset()
         waiting: deque[Future[_Result]] = deque()
         try:
-            for number, task in enumerate(tasks):
-                waiting.append(self._pool.submit(function, number, task))
+            for task in tasks:
+                waiting.append(self._pool.submit(function, task))
                 if len(waiting) > _AHEAD * self._jobs:
                     yield waiting.popleft().result()
             while waiting:
@@ -91,36 +95,6 @@ class Workers:
             ) from None
         finally:
             wait([future for future in waiting if not future.cancel()])
-
-
-def add_in_order(number: int, amounts: Sequence[int]) -> list[int]:
-    """Add to the totals of all tasks, after the tasks before this one have added theirs.
-
-    Every task must add something, or the tasks after it wait for ever.
-
-    Returns:
-        The totals before this task.
-    """
-    return _totals.add(number, amounts)
-
-
-class _Totals:
-    """Two numbers that processes add to in turn."""
-
-    def __init__(self, context: "SpawnContext") -> None:
-        self._state = context.Array("q", 3)  # the task whose turn it is, and the numbers
-        self._changed = context.Condition(self._state.get_lock())
-
-    def reset(self) -> None:
-        self._state[:] = [0, 0, 0]
-
-    def add(self, number: int, amounts: Sequence[int]) -> list[int]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._state[0] == number)
-            before = self._state[1:]
-            self._state[:] = [number + 1, *map(add, before, amounts)]
-            self._changed.notify_all()
-        return before
 
 
 @contextmanager
@@ -150,12 +124,7 @@ def _one_thread_each() -> Iterator[None]:
             os.environ[_THREADS] = before
 
 
-_totals: _Totals
-
-
-def _start(totals: _Totals) -> None:
-    global _totals
-    _totals = totals
+def _start() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -145,7 +145,8 @@ def _list_folder(folder: Path, pattern: str) -> list[Path]:
     """
     if (folder / MANIFEST).is_file():
         raise InputError(
-            f"{folder}: this corpus is prepared already; name its train.recordio or test.recordio"
+            f"{folder}: this corpus is prepared already; name the file or folder of its train or "
+            "test documents, such as train.recordio"
         )
     files = sorted(file for file in folder.rglob(pattern) if file.is_file())
     if pattern == "*":

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,9 +67,9 @@ class _Sorted:
 
     def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
         """Yield the documents of a span, as `Corpus.read`."""
-        if span is self.spans[0]:
+        if span == self.spans[0]:
             tally.extend(self.tally)
-        rows = np.fromfile(self.folder / str(span.start), np.int32).reshape(-1, 3)
+        rows = np.fromfile(self.folder / str(span.first), np.int32).reshape(-1, 3)
         entries = rows[np.argsort(rows[:, 0], kind="stable")].T
         if entries.size:
             yield counts_of(entries, self.vocabulary_size, self.name)
@@ -80,9 +81,7 @@ def _sort(corpus: Sortable, folder: Path, tally: Tally) -> _Sorted:
     width = -(-corpus.documents // min(wanted, _MAX_BUCKETS))
     firsts = range(0, corpus.documents, width)
     with ExitStack() as stack:
-        files = [
-            stack.enter_context((folder / str(number)).open("wb")) for number in range(len(firsts))
-        ]
+        files = [stack.enter_context((folder / str(first)).open("wb")) for first in firsts]
         for entries in corpus.entries(tally):
             within = entries[:, entries[0] < corpus.documents]
             numbers = within[0] // width
@@ -91,9 +90,10 @@ def _sort(corpus: Sortable, folder: Path, tally: Tally) -> _Sorted:
             content = np.ascontiguousarray(within[:, order].T, np.int32)
             for file, start, stop in zip(files, bounds[:-1], bounds[1:], strict=True):
                 file.write(content[start:stop].tobytes())
+        offsets = [0, *accumulate(file.tell() for file in files)]
     spans = [
-        Span(number, number + 1, first, min(first + width, corpus.documents))
-        for number, first in enumerate(firsts)
+        Span(start, stop, first, min(first + width, corpus.documents))
+        for (start, stop), first in zip(pairwise(offsets), firsts, strict=True)
     ]
     return _Sorted(
         folder,

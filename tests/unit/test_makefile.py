@@ -91,6 +91,11 @@ def test_a_value_is_one_argument_whatever_is_in_it(
     assert not (checkout / "made").exists()
 
 
+def test_the_endpoint_is_asked_for_documents_of_several_files_too(checkout: Path) -> None:
+    (checkout / "build/prepared/train").mkdir()
+    assert make(checkout, "smoke", ENDPOINT="e")[0].endswith("[--limit][5][build/prepared/train]")
+
+
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_vocabulary_is_one_argument_too(checkout: Path, value: str) -> None:
     (called,) = make(checkout, "prepare", CORPUS="a b", VOCAB=value)

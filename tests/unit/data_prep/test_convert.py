@@ -3,15 +3,17 @@ import itertools
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from data_prep import shards
 from data_prep.convert import convert
 from data_prep.errors import InputError
-from data_prep.formats import lines
+from data_prep.formats import lines, sorting
 from data_prep.formats.read_options import ReadOptions
 from data_prep.left_out import training_numbers
 from data_prep.manifest import (
@@ -62,7 +64,14 @@ def documents(path: Path) -> list[int]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def joined(folder: Path, part: str) -> bytes:
+    """The documents of a part, in however many files."""
+    files = Manifest.load(folder).parts[part].files
+    return b"".join((folder / file.file).read_bytes() for file in files)
 
 
 def test_the_last_documents_are_held_out(corpus: Path, vocabulary: Path, out: Path) -> None:
@@ -164,7 +173,7 @@ def test_every_training_document_is_found_again_in_the_source(
     seed: int | None,
     fraction: float,
     jobs: int,
-    spans_of_40_bytes: None,
+    shards_of_80_bytes: None,
 ) -> None:
     """Whatever was left out, held out, or encoded by another process."""
     rng = np.random.default_rng(1)
@@ -176,8 +185,7 @@ def test_every_training_document_is_found_again_in_the_source(
     )
     assert manifest.short_documents == np.count_nonzero(times == 1)
     numbers = training_numbers(out, manifest)
-    with (out / "train.recordio").open("rb") as stream:
-        train = read_matrix(stream, 20)
+    train = read_matrix(BytesIO(joined(out, "train")), 20)
     found = [f"{word + 1}:{n:.0f}\n" for word, n in zip(train.indices, train.data, strict=True)]
     source = corpus.read_text(encoding="utf-8").splitlines(keepends=True)
     assert found == [source[number - 1] for number in numbers]
@@ -325,30 +333,101 @@ def test_the_old_manifest_goes_first_and_the_new_one_comes_last(
     changes = [step for step in steps if step.endswith(tuple(f"{out}/{name}" for name in FILES))]
     assert changes[0] == f"unlink {out / MANIFEST}"
     assert changes[-1] == f"replace {out / MANIFEST}"
-    assert len(changes) == 7
+    assert len(changes) == 6
 
 
-# Several processes
+# Several files and processes
 
 
 @pytest.fixture
-def spans_of_40_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def shards_of_80_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SHARD_BYTES", 80)
     monkeypatch.setattr(lines, "SPAN_BYTES", 40)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
 
 
 @pytest.mark.parametrize("seed", [None, 1])
-def test_several_processes_write_the_same_bytes_and_no_other_files(
-    corpus: Path, vocabulary: Path, out: Path, seed: int | None, spans_of_40_bytes: None
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_files_are_those_of_the_input_whatever_the_number_of_processes(
+    corpus: Path, vocabulary: Path, out: Path, seed: int | None, jobs: int, shards_of_80_bytes: None
+) -> None:
+    """Their digests are in the model's fingerprint: others would train again."""
+    corpus.write_bytes(corpus.read_bytes() * 9 + b"\n\n1:1\n")
+    manifest = convert(corpus, vocabulary, out / "one", seed=seed)
+    assert len(manifest.train.files) > 5
+    assert convert(corpus, vocabulary, out / "more", seed=seed, jobs=jobs) == manifest
+    assert contents(out / "more") == contents(out / "one")
+
+
+@pytest.mark.parametrize("seed", [None, 1])
+@pytest.mark.parametrize("min_words", [1, 2])
+def test_several_files_hold_together_what_a_single_one_would(
+    corpus: Path,
+    vocabulary: Path,
+    out: Path,
+    seed: int | None,
+    min_words: int,
+    monkeypatch: pytest.MonkeyPatch,
+    shards_of_80_bytes: None,
 ) -> None:
     corpus.write_bytes(corpus.read_bytes() * 9 + b"\n\n1:1\n")
-    convert(corpus, vocabulary, out / "one", seed=seed)
-    convert(corpus, vocabulary, out / "two", seed=seed, jobs=2)
-    assert contents(out / "one") == contents(out / "two")
+    convert(corpus, vocabulary, out / "several", seed=seed, min_words=min_words)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1 << 20)
+    convert(corpus, vocabulary, out / "one", seed=seed, min_words=min_words)
+    assert names(out / "one") == sorted([*FILES, "left_out.txt"])
+    for part in ("train", "test"):
+        assert joined(out / "several", part) == joined(out / "one", part)
+    for file in ("golden.json", "left_out.txt", "vocab.txt"):
+        assert (out / "several" / file).read_bytes() == (out / "one" / file).read_bytes()
+
+
+def test_files_have_the_numbers_of_the_input_and_none_is_empty(
+    corpus: Path, vocabulary: Path, out: Path, shards_of_80_bytes: None
+) -> None:
+    """The first documents have no words, the last ones are held out."""
+    corpus.write_bytes(b"1:0\n" * 30 + corpus.read_bytes() * 2)
+    manifest = convert(corpus, vocabulary, out, test_fraction=0.2)
+    assert [file.file for file in manifest.train.files] == [
+        "train/part-00001.recordio",
+        "train/part-00002.recordio",
+    ]
+    assert manifest.test is not None
+    assert [file.file for file in manifest.test.files] == [
+        "test/part-00002.recordio",
+        "test/part-00003.recordio",
+    ]
+    assert sorted(contents(out)) == sorted([MANIFEST, *(file.file for file in manifest.files)])
+    assert all(file.documents and file.bytes for file in manifest.train.files)
+    assert manifest.damaged(out) == []
+
+
+@pytest.mark.parametrize("first", [80, 1 << 20])
+def test_of_an_earlier_conversion_into_more_or_fewer_files_none_stays(
+    corpus: Path, vocabulary: Path, out: Path, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job reads all that is in the folder."""
+    monkeypatch.setattr(lines, "SPAN_BYTES", 40)
+    corpus.write_bytes(corpus.read_bytes() * 9)
+    for size in (first, 1 << 20, 200, 80, 200, 1 << 20):
+        monkeypatch.setattr(shards, "SHARD_BYTES", size)
+        manifest = convert(corpus, vocabulary, out)
+        assert contents(out).keys() == {MANIFEST, *(file.file for file in manifest.files)}
+        assert {path.name for path in out.iterdir() if path.is_dir()} <= {"train", "test"}
+    assert names(out) == FILES
+
+
+def test_many_small_files_of_a_folder_are_prepared_as_one(
+    corpus: Path, vocabulary: Path, out: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for number, line in enumerate(corpus.read_bytes().splitlines(keepends=True)):
+        (tmp_path / "folder" / f"{number:02}").write_bytes(line)
+    whole = convert(corpus, vocabulary, out)
+    assert convert(tmp_path / "folder", vocabulary, out).train == whole.train
 
 
 def test_bad_input_is_told_alike_by_several_processes(
-    corpus: Path, vocabulary: Path, out: Path, spans_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, shards_of_80_bytes: None
 ) -> None:
     corpus.write_bytes(corpus.read_bytes() * 9 + b"21:1\n" + corpus.read_bytes())
     with pytest.raises(InputError, match=r":181:1: word id '21'"):
@@ -358,7 +437,7 @@ def test_bad_input_is_told_alike_by_several_processes(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_bad_lines_up_to_a_number_are_left_out_and_reported(
-    corpus: Path, vocabulary: Path, out: Path, jobs: int, spans_of_40_bytes: None
+    corpus: Path, vocabulary: Path, out: Path, jobs: int, shards_of_80_bytes: None
 ) -> None:
     corpus.write_bytes(b"bad\n" + corpus.read_bytes() * 9 + b"21:1\n")
     reported: list[InputError] = []
@@ -374,15 +453,24 @@ def test_bad_lines_up_to_a_number_are_left_out_and_reported(
     assert manifest.empty_documents == 2
 
 
-def test_triples_in_any_order_are_sorted_by_several_processes(
-    corpus: Path, vocabulary: Path, out: Path, spans_of_40_bytes: None
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_triples_in_any_order_are_sorted_whatever_the_number_of_processes(
+    corpus: Path,
+    vocabulary: Path,
+    out: Path,
+    jobs: int,
+    monkeypatch: pytest.MonkeyPatch,
+    shards_of_80_bytes: None,
 ) -> None:
+    monkeypatch.setattr(sorting, "_BUCKET_ENTRIES", 7)
     rows = [(row * 7 % 100 + 1, row % 20 + 1) for row in range(100)]
     text = "".join(f"{document} {word} 1\n" for document, word in rows)
     corpus.write_text(f"100\n20\n100\n{text}", encoding="utf-8")
-    manifest = convert(corpus, vocabulary, out, test_fraction=0, jobs=2)
+    manifest = convert(corpus, vocabulary, out, test_fraction=0, jobs=jobs)
+    assert len(manifest.train.files) > 9
     assert (manifest.train.documents, manifest.train.nonzeros) == (100, 100)
-    assert documents(out / "train.recordio") == [word - 1 for _, word in sorted(rows)]
+    found = read_matrix(BytesIO(joined(out, "train")), 20).indices.tolist()
+    assert found == [word - 1 for _, word in sorted(rows)]
 
 
 # Other formats
@@ -426,10 +514,11 @@ def test_a_corpus_in_two_files_is_held_out_by_the_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lines, "SPAN_BYTES", 10)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 30)
     (tmp_path / "test.txt").write_text("3:1\n\n1:1\n2:1\n", encoding="utf-8")
     manifest = convert(corpus, vocabulary, out, test_corpus=tmp_path / "test.txt", jobs=jobs)
-    assert documents(out / "train.recordio") == list(range(20))
-    assert documents(out / "test.recordio") == [2, 0, 1]
+    parts = [read_matrix(BytesIO(joined(out, part)), 20) for part in ("train", "test")]
+    assert [part.indices.tolist() for part in parts] == [list(range(20)), [2, 0, 1]]
     assert manifest.source == Source("corpus.txt + test.txt", "words.txt", None)
     assert held_out(24, manifest.split.test_fraction).tolist() == [False] * 20 + [True] * 4
     assert manifest.empty_documents == 1

@@ -212,20 +212,20 @@ def test_standard_input_and_raw_text_work_as_commands(tmp_path: Path) -> None:
     assert result.stdout.startswith(b"38 + 2 documents (0 without words dropped), 3 words, ")
 
 
-# Converts, but for ever waits for an interrupt when the first span is done and others are not.
+# Converts, but for ever waits for an interrupt when the first shard is done and others are not.
 CONVERSION_THAT_WAITS = """
 import signal, sys
 from data_prep.__main__ import main
 from data_prep.parallel import Workers
 
-def wait_after_the_first(*arguments, results=Workers.map_in_order):
+def wait_after_the_first(*arguments, results=Workers.map):
     for result in results(*arguments):
         yield result
         print("under way", flush=True)
         while True:
             signal.pause()
 
-Workers.map_in_order = wait_after_the_first
+Workers.map = wait_after_the_first
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 sys.exit(main(sys.argv[1:]))
 """

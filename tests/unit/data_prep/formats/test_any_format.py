@@ -22,7 +22,7 @@ from data_prep.formats.any_format import open_corpus
 from data_prep.formats.known import FORMATS
 from data_prep.formats.plain_file import STANDARD_INPUT
 from data_prep.formats.read_options import ReadOptions
-from data_prep.parts import write_parts
+from data_prep.shards import write_shards
 from tests.support.readers import dense
 
 PAIRS = b"1:2,3:1\n2:10\n"
@@ -356,7 +356,7 @@ def test_empty_files_of_a_folder_have_no_documents(tmp_path: Path, vocabulary: P
 def test_a_prepared_folder_is_not_read_as_its_vocabulary(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
     (tmp_path / "vocab.txt").write_text("one\ntwo\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"prepared already; name its train\.recordio"):
+    with pytest.raises(InputError, match=r"prepared already; name the file .* as train\.recordio"):
         read(tmp_path, None)
 
 
@@ -462,11 +462,11 @@ def test_a_corpus_that_changes_is_not_published(
     file.write_bytes(PAIRS)
 
     def write_and_change(*arguments: Any) -> Any:
-        parts = write_parts(*arguments)
+        written = write_shards(*arguments)
         append(file)
-        return parts
+        return written
 
-    monkeypatch.setattr("data_prep.convert.write_parts", write_and_change)
+    monkeypatch.setattr("data_prep.convert.write_shards", write_and_change)
     with pytest.raises(InputError, match="was changed while it was read"):
         convert(file, vocabulary, tmp_path / "out")
     assert not (tmp_path / "out").exists()
