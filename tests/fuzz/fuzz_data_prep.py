@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from data_prep import shards
 from data_prep.convert import convert
 from data_prep.errors import InputError
 from data_prep.formats import lines, npz
@@ -135,6 +136,7 @@ def test_readers(
     with pytest.MonkeyPatch.context() as patch, suppress(InputError):
         patch.setattr(lines, "BLOCK_BYTES", data.draw(st.sampled_from([1, 7, 1 << 18])))
         patch.setattr(lines, "SPAN_BYTES", data.draw(st.sampled_from([1, 9, 1 << 23])))
+        patch.setattr(shards, "SHARD_BYTES", data.draw(st.sampled_from([1, 30, 1 << 25])))
         patch.setattr(npz, "_BLOCK", data.draw(st.sampled_from([1, 2, 1 << 15])))
         convert(
             tmp_path / "corpus",
