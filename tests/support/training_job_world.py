@@ -104,6 +104,8 @@ class S3:
         self.world.copies.append(ExtraArgs)
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        if (Bucket, Key) not in self.world.objects:
+            raise error("NoSuchKey", "The specified key does not exist.")
         return {"Body": BytesIO(self.world.objects[Bucket, Key].encode())}
 
     def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803

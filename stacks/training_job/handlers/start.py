@@ -48,6 +48,7 @@ ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
 PERMISSION_SECONDS = 120  # how long a new role or policy may take to reach all of AWS
 LONGEST_PAUSE_SECONDS = 10
 STAGED_AT_ONCE = 8
+ABSENT = "If it is gone, deploy again: the CDK uploads it"
 # SageMaker's messages about a role or a policy that is seconds old. Terraform's provider retries
 # for the same messages (internal/service/sagemaker/training_job.go). The last one is about a role
 # without s3:ListBucket, as seen in 2021 (aws/amazon-sagemaker-examples#2267).
@@ -184,14 +185,22 @@ def _stage_all(item: Mapping[str, str], bucket: str) -> None:
     if "Key" in item:
         _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
         return
-    content = _retry_denied(lambda: models.read(item["SourceBucket"], item["SourceList"]))
-    listed = json.loads(content)
+    listed = json.loads(_read_list(item["SourceBucket"], item["SourceList"]))
     sources = [(item["SourceBucket"], key) for key, _ in listed]
     targets = [(bucket, item["Folder"] + name) for _, name in listed]
     _stage(sources[0], targets[0])  # alone: a permission that is missing is missing for all
     with ThreadPoolExecutor(STAGED_AT_ONCE) as threads:
         # An error cancels the copies that have not begun.
         list(threads.map(_stage, sources[1:], targets[1:]))
+
+
+def _read_list(bucket: str, key: str) -> bytes:
+    try:
+        return _retry_denied(lambda: models.read(bucket, key))
+    except (ClientError, StartError) as error:
+        raise StartError(
+            f"the list of data files s3://{bucket}/{key} can't be read: {error}. {ABSENT}"
+        ) from error
 
 
 def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
@@ -206,7 +215,7 @@ def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
     except (ClientError, StartError) as error:
         raise StartError(
             f"the data file s3://{'/'.join(source)} can't be copied to s3://{'/'.join(target)}: "
-            f"{error}. If it is gone, deploy again: the CDK uploads it"
+            f"{error}. {ABSENT}"
         ) from error
 
 

@@ -253,6 +253,13 @@ class TestStart:
             start.handler(listed(world, [("train", "y"), ("x", "z")]), None)
         assert world.jobs == {}
 
+    def test_a_list_that_is_gone_is_named_with_what_brings_it_back(self, world: World) -> None:
+        request = listed(world, [("train", "y")])
+        del world.objects["staging", "list"]
+        gone = r"list of data files s3://staging/list can't be read: .*NoSuchKey.* deploy again"
+        with pytest.raises(start.StartError, match=gone):
+            start.handler(request, None)
+
     def test_a_permission_that_is_missing_for_all_files_is_waited_for_once(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
