@@ -68,8 +68,6 @@ def _allowed(one: Schema) -> str:
         case "object":
             (values,) = one["patternProperties"].values()
             return f"keys of {_allowed(one['propertyNames'])}; values of {_allowed(values)}"
-    if "pattern" in one:
-        return f"`{one['pattern']}`"
     return f"a text, at most {one['maxLength']} characters" if "maxLength" in one else "a text"
 
 
