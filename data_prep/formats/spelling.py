@@ -8,6 +8,7 @@ spellings of an accent are equal, and soft hyphens are ignored.
 Sources: Unicode Standard Annexes 15 (normalisation) and 29 (word boundaries, rule 4).
 """
 
+from functools import cache
 from itertools import chain
 from unicodedata import category, normalize
 
@@ -17,6 +18,7 @@ _JOINERS = "\u200c\u200d"
 _SOFT_HYPHEN = "\u00ad"
 
 
+@cache  # it looks at 130,000 characters
 def word_pattern() -> str:
     """Return a regular expression for a word."""
     marks = "".join(
