@@ -1,9 +1,10 @@
-"""The command line: `python -m data_prep convert`, `inspect` and `sample`."""
+"""The command line: `python -m data_prep convert`, `fetch`, `inspect` and `sample`."""
 
 import argparse
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from data_prep.convert import convert
 from data_prep.corpus_arguments import add_read_options, add_vocabulary_options, read_options
 from data_prep.errors import InputError
 from data_prep.manifest import Manifest
+from data_prep.s3 import S3Folder
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
+from data_prep.stored import fetch, put, refuse_used
 
 _EXAMPLES = """\
 examples:
@@ -50,10 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--out",
-        type=Path,
+        type=_folder,
         required=True,
         metavar="FOLDER",
-        help="where to write; created if it is missing",
+        help="where to write; created if it is missing. s3://BUCKET/FOLDER must be without a "
+        "prepared corpus; `fetch` brings what a deployment needs of it",
     )
     held_out = command.add_mutually_exclusive_group()
     held_out.add_argument(
@@ -91,6 +95,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--json", action="store_true", help="print the manifest, not a summary")
     command.set_defaults(run=_convert)
+
+    command = commands.add_parser(
+        "fetch",
+        help="fetch what a deployment needs of a prepared corpus in S3",
+        description="Fetch manifest, vocabulary and golden documents of a prepared corpus in S3. "
+        "Its documents stay there: a deployment checks their digests, and trains on them in place.",
+    )
+    command.add_argument(
+        "source", type=_address, metavar="s3://BUCKET/FOLDER", help="the prepared corpus"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where to write; created if it is missing",
+    )
+    command.add_argument("--json", action="store_true", help="print the manifest, not a summary")
+    command.set_defaults(run=_fetch)
 
     command = commands.add_parser(
         "inspect",
@@ -165,6 +188,17 @@ def _input_parser() -> Parser:
     return parser
 
 
+def _folder(text: str) -> Path | S3Folder:
+    return _address(text) if text.startswith("s3:") else Path(text)
+
+
+def _address(text: str) -> S3Folder:
+    try:
+        return S3Folder.parse(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _fraction(text: str) -> float:
     try:
         fraction = float(text)
@@ -183,10 +217,21 @@ def _convert(options: argparse.Namespace) -> None:
     if options.test and options.seed is not None:
         raise InputError("--seed and --test both choose the held-out documents: give one of them")
     start = time.perf_counter()
-    manifest = convert(
+    if isinstance(options.out, Path):
+        manifest = _convert_to(options.out, options)
+    else:
+        refuse_used(options.out)
+        with tempfile.TemporaryDirectory(prefix="data_prep-") as folder:
+            manifest = _convert_to(Path(folder), options)
+            put(Path(folder), options.out)
+    _print_manifest(manifest, options, f", {time.perf_counter() - start:.1f} s -> {options.out}")
+
+
+def _convert_to(out: Path, options: argparse.Namespace) -> Manifest:
+    return convert(
         options.corpus,
         options.vocab,
-        options.out,
+        out,
         options=read_options(options),
         test_fraction=options.test_fraction,
         seed=options.seed,
@@ -195,10 +240,18 @@ def _convert(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         report=_report,
     )
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    manifest = fetch(options.source, options.out)
+    _print_manifest(manifest, options, f" in {manifest.location} -> {options.out}")
+
+
+def _print_manifest(manifest: Manifest, options: argparse.Namespace, end: str) -> None:
     if options.json:
         print(manifest.to_json(), end="")
     else:
-        print(f"{_summary(manifest)}, {time.perf_counter() - start:.1f} s -> {options.out}")
+        print(f"{_summary(manifest)}{end}")
 
 
 def _inspect(options: argparse.Namespace) -> None:

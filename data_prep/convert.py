@@ -1,7 +1,7 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from data_prep.corpus import Tally
@@ -13,9 +13,10 @@ from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
 from data_prep.golden import GOLDEN, write_golden
 from data_prep.left_out import LEFT_OUT, write_left_out
-from data_prep.manifest import MANIFEST, Manifest, Source, Split, Vocabulary
+from data_prep.manifest import Manifest, Source, Split, Vocabulary
 from data_prep.parallel import Workers
-from data_prep.shards import PARTS, SHARD_BYTES, keep_freed_memory, write_shards
+from data_prep.prepared import publish
+from data_prep.shards import SHARD_BYTES, keep_freed_memory, write_shards
 from data_prep.split import held_out, share
 
 VOCABULARY = "vocab.txt"
@@ -114,7 +115,7 @@ def convert(
             left_out=write_left_out(left_out, staged / LEFT_OUT),
         )
         reads.close()  # raises if the corpus was changed in the meantime
-        _publish(manifest, staged, out)
+        publish(manifest, staged, out)
     for error in tally.bad:
         report(error)
     return manifest
@@ -123,25 +124,3 @@ def convert(
 def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
     content = "".join(f"{word}\n" for word in words).encode()
     return Vocabulary(path.name, len(words), *write_synced(path, content))
-
-
-def _publish(manifest: Manifest, staged: Path, out: Path) -> None:
-    """Move the files into place; at no moment does a manifest stand beside files of another run."""
-    manifest.write(staged)
-    (out / MANIFEST).unlink(missing_ok=True)
-    written = {out / file.file for file in manifest.files}
-    for old in (out / LEFT_OUT, *(file for part in PARTS for file in _files_of(out, part))):
-        if old not in written:
-            old.unlink(missing_ok=True)
-    for file in manifest.files:
-        (out / file.file).parent.mkdir(exist_ok=True)
-        (staged / file.file).replace(out / file.file)
-    for part in PARTS:
-        with suppress(OSError):  # it has files, or is none
-            (out / part).rmdir()
-    (staged / MANIFEST).replace(out / MANIFEST)
-
-
-def _files_of(folder: Path, part: str) -> list[Path]:
-    """Return the files of a part that an earlier conversion may have left."""
-    return [folder / f"{part}.recordio", *(folder / part).glob("part-*.recordio")]

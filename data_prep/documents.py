@@ -104,6 +104,11 @@ def open_documents(
     files: list[Path] = []
     if is_prepared(path):
         manifest = Manifest.load(path)
+        if manifest.location is not None:
+            raise InputError(
+                f"{path}: the documents are in {manifest.location}; `aws s3 sync "
+                f"{manifest.location} FOLDER` copies the whole corpus: then name that folder"
+            )
         part = manifest.test if held_out and manifest.test else manifest.train
         vocabulary = path / manifest.vocabulary.file if vocabulary is None else vocabulary
         files = [path / shard.file for shard in part.files]

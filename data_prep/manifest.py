@@ -8,15 +8,21 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeAlias, get_args, get_origin, get_type_hints
 
 from data_prep.errors import InputError
 from data_prep.files import replacing
 
 MANIFEST = "manifest.json"
+# Locations get into IAM policies, where * and ? and $ have meanings of their own.
+LOCATION = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
+    r"/(?P<prefix>(?!\.\.?(/|$))[\w!.'()=+@,-]+(/(?!\.\.?(/|$))[\w!.'()=+@,-]+)*)",
+    re.ASCII,
+)
 
 
 class ManifestError(InputError):
@@ -126,13 +132,17 @@ class LeftOut:
     sha256: str
 
 
+File: TypeAlias = Vocabulary | Shard | Golden | LeftOut
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A prepared corpus.
 
     Attributes:
         format: Version of this layout.
-        location: Where the files of `train` and `test` are; None, beside the manifest.
+        location: The folder in S3 with the files of `train` and `test`; None if they are beside
+            the manifest.
         source: Where it came from.
         split: How it was divided.
         vocabulary: The words.
@@ -166,15 +176,20 @@ class Manifest:
         return {"train": self.train} | ({} if self.test is None else {"test": self.test})
 
     @property
-    def files(self) -> list["Vocabulary | Shard | Golden | LeftOut"]:
+    def shards(self) -> list[Shard]:
+        """The files of `train` and `test`."""
+        return [shard for part in self.parts.values() for shard in part.files]
+
+    @property
+    def files(self) -> list[File]:
         """The entry of each file beside the manifest."""
-        shards = [shard for part in self.parts.values() for shard in part.files]
+        shards = [] if self.location else self.shards
         left_out = [] if self.left_out is None else [self.left_out]
         return [self.vocabulary, *shards, self.golden, *left_out]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the manifest of a folder, and check that its files are there.
+        """Read the manifest of a folder, and check that the files beside it are there.
 
         Raises:
             ManifestError: The manifest is missing or of another format, or one of its files is
@@ -182,22 +197,35 @@ class Manifest:
         """
         path = folder / MANIFEST
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            manifest = cls.parse(path.read_bytes(), str(path))
         except FileNotFoundError:
             raise ManifestError(f"{folder}: there is no {MANIFEST}") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except OSError as error:
             raise ManifestError(f"{path}: can't be read: {error}") from None
+        for file in manifest.files:
+            _check_size(folder, file)
+        return manifest
+
+    @classmethod
+    def parse(cls, text: bytes, name: str) -> Self:
+        """Read the content of a manifest, which errors call `name`; its files are not looked at.
+
+        Raises:
+            ManifestError: It is no manifest of this format.
+        """
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ManifestError(f"{name}: can't be read: {error}") from None
         if isinstance(content, dict) and content.get("format") != cls.FORMAT:
             raise ManifestError(
-                f"{path}: format is {content.get('format')!r}, must be {cls.FORMAT}"
+                f"{name}: format is {content.get('format')!r}, must be {cls.FORMAT}"
             )
         try:
             manifest: Self = _parse(cls, content, "the manifest")
             _check(manifest)
         except ManifestError as error:
-            raise ManifestError(f"{path}: {error}") from None
-        for file in manifest.files:
-            _check_size(folder, file)
+            raise ManifestError(f"{name}: {error}") from None
         return manifest
 
     def damaged(self, folder: Path) -> list[str]:
@@ -260,9 +288,13 @@ def _digest(file: Path) -> str | None:
 
 def _check(manifest: Manifest) -> None:
     """Check what a manifest says of its files; the files themselves are not looked at."""
-    if manifest.location is not None:
-        raise ManifestError(f"location is {manifest.location!r}, must be null")
-    for file in manifest.files:
+    if manifest.location is not None and not LOCATION.fullmatch(manifest.location):
+        raise ManifestError(
+            f"location is {manifest.location!r}, must be null or s3://BUCKET/FOLDER, of letters, "
+            "digits and /!_.'()=+@,-"
+        )
+    files = [*replace(manifest, location=None).files]
+    for file in files:
         if not _FILE.fullmatch(file.file):
             raise ManifestError(f"file {file.file!r} must be a name, or a folder and a name")
         if not re.fullmatch("[0-9a-f]{64}", file.sha256):
@@ -272,7 +304,7 @@ def _check(manifest: Manifest) -> None:
             raise ManifestError(f"{name}: there are no documents")
         if part != Part.of(part.files, part.nonzeros, part.tokens):
             raise ManifestError(f"{name}: documents, bytes and sha256 are not those of its files")
-    names = [file.file for file in manifest.files]
+    names = [file.file for file in files]
     if len(set(names)) < len(names):
         raise ManifestError("a file is listed twice")
 
@@ -280,7 +312,7 @@ def _check(manifest: Manifest) -> None:
 _FILE = re.compile(r"(?!\.)[^/\0]+(/(?!\.)[^/\0]+)?")
 
 
-def _check_size(folder: Path, file: Vocabulary | Shard | Golden | LeftOut) -> None:
+def _check_size(folder: Path, file: File) -> None:
     try:
         size = (folder / file.file).stat().st_size
     except OSError as error:

@@ -1,6 +1,7 @@
 """Which room may import which: the map of the project, held."""
 
 import ast
+import subprocess
 import sys
 from collections import Counter
 from graphlib import CycleError, TopologicalSorter
@@ -12,7 +13,7 @@ PROJECT = Path(__file__).parents[2]
 LIBRARIES = {
     "acceptance": {"boto3", "botocore", "numpy"},
     "cli": {"boto3"},
-    "data_prep": {"matplotlib", "numpy", "scipy", "sklearn"},
+    "data_prep": {"boto3", "botocore", "matplotlib", "numpy", "scipy", "sklearn"},
     "topics": {"boto3", "botocore", "jinja2", "matplotlib", "numpy", "scipy", "threadpoolctl"},
     "stacks": {"aws_cdk", "constructs", "pydantic", "pydantic_core"},
     "toolchain": {"aws_cdk", "constructs"},
@@ -112,6 +113,13 @@ def test_the_manifest_needs_the_standard_library_alone() -> None:
     ):
         known = imports(PROJECT / f"data_prep/{name}.py") - others
         assert {module.partition(".")[0] for module in known} <= sys.stdlib_module_names
+
+
+def test_of_data_prep_one_file_asks_s3_and_only_when_it_is_used() -> None:
+    asking = [file.name for file in files(PROJECT / "data_prep") if "boto3" in roots(file)]
+    assert asking == ["s3.py"]
+    code = "import data_prep.__main__, sys; assert 'boto3' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
 
 
 def test_one_room_touches_ministacks_internals() -> None:

@@ -169,6 +169,25 @@ def test_a_whole_number_is_a_fraction_too(folder: Path) -> None:
     assert Manifest.load(folder).split.test_fraction == 0
 
 
+def test_documents_in_s3_need_not_be_beside_the_manifest(folder: Path) -> None:
+    change(folder, "location", "s3://bucket/data/news")
+    for shard in WHOLE.shards:
+        (folder / shard.file).unlink()
+    manifest = Manifest.load(folder)
+    assert manifest.shards == WHOLE.shards
+    assert [file.file for file in manifest.files] == ["vocab.txt", "golden.json", "left_out.txt"]
+    (folder / "golden.json").unlink()
+    with pytest.raises(ManifestError, match=r"golden\.json: No such file"):
+        Manifest.load(folder)
+
+
+def test_documents_in_s3_are_checked_as_those_beside_the_manifest(folder: Path) -> None:
+    change(folder, "location", "s3://bucket/data/news")
+    change(folder, "train.documents", 18)
+    with pytest.raises(ManifestError, match="train: documents, bytes and sha256 are not those"):
+        Manifest.load(folder)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
@@ -187,7 +206,16 @@ def test_a_whole_number_is_a_fraction_too(folder: Path) -> None:
         ("train.files", {}, "files is {}, must be a list"),
         ("train.files", [], "train: documents, bytes and sha256 are not those of its files"),
         ("train.files", [1], "files is 1, must be an object"),
-        ("location", "s3://b/p", "location is 's3://b/p', must be null"),
+        ("location", 1, "location is 1, must be a text"),
+        ("location", "", "location is '', must be null or s3://BUCKET/FOLDER"),
+        ("location", "/tmp/x", "location is '/tmp/x', must be null or s3://BUCKET/FOLDER"),
+        ("location", "s3://bucket", "location is 's3://bucket', must be null or"),
+        ("location", "s3://bucket/x/", "location is 's3://bucket/x/', must be null or"),
+        ("location", "s3://bucket//x", "location is 's3://bucket//x', must be null or"),
+        ("location", "s3://bucket/../x", "location is 's3://bucket/../x', must be null or"),
+        ("location", "s3://bucket/*", r"location is 's3://bucket/\*', must be null or"),
+        ("location", "s3://bucket/${aws:userid}", "must be null or s3://BUCKET/FOLDER"),
+        ("location", "s3://Bucket/x", "location is 's3://Bucket/x', must be null or"),
         ("split.test_fraction", "0", "test_fraction is '0', must be a number from 0 on"),
         ("split.test_fraction", float("nan"), "test_fraction is nan, must be a number from 0 on"),
         ("golden.file", 1, "file is 1, must be a text"),
