@@ -13,8 +13,8 @@ from pathlib import Path
 from aws_cdk import Aws, CfnMapping, Duration, Stack, Token, region_info
 from constructs import Construct
 
-from data_prep.manifest import Manifest
-from stacks.training_job import Channel
+from data_prep.manifest import Manifest, Part
+from stacks.training_job import Channel, StoredChannel, StoredFile
 
 REPOSITORY = "lda"
 TAG = "1"  # AWS advises against `latest` in production
@@ -123,14 +123,22 @@ def hyperparameters(
     return {name: str(value) for name, value in values.items()}
 
 
-def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel]:
-    """Return the input channels: `train`, and `test` if the corpus has test documents."""
-    return {
-        name: Channel(
-            {folder / shard.file: shard.sha256 for shard in part.files}, part.sha256, CONTENT_TYPE
-        )
-        for name, part in corpus.parts.items()
-    }
+def channels(folder: Path, corpus: Manifest) -> Mapping[str, Channel | StoredChannel]:
+    """Return the input channels: `train`, and `test` if the corpus has test documents.
+
+    Args:
+        folder: Where the manifest is, and the documents too unless they are in S3.
+        corpus: The manifest.
+    """
+    return {name: _channel(folder, corpus.location, part) for name, part in corpus.parts.items()}
+
+
+def _channel(folder: Path, location: str | None, part: Part) -> Channel | StoredChannel:
+    if location is not None:
+        stored = [StoredFile(shard.file, shard.bytes, shard.sha256) for shard in part.files]
+        return StoredChannel(location, stored, part.sha256, CONTENT_TYPE)
+    local = {folder / shard.file: shard.sha256 for shard in part.files}
+    return Channel(local, part.sha256, CONTENT_TYPE)
 
 
 def check_training(instance_type: str, max_runtime: Duration, *, spot: bool) -> None:

@@ -16,6 +16,7 @@ from stacks.parts.notices import add_notices
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
 from stacks.training_job.handlers import LOG_GROUP as JOBS_LOG_GROUP
+from stacks.training_job.permissions import read_folder
 
 METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
 
@@ -51,13 +52,17 @@ class TrainingStack(Stack):
         self.role = (
             iam.Role.from_role_arn(self, "ExecutionRole", settings.role, mutable=False)
             if settings.role
-            else self._build_role()
+            else self._build_role(None if corpus is None else corpus.location)
         )
         CfnOutput(self, "ExecutionRoleArn", value=self.role.role_arn)
         self.job = None if corpus is None else self._add_job(corpus)
 
-    def _build_role(self) -> iam.Role:
-        """Build the execution role, with only the permissions that training and hosting need."""
+    def _build_role(self, location: str | None) -> iam.Role:
+        """Build the execution role, with only the permissions that training and hosting need.
+
+        Args:
+            location: The address of the folder in S3 whose data is used in place, if any.
+        """
         prefix = self._settings.prefix
         # The source is the whole account and Region: hosting supports no narrower one.
         source = f"arn:{Aws.PARTITION}:sagemaker:{self.region}:{self.account}:*"
@@ -113,6 +118,8 @@ class TrainingStack(Stack):
                 conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACES}},
             ),
         ]
+        if location is not None:
+            statements += read_folder(location)
         if self._settings.endpoint.capture_percent:
             statements.append(
                 iam.PolicyStatement(

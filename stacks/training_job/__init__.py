@@ -6,6 +6,13 @@
 
 from stacks.parts.network import Network
 from stacks.training_job.construct import TrainingJob
-from stacks.training_job.request import Channel, TrainingJobError
+from stacks.training_job.request import Channel, StoredChannel, StoredFile, TrainingJobError
 
-__all__ = ["Channel", "Network", "TrainingJob", "TrainingJobError"]
+__all__ = [
+    "Channel",
+    "Network",
+    "StoredChannel",
+    "StoredFile",
+    "TrainingJob",
+    "TrainingJobError",
+]

@@ -29,10 +29,10 @@ from constructs import Construct, DependencyGroup
 from stacks.parts.functions import Function, add_provider
 from stacks.parts.network import Network
 from stacks.training_job import permissions
-from stacks.training_job.data import upload
+from stacks.training_job.data import stage
 from stacks.training_job.handlers import METRICS
 from stacks.training_job.request import (
-    Channel,
+    AnyChannel,
     Store,
     check_request,
     checked_channels,
@@ -60,7 +60,8 @@ class TrainingJob(Construct):
     the job fails or is stopped, the deployment fails with the job's reason.
 
     The CDK uploads the data as file assets; a function copies them to `PREFIX/data/<sha256>/` in
-    `bucket`. The job writes to `PREFIX/jobs/<fingerprint>/<job name>/`. Its model is published as
+    `bucket`. Data that is in S3 already is checked and used in place. The job writes to
+    `PREFIX/jobs/<fingerprint>/<job name>/`. Its model is published as
     `PREFIX/models/<fingerprint>/model.tar.gz`, with the job's tags as metadata. An update deletes
     nothing there.
 
@@ -84,7 +85,7 @@ class TrainingJob(Construct):
         role: iam.IRole,
         bucket: s3.IBucket,
         prefix: str,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, AnyChannel],
         hyperparameters: Mapping[str, str],
         instance_type: str,
         volume_size: Size,
@@ -104,7 +105,8 @@ class TrainingJob(Construct):
             name: The first part of the jobs' names; unique in account and Region, at most 41
                 characters.
             image: The training image's URI.
-            role: The execution role; it reads `PREFIX/data/` and writes `PREFIX/jobs/`.
+            role: The execution role; it reads `PREFIX/data/` and what is used in place, and writes
+                `PREFIX/jobs/`.
             bucket: The bucket of data and models.
             prefix: The folder of data and models in the bucket, without slashes at its ends.
             channels: Input channels by name.
@@ -305,7 +307,7 @@ class TrainingJob(Construct):
             self._key.grant(function, *permissions.USE_KEY)
 
     def _build_resource(self, request: Mapping[str, Any]) -> CustomResource:
-        data = [upload(self, self._store, *channel) for channel in self._channels.items()]
+        data = [stage(self, self._store, *channel) for channel in self._channels.items()]
         # A text, since CloudFormation would turn the numbers in an object into strings.
         text = Stack.of(self).to_json_string(request)
         check_request(Stack.of(self).resolve(text))

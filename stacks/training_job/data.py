@@ -1,11 +1,11 @@
-"""The data of the channels: uploaded as file assets, for the start function to copy.
+"""The data of the channels: uploaded as file assets for the start function to copy, or in place.
 
 The template does not grow with the number of files: of several, it names a list, itself an asset.
 """
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from aws_cdk import AssetHashType
 from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
-from stacks.training_job.request import Channel, Store
+from stacks.training_job.request import AnyChannel, Store, StoredChannel
 
 
 class Staged(NamedTuple):
@@ -21,18 +21,20 @@ class Staged(NamedTuple):
 
     Attributes:
         properties: What the start function is told: where it finds a file and the key of the copy,
-            or where it finds the list and the folder of the copies.
-        sources: ARNs that the function reads.
-        targets: The ARN of the copies.
+            or where it finds the list and the folder of the copies, or of what is in place.
+        sources: ARNs of assets that the function reads.
+        targets: The ARN of the copies; None if the data is used in place.
+        in_place: The address of the folder that is used in place.
     """
 
     properties: Mapping[str, str]
     sources: list[str]
-    targets: str
+    targets: str | None
+    in_place: str | None = None
 
 
-def upload(scope: Construct, store: Store, name: str, channel: Channel) -> Staged:
-    """Upload the files of a channel.
+def stage(scope: Construct, store: Store, name: str, channel: AnyChannel) -> Staged:
+    """Upload the files of a channel, or the list of those that are in place.
 
     Args:
         scope: The scope of the assets.
@@ -41,6 +43,8 @@ def upload(scope: Construct, store: Store, name: str, channel: Channel) -> Stage
         channel: The channel.
     """
     id = f"{name.capitalize()}Data"
+    if isinstance(channel, StoredChannel):
+        return _refer_to(Construct(scope, id), channel)
     if len(channel.files) == 1:
         ((file, digest),) = channel.files.items()
         asset = _upload_file(scope, id, file, digest)
@@ -59,10 +63,7 @@ def upload(scope: Construct, store: Store, name: str, channel: Channel) -> Stage
         (_upload_file(group, str(number), file, digest).s3_object_key, file.name)
         for number, (file, digest) in enumerate(channel.files.items())
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "files.json"
-        path.write_text(json.dumps(keys), encoding="utf-8")
-        listing = assets.Asset(group, "List", path=str(path))
+    listing = _upload_list(group, keys)
     properties = {
         "SourceBucket": listing.s3_bucket_name,
         "SourceList": listing.s3_object_key,
@@ -75,6 +76,27 @@ def upload(scope: Construct, store: Store, name: str, channel: Channel) -> Stage
         [listing.bucket.arn_for_objects(each) for each in (listing.s3_object_key, *names)],
         store.bucket.arn_for_objects(store.data_folder(channel) + "*"),
     )
+
+
+def _refer_to(scope: Construct, channel: StoredChannel) -> Staged:
+    start = len(channel.address) - len(channel.folder) - 1
+    listing = _upload_list(
+        scope, [(file.name[start:], file.bytes, file.sha256) for file in channel.files]
+    )
+    properties = {
+        "SourceBucket": listing.s3_bucket_name,
+        "SourceList": listing.s3_object_key,
+        "InPlace": channel.address,
+    }
+    source = listing.bucket.arn_for_objects(listing.s3_object_key)
+    return Staged(properties, [source], None, channel.folder)
+
+
+def _upload_list(scope: Construct, files: Sequence[tuple[str | int, ...]]) -> assets.Asset:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "files.json"
+        path.write_text(json.dumps(files), encoding="utf-8")
+        return assets.Asset(scope, "List", path=str(path))
 
 
 def _upload_file(scope: Construct, id: str, file: Path, digest: str) -> assets.Asset:

@@ -59,11 +59,7 @@ def start_job(
             actions=["s3:GetObject"],
             resources=[source for staged in data for source in staged.sources],
         ),
-        iam.PolicyStatement(
-            sid="StageData",
-            actions=["s3:GetObject", "s3:PutObject"],
-            resources=[staged.targets for staged in data],
-        ),
+        *_stage_data(data),
         iam.PolicyStatement(
             sid="RunJobs",
             actions=["sagemaker:AddTags", "sagemaker:CreateTrainingJob"],
@@ -89,6 +85,35 @@ def start_job(
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         ),
         *_conclude_job(stack, store, name, fingerprint),
+    ]
+
+
+def _stage_data(data: Sequence[Staged]) -> list[iam.PolicyStatement]:
+    copies = [staged.targets for staged in data if staged.targets is not None]
+    folders = sorted({staged.in_place for staged in data if staged.in_place is not None})
+    copying = iam.PolicyStatement(
+        sid="StageData", actions=["s3:GetObject", "s3:PutObject"], resources=copies
+    )
+    return [
+        *([copying] if copies else []),
+        *(statement for folder in folders for statement in read_folder(folder)),
+    ]
+
+
+def read_folder(address: str) -> list[iam.PolicyStatement]:
+    """Allow finding and reading the objects in a folder, given by its S3 address."""
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
+    return [
+        iam.PolicyStatement(
+            sid="ReadDataInPlace", actions=["s3:GetObject"], resources=[f"{arn}/{prefix}/*"]
+        ),
+        iam.PolicyStatement(
+            sid="FindDataInPlace",
+            actions=["s3:ListBucket"],
+            resources=[arn],
+            conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
+        ),
     ]
 
 

@@ -3,11 +3,11 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from aws_cdk import Duration, Token
 from aws_cdk import aws_s3 as s3
@@ -59,7 +59,53 @@ class Channel:
             raise TrainingJobError(f"a channel has {found}; names must differ in all folders")
 
 
-def checked_channels(channels: Mapping[str, Channel]) -> Mapping[str, Channel]:
+class StoredFile(NamedTuple):
+    """A file in S3: its name below the channel's folder, its size, its SHA-256 in hexadecimal."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredChannel:
+    """An input channel whose files are in S3 already, and are used in place.
+
+    Attributes:
+        folder: The S3 address of a folder, without a slash at its end; literal, since it gets into
+            policies.
+        files: The files in it. A job reads the whole folder that they are in, or the one file.
+        sha256: Digest of all, as for `Channel`.
+        content_type: The MIME type of the files.
+
+    Raises:
+        TrainingJobError: There is no file, or they are in several folders.
+    """
+
+    folder: str
+    files: Sequence[StoredFile]
+    sha256: str
+    content_type: str
+
+    def __post_init__(self) -> None:
+        places = {file.name.rpartition("/")[0] for file in self.files}
+        if len(places) != 1 or (len(self.files) > 1 and "" in places):
+            raise TrainingJobError(
+                f"a channel in {self.folder} has {len(self.files)} files in {len(places)} folders; "
+                "several files must be in one folder of their own"
+            )
+
+    @property
+    def address(self) -> str:
+        """What a job reads: all objects whose addresses begin so."""
+        place, _, name = self.files[0].name.rpartition("/")
+        return f"{self.folder}/{place}/" if place else f"{self.folder}/{name}"
+
+
+AnyChannel: TypeAlias = Channel | StoredChannel
+
+
+def checked_channels(channels: Mapping[str, AnyChannel]) -> Mapping[str, AnyChannel]:
     """Return `channels` if each has data of its own: a folder belongs to a digest.
 
     Raises:
@@ -194,8 +240,8 @@ def check_request(text: str | Mapping[str, Any]) -> None:
         )
 
 
-def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, Any]]:
-    """Return the InputDataConfig: for each channel the folder of its files."""
+def input_data(store: Store, channels: Mapping[str, AnyChannel]) -> list[dict[str, Any]]:
+    """Return the InputDataConfig: for each channel where its files are."""
     return [
         {
             "ChannelName": name,
@@ -203,8 +249,12 @@ def input_data(store: Store, channels: Mapping[str, Channel]) -> list[dict[str, 
             "DataSource": {
                 "S3DataSource": {
                     "S3DataType": "S3Prefix",
-                    # With the slash: without it, the prefix also matches longer names.
-                    "S3Uri": store.bucket.s3_url_for_object(store.data_folder(channel)),
+                    "S3Uri": (
+                        channel.address
+                        if isinstance(channel, StoredChannel)
+                        # With the slash: without it, the prefix also matches longer names.
+                        else store.bucket.s3_url_for_object(store.data_folder(channel))
+                    ),
                     "S3DataDistributionType": "FullyReplicated",
                 }
             },

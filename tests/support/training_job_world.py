@@ -1,6 +1,8 @@
 """Stand-ins of S3, SageMaker and Logs that the functions of `TrainingJob` see in tests."""
 
+import base64
 import copy
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ class World:
 
     objects: dict[tuple[str, str], str] = field(default_factory=dict)
     metadata: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    checksums: dict[tuple[str, str], str] = field(default_factory=dict)
     encryption: dict[tuple[str, str], str] = field(default_factory=dict)  # the objects' keys
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     signals: list[tuple[str, str, str | None, str]] = field(default_factory=list)
@@ -54,6 +57,12 @@ class World:
             "ec2": Network,
         }
         return clients[service](self)
+
+    def put(self, bucket: str, key: str, content: str) -> None:
+        """Write an object with its SHA-256, as PutObject does when it is told one."""
+        self.objects[bucket, key] = content
+        digest = hashlib.sha256(content.encode()).digest()
+        self.checksums[bucket, key] = base64.b64encode(digest).decode()
 
     def signal(self, handle: str, sender: str, failure: str | None = None, data: str = "") -> None:
         """Take a signal, as `signals.send` does."""
@@ -86,6 +95,14 @@ class S3:
         keys = sorted(k for b, k in self.world.objects if b == Bucket and k.startswith(Prefix))
         return {"Contents": [{"Key": key} for key in keys[:MaxKeys]]} if keys else {}
 
+    def get_paginator(self, _: str) -> Any:
+        def paginate(Bucket: str, Prefix: str) -> Any:  # noqa: N803
+            for (bucket, key), content in sorted(self.world.objects.items()):
+                if bucket == Bucket and key.startswith(Prefix):
+                    yield {"Contents": [{"Key": key, "Size": len(content)}]}
+
+        return SimpleNamespace(paginate=paginate)
+
     def copy(
         self,
         source: dict[str, str],
@@ -108,12 +125,17 @@ class S3:
             raise error("NoSuchKey", "The specified key does not exist.")
         return {"Body": BytesIO(self.world.objects[Bucket, Key].encode())}
 
-    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+    def head_object(self, Bucket: str, Key: str, ChecksumMode: str = "") -> dict[str, Any]:  # noqa: N803
         content = self.world.objects[Bucket, Key]
         metadata = self.world.metadata.get((Bucket, Key), {})
         answer = {"ContentLength": len(content), "Metadata": metadata}
         encryption = self.world.encryption.get((Bucket, Key))
-        return answer | ({"SSEKMSKeyId": encryption} if encryption else {})
+        checksum = self.world.checksums.get((Bucket, Key)) if ChecksumMode == "ENABLED" else None
+        return (
+            answer
+            | ({"SSEKMSKeyId": encryption} if encryption else {})
+            | ({"ChecksumSHA256": checksum} if checksum else {})
+        )
 
 
 @dataclass

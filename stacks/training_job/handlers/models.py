@@ -60,6 +60,25 @@ def encryption_key(bucket: str, key: str) -> str | None:
     return _s3().head_object(Bucket=bucket, Key=key).get("SSEKMSKeyId")
 
 
+def sizes(bucket: str, prefix: str) -> dict[str, int]:
+    """Return the objects whose keys begin with `prefix`: their keys and sizes in bytes.
+
+    Markers of folders are left out: SageMaker does not copy them.
+    """
+    pages = _s3().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {
+        entry["Key"]: entry["Size"]
+        for page in pages
+        for entry in page.get("Contents", [])
+        if not entry["Key"].endswith("/")
+    }
+
+
+def checksum(bucket: str, key: str) -> str | None:
+    """Return the SHA-256 checksum that S3 keeps of an object, in Base64; None if it has none."""
+    return _s3().head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED").get("ChecksumSHA256")
+
+
 def metrics(bucket: str, key: str) -> str:
     """Return the metrics of a published model, as `name=value name=value`."""
     head = _s3().head_object(Bucket=bucket, Key=key)

@@ -18,53 +18,28 @@ import json
 import logging
 import os
 import re
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from . import interfaces, jobs, models, signals
+from . import channels, interfaces, jobs, models, signals
+from .denials import StartError, retry_denied
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker import SageMakerClient
     from types_boto3_sagemaker.type_defs import DescribeTrainingJobResponseTypeDef
-
-Answer = TypeVar("Answer")
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
 IDENTITY = re.compile("[0-9a-f]{12}")  # the end of a physical id that this handler made
 FORWARD = ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")  # a stack in these states needs its jobs
-# The error codes for a missing permission. S3 also answers so about an object that does not exist,
-# if the caller may not list the bucket.
-DENIED = ("403", "AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 # In these states the stack deletes next what SageMaker needs to delete its network interfaces.
 ENDING = ("DELETE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS")
-PERMISSION_SECONDS = 120  # how long a new role or policy may take to reach all of AWS
-LONGEST_PAUSE_SECONDS = 10
-STAGED_AT_ONCE = 8
-ABSENT = "If it is gone, deploy again: the CDK uploads it"
-# SageMaker's messages about a role or a policy that is seconds old. Terraform's provider retries
-# for the same messages (internal/service/sagemaker/training_job.go). The last one is about a role
-# without s3:ListBucket, as seen in 2021 (aws/amazon-sagemaker-examples#2267).
-ROLE_RACE = re.compile(
-    r"""(?ix) could\ not\ assume\ role
-    | access\ denied\ (to|for)
-    | unauthorized\ to\ list\ objects\ under\ s3\ url
-    | no\ identity-based\ policy\ allows
-    | no\ s3\ objects\ found\ under .* has\ "s3:ListBucket"\ permissions
-    """
-)
 QUOTA = re.compile(r"service limit '(?P<name>[^']+)' is (?P<value>\S+)")
-
-
-class StartError(RuntimeError):
-    """The job can't be started; the message says why, and what to do."""
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
@@ -89,10 +64,10 @@ def _handle(event: Mapping[str, Any]) -> dict[str, str]:
         # CloudFormation makes up an id if the answer to a Create was lost.
         given = event["PhysicalResourceId"]
         ours = IDENTITY.fullmatch(given.removeprefix(f"{properties['NamePrefix']}-"))
-        _retry_denied(lambda: jobs.stop(sagemaker, given if ours else identity))
+        retry_denied(lambda: jobs.stop(sagemaker, given if ours else identity))
         vpc = json.loads(os.environ["REQUEST"]).get("VpcConfig")
         if vpc is not None and _status(event["StackId"]) in ENDING:
-            _retry_denied(lambda: interfaces.wait_until_gone(vpc))
+            retry_denied(lambda: interfaces.wait_until_gone(vpc))
         return {}
     if event["RequestType"] == "Update":
         former = _identity(event["OldResourceProperties"])
@@ -105,10 +80,10 @@ def _handle(event: Mapping[str, Any]) -> dict[str, str]:
         return {"PhysicalResourceId": identity}
     try:
         # `start` may run twice: it finds what is done already, and a request has only one job.
-        names = _retry_denied(lambda: start(sagemaker, properties, identity, event["RequestId"]))
+        names = retry_denied(lambda: start(sagemaker, properties, identity, event["RequestId"]))
         if not _is_wanted(event["StackId"]):
             logger.info("the stack rolls back: %s is not needed any more", identity)
-            _retry_denied(lambda: jobs.stop(sagemaker, identity, *names))
+            retry_denied(lambda: jobs.stop(sagemaker, identity, *names))
     except Exception:
         # CloudFormation sends no Delete after a failure, so no job may run on, adopted or not.
         _stop_if_possible(sagemaker, identity)
@@ -126,7 +101,7 @@ def _is_wanted(stack: str) -> bool:
 
 def _status(stack: str) -> str:
     cloudformation = boto3.client("cloudformation")
-    (described,) = _retry_denied(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
+    (described,) = retry_denied(lambda: cloudformation.describe_stacks(StackName=stack)["Stacks"])
     return str(described["StackStatus"])
 
 
@@ -160,7 +135,7 @@ def start(
         jobs.conclude(sagemaker, name, handle)  # the job may have ended before it got the tag
         return []
     for item in properties["Data"]:
-        _stage_all(item, bucket)
+        channels.prepare(item, bucket)
     request["Tags"] += _tag_list(jobs.awaited_by(handle))
     # A request that comes twice makes the same name, which SageMaker accepts only once.
     name = f"{identity}-{hashlib.sha256(request_id.encode()).hexdigest()[:8]}"
@@ -178,45 +153,6 @@ def _check_key(bucket: str, artifact: str) -> None:
             f"the model s3://{bucket}/{artifact} is encrypted with another key than {wanted}: "
             "set another `revision` to train it again, or give the former key"
         )
-
-
-def _stage_all(item: Mapping[str, str], bucket: str) -> None:
-    """Copy the file or the listed files of a channel to where jobs read them."""
-    if "Key" in item:
-        _stage((item["SourceBucket"], item["SourceKey"]), (bucket, item["Key"]))
-        return
-    listed = json.loads(_read_list(item["SourceBucket"], item["SourceList"]))
-    sources = [(item["SourceBucket"], key) for key, _ in listed]
-    targets = [(bucket, item["Folder"] + name) for _, name in listed]
-    _stage(sources[0], targets[0])  # alone: a permission that is missing is missing for all
-    with ThreadPoolExecutor(STAGED_AT_ONCE) as threads:
-        # An error cancels the copies that have not begun.
-        list(threads.map(_stage, sources[1:], targets[1:]))
-
-
-def _read_list(bucket: str, key: str) -> bytes:
-    try:
-        return _retry_denied(lambda: models.read(bucket, key))
-    except (ClientError, StartError) as error:
-        raise StartError(
-            f"the list of data files s3://{bucket}/{key} can't be read: {error}. {ABSENT}"
-        ) from error
-
-
-def _stage(source: tuple[str, str], target: tuple[str, str]) -> None:
-    """Copy a data file to where jobs read it, unless it is already there with the right key."""
-    key = os.environ.get("ENCRYPTION_KEY")
-    try:
-        if _retry_denied(lambda: models.exists(*target)) and (
-            key is None or key == _retry_denied(lambda: models.encryption_key(*target))
-        ):
-            return
-        _retry_denied(lambda: models.copy(source, target))
-    except (ClientError, StartError) as error:
-        raise StartError(
-            f"the data file s3://{'/'.join(source)} can't be copied to s3://{'/'.join(target)}: "
-            f"{error}. {ABSENT}"
-        ) from error
 
 
 def _adoptable(
@@ -250,46 +186,11 @@ def _tag_list(tags: Mapping[str, str]) -> list[Any]:
 
 def _create(sagemaker: "SageMakerClient", name: str, request: dict[str, Any]) -> None:
     try:
-        _retry_denied(lambda: sagemaker.create_training_job(TrainingJobName=name, **request))
+        retry_denied(lambda: sagemaker.create_training_job(TrainingJobName=name, **request))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceLimitExceeded":
             raise
         raise StartError(_explain_quota(error.response["Error"]["Message"])) from error
-
-
-def _may_be_propagating(error: ClientError) -> bool:
-    """Whether the cause of an error may be a role or policy that changed seconds ago.
-
-    This function's own policy contains digests of jobs and objects, so a new fingerprint changes it
-    just before its use. The execution role may be as new; SageMaker then reports a wrong request.
-    """
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    if code == "ValidationException":
-        return ROLE_RACE.search(message) is not None
-    return code in DENIED
-
-
-def _retry_denied(act: Callable[[], Answer]) -> Answer:
-    """Call `act`, again and again while a permission is missing, since it may be seconds old.
-
-    Source: IAM User Guide, "Changes that I make are not always immediately visible".
-
-    Raises:
-        StartError: The permission is still missing after `PERMISSION_SECONDS`.
-    """
-    deadline = time.monotonic() + PERMISSION_SECONDS
-    pause = 1.0
-    while True:
-        try:
-            return act()
-        except ClientError as error:
-            if not _may_be_propagating(error):
-                raise
-            if time.monotonic() + pause > deadline:
-                raise StartError(f"{error} (tried for {PERMISSION_SECONDS} s)") from error
-            logger.info("waiting for a permission: %s", error)
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def _explain_quota(message: str) -> str:

@@ -2,15 +2,23 @@
 
 import json
 import os
-import time
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from stacks.training_job.construct import START_TIMEOUT
-from stacks.training_job.handlers import crashed, finish, interfaces, jobs, models, signals, start
+from stacks.training_job.handlers import (
+    crashed,
+    denials,
+    finish,
+    interfaces,
+    jobs,
+    models,
+    signals,
+    start,
+)
+from stacks.training_job.handlers.denials import StartError
 from tests.support.training_job_world import (
     ARTIFACT,
     FINGERPRINT,
@@ -26,27 +34,6 @@ from tests.support.training_job_world import (
     event,
     job_request,
 )
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    world.objects["staging", "train"] = "training data"
-    monkeypatch.setattr(boto3, "client", world.client)
-    monkeypatch.setattr(models, "_s3", lambda: world.client("s3"))
-    monkeypatch.setattr(signals, "send", world.signal)
-    monkeypatch.setattr(time, "sleep", world.slept.append)
-    monkeypatch.setattr(time, "monotonic", lambda: sum(world.slept))
-    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "start-logs")
-    monkeypatch.setenv("IDENTITY", IDENTITY)
-    monkeypatch.setenv("NAME_PREFIX", "topics-dev")
-    monkeypatch.setenv("FINISH_LOG_GROUP", "finish-logs")
-    monkeypatch.setenv("WAIT_HANDLE", HANDLE)
-    monkeypatch.setenv("WAIT", WAIT)
-    monkeypatch.setenv("REQUEST", job_request())
-    monkeypatch.setenv("LINEAGE", "commit fingerprint")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    return world
 
 
 def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[str]:
@@ -73,15 +60,6 @@ def deny_each_first_call(world: World, monkeypatch: pytest.MonkeyPatch) -> set[s
             if not name.startswith("__") and name not in ("exceptions", "_tags", "get_paginator"):
                 deny(client, name, code)
     return called
-
-
-def listed(world: World, files: list[tuple[str, str]]) -> Any:
-    """A Create whose data is a list of files."""
-    world.objects["staging", "list"] = json.dumps(files)
-    request = event("Create")
-    folder = {"SourceBucket": "staging", "SourceList": "list", "Folder": "lda/data/2/"}
-    request["ResourceProperties"]["Data"] = [folder]
-    return request
 
 
 def attach(world: World, description: str, seconds: float, status: str) -> None:
@@ -230,57 +208,6 @@ class TestStart:
         start.handler(event("Create", "request-2"), None)
         assert len(world.jobs) == 2
 
-    def test_data_that_is_staged_is_not_copied_again(self, world: World) -> None:
-        world.objects["bucket", "lda/data/1/train"] = "training data"
-        start.handler(event("Create"), None)
-        assert world.copies == []
-
-    def test_all_files_of_a_list_are_staged_into_the_folder_of_their_channel(
-        self, world: World
-    ) -> None:
-        names = [f"part-{number:05}" for number in range(20)]
-        for name in names:
-            world.objects["staging", f"digest of {name}"] = f"data of {name}"
-        world.objects["bucket", "lda/data/2/part-00003"] = "data of part-00003"
-        start.handler(listed(world, [(f"digest of {name}", name) for name in names]), None)
-        folder = {key: data for (_, key), data in world.objects.items() if "data/2/" in key}
-        assert folder == {f"lda/data/2/{name}": f"data of {name}" for name in names}
-        assert len(world.copies) == 19
-        assert len(world.jobs) == 1
-
-    def test_a_file_of_a_list_that_is_gone_starts_no_job(self, world: World) -> None:
-        with pytest.raises(start.StartError, match=r"s3://staging/x can't be copied .* again"):
-            start.handler(listed(world, [("train", "y"), ("x", "z")]), None)
-        assert world.jobs == {}
-
-    def test_a_list_that_is_gone_is_named_with_what_brings_it_back(self, world: World) -> None:
-        request = listed(world, [("train", "y")])
-        del world.objects["staging", "list"]
-        gone = r"list of data files s3://staging/list can't be read: .*NoSuchKey.* deploy again"
-        with pytest.raises(start.StartError, match=gone):
-            start.handler(request, None)
-
-    def test_a_permission_that_is_missing_for_all_files_is_waited_for_once(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Else a function that copies a thousand files runs into its time limit."""
-
-        def deny(*_: Any, **__: Any) -> None:
-            raise error("AccessDenied", "no")
-
-        monkeypatch.setattr(S3, "list_objects_v2", deny)
-        request = listed(world, [("train", str(number)) for number in range(100)])
-        with pytest.raises(start.StartError, match=r"can't be copied .* \(tried for 120 s\)"):
-            start._stage_all(request["ResourceProperties"]["Data"][0], "bucket")
-        assert sum(world.slept) <= start.PERMISSION_SECONDS
-
-    def test_data_that_is_gone_is_named_with_what_brings_it_back(self, world: World) -> None:
-        del world.objects["staging", "train"]
-        gone = r"data file s3://staging/train can't be copied .*Not Found.* deploy again"
-        with pytest.raises(start.StartError, match=gone):
-            start.handler(event("Create"), None)
-        assert world.jobs == {}
-
     def test_a_policy_of_the_functions_own_that_is_not_known_yet_is_waited_for(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -325,16 +252,16 @@ class TestStart:
 
     def test_a_role_that_stays_unknown_is_reported_within_the_bound(self, world: World) -> None:
         world.errors = [error("ValidationException", "Access denied to output bucket b")] * 20
-        with pytest.raises(start.StartError, match=r"Access denied to output bucket b \(tried for"):
+        with pytest.raises(StartError, match=r"Access denied to output bucket b \(tried for"):
             start.handler(event("Create"), None)
-        assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
+        assert denials.PERMISSION_SECONDS - 10 <= sum(world.slept) <= denials.PERMISSION_SECONDS
 
     def test_a_quota_is_named_with_its_value_and_where_to_ask_for_more(self, world: World) -> None:
         said = (
             "The account-level service limit 'ml.c4.2xlarge for training job usage' is 0 Instances"
         )
         world.errors = [error("ResourceLimitExceeded", f"{said}, with current utilization of 0.")]
-        with pytest.raises(start.StartError) as caught:
+        with pytest.raises(StartError) as caught:
             start.handler(event("Create"), None)
         told = str(caught.value)
         assert "The quota 'ml.c4.2xlarge for training job usage' is 0 in us-east-1" in told
@@ -362,20 +289,20 @@ class TestStart:
     ) -> None:
         denied = "because no identity-based policy allows the sagemaker:CreateTrainingJob action"
         world.errors = [error("AccessDeniedException", denied)] * 1000
-        with pytest.raises(start.StartError, match=r"CreateTrainingJob action \(tried for 120 s\)"):
+        with pytest.raises(StartError, match=r"CreateTrainingJob action \(tried for 120 s\)"):
             start.handler(event("Create"), None)
-        assert start.PERMISSION_SECONDS - 10 <= sum(world.slept) <= start.PERMISSION_SECONDS
+        assert denials.PERMISSION_SECONDS - 10 <= sum(world.slept) <= denials.PERMISSION_SECONDS
 
     def test_any_other_refusal_is_an_error_at_once(self, world: World) -> None:
         world.errors = [error("ValidationException", "No such instance type")]
-        with pytest.raises(start.StartError, match="No such instance type"):
+        with pytest.raises(StartError, match="No such instance type"):
             start.handler(event("Create"), None)
         assert world.slept == []
 
     def test_an_error_says_where_the_log_is(self, world: World) -> None:
         """The CDK's provider names /aws/lambda/FUNCTION, which is not there."""
         world.errors = [error("ValidationException", "No such instance type")]
-        with pytest.raises(start.StartError, match="The log is in the group start-logs"):
+        with pytest.raises(StartError, match="The log is in the group start-logs"):
             start.handler(event("Create"), None)
 
     @pytest.mark.parametrize(("region", "links"), [("eu-west-1", 1), ("us-gov-west-1", 0)])
@@ -396,7 +323,7 @@ class TestStart:
             raise refusal
 
         monkeypatch.setattr(SageMaker, "add_tags", refuse)
-        with pytest.raises(start.StartError, match="no AddTags"):
+        with pytest.raises(StartError, match="no AddTags"):
             start.handler(event("Create", "request-2"), None)
         assert world.running(IDENTITY) == []
 
@@ -452,7 +379,7 @@ class TestStart:
         monkeypatch.setenv("ENCRYPTION_KEY", "arn:key")
         world.objects["bucket", ARTIFACT] = "model"
         world.encryption["bucket", ARTIFACT] = "arn:former"
-        with pytest.raises(start.StartError, match="another key than arn:key: set another `revis"):
+        with pytest.raises(StartError, match="another key than arn:key: set another `revis"):
             start.handler(event("Update"), None)
         assert (world.jobs, world.signals) == ({}, [])
 
@@ -582,7 +509,7 @@ class TestStart:
             raise error("AccessDeniedException", "no StopTrainingJob")
 
         monkeypatch.setattr(SageMaker, "stop_training_job", refuse)
-        with pytest.raises(start.StartError, match=r"no StopTrainingJob \(tried for"):
+        with pytest.raises(StartError, match=r"no StopTrainingJob \(tried for"):
             start.handler(event("Delete"), None)
 
     @pytest.mark.usefixtures("in_vpc")
@@ -630,7 +557,7 @@ class TestStart:
         start.handler(event("Create"), None)
         (name,) = world.jobs
         monkeypatch.setattr(SageMaker, "describe_training_job", lambda *_, **__: world.jobs[name])
-        with pytest.raises(start.StartError, match=f"{name} did not stop within 300 s"):
+        with pytest.raises(StartError, match=f"{name} did not stop within 300 s"):
             start.handler(event("Delete"), None)
 
 
