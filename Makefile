@@ -129,7 +129,9 @@ destroy: .venv/ready ## Delete an environment, and list what is left [ENV=dev]
 	python -m operations leftovers --env "$$ENV"
 
 prepare: .venv/ready ## Prepare a corpus to deploy: CORPUS and VOCAB, the one prepared before, or a sample
-ifneq ($(CORPUS),)
+ifneq ($(filter s3://%,$(CORPUS)),)
+	python -m data_prep fetch "$$CORPUS" --out $(PREPARED)
+else ifneq ($(CORPUS),)
 	python -m data_prep convert --corpus "$$CORPUS" $${VOCAB:+--vocab "$$VOCAB"} --out $(PREPARED)
 else
 	@test -e $(PREPARED)/manifest.json || { set -x; \

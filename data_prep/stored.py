@@ -73,6 +73,11 @@ def fetch(source: S3Folder, out: Path) -> Manifest:
         InputError: There is no whole corpus in `source`.
         OSError: A file can't be written, or S3 can't be asked at present.
     """
+    if not source.has(MANIFEST):
+        raise InputError(
+            f"{source}: there is no {MANIFEST}; `python -m data_prep convert --out {source}` "
+            "writes a prepared corpus"
+        )
     text = source.read(MANIFEST, MAX_MANIFEST_BYTES)
     stored = Manifest.parse(text, f"{source}/{MANIFEST}")
     if stored.location is not None:
