@@ -81,7 +81,7 @@ def _read_matrix_header(stream: BinaryIO, name: str) -> tuple[Header, bool]:
         line += 1
     is_general = symmetry == "general"
     labels = TOTALS if layout == "coordinate" else TOTALS[:2]
-    sizes = decode(text, f"{name}:{line + 1}").split()
+    sizes = [decode(size, f"{name}:{line + 1}") for size in text.split()]
     if len(sizes) != len(labels):
         raise InputError(
             f"{name}:{line + 1}:1: {quote(' '.join(sizes))} must be of the form {', '.join(labels)}"
@@ -149,8 +149,8 @@ def _parse_numbers(path: Path, name: str, offset: int, text: bytes) -> NDArray[n
     except ValueError:
         first = LineNumbers(path).at(offset)
         for number, line in enumerate(text.split(b"\n"), first):
-            for field in decode(line, f"{name}:{number}").split():
-                parse_count(field, f"{name}:{number}")
+            for field in line.split():  # before it is text, which has other blanks
+                parse_count(decode(field, f"{name}:{number}"), f"{name}:{number}")
         raise
 
 

@@ -173,7 +173,10 @@ def test_a_manifest_that_leads_elsewhere_is_not_followed(
 @pytest.mark.parametrize(
     ("address", "problem"),
     [
-        ("s3://corpora/nothing", "s3://corpora/nothing: there is no manifest.json; `python -m data_prep convert"),
+        (
+            "s3://corpora/nothing",
+            "s3://corpora/nothing: there is no manifest.json; `python -m data_prep convert",
+        ),
         ("s3://no-such-bucket/x", "s3://no-such-bucket/x/manifest.json: .*NoSuchBucket"),
     ],
 )

@@ -381,6 +381,10 @@ def test_entries_of_a_hermitian_matrix_are_mirrored(file: Path) -> None:
         (array("complex general", "1 3", *"200"), "the file ends before the 6 numbers it promises"),
         (array("real general", "1 3", "1 1", "x"), ":5: count 'x' must be a whole number"),
         (array("real general", "1 3", "1 1_0 1"), ":4: count '1_0' must be a whole number"),
+        # Blanks of texts, but not of bytes.
+        (array("real general", "1 3", "1 \x1c1 1"), r":4: count '\x1c1' must be a whole number"),
+        (array("real general", "1 3", "1 1\x85 1"), r":4: count '1\x85' must be a whole number"),
+        (array("real general", "1 \u20283", "1 1 1"), r"words '\u20283' must be"),
         (array("real general", "1 3", "1 nan 1"), "document 1, word id 2: count nan must be"),
         (array("complex general", "1 3", "1 0", "2 1", "3 0"), "word id 2: count (2+1j) must be"),
         (
