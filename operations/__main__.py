@@ -10,10 +10,11 @@ from cli.arguments import Parser, run_command
 from operations import leftovers, settings
 from operations.cost import command as cost
 from operations.environment import add_environment_options
+from operations.models import command as models
 from operations.preflight import command as preflight
 from stacks.settings import SettingsError
 
-_COMMANDS = (preflight, cost, settings, leftovers)
+_COMMANDS = (preflight, cost, settings, models, leftovers)
 _EXAMPLES = """\
 examples:
   python -m operations preflight --env prod && cdk deploy --all -c env=prod
@@ -21,8 +22,8 @@ examples:
   python -m operations settings --env prod
   cdk destroy --all -c env=prod && python -m operations leftovers --env prod
 
-No command changes anything or costs money. The environments are those of cdk.json. Credentials and
-Region are the caller's, as in the AWS CLI.
+No command but `models prune` changes anything, and none costs money. The environments are those of
+cdk.json. Credentials and Region are the caller's, as in the AWS CLI.
 """
 
 

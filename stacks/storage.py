@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -26,6 +26,14 @@ class StorageStack(Stack):
             else import_key(self, settings.encryption_key)
         )
         self.bucket = add_bucket(self, self.key, keep=keep)
+        if settings.old_versions_days is not None:
+            days = Duration.days(settings.old_versions_days)
+            self.bucket.add_lifecycle_rule(
+                id="OldVersionsAndUnfinishedUploads",
+                noncurrent_version_expiration=days,
+                abort_incomplete_multipart_upload_after=days,
+                expired_object_delete_marker=True,
+            )
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 
 

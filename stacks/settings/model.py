@@ -267,6 +267,12 @@ class Settings(_Strict):
     prefix: texts.Prefix = "sagemaker/lda-model"
     """The folder of data and models in the bucket."""
 
+    old_versions_days: int | None = Field(30, ge=1, le=3650)
+    """Days until old versions of objects and unfinished uploads are deleted from a new bucket.
+
+    A version gets old when its object is written again or deleted. null keeps all for ever.
+    """
+
     retain_data: bool = False
     """Keep the bucket and its key when the environment is destroyed."""
 

@@ -119,6 +119,27 @@ class TestStorage:
         storage.has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Retain"})
         storage.resource_count_is("Custom::S3AutoDeleteObjects", 0)
 
+    def test_what_is_deleted_or_never_finished_is_paid_for_some_days_only(
+        self, synthesize: Synthesize
+    ) -> None:
+        rule = {
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 7},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+            "ExpiredObjectDeleteMarker": True,
+            "Status": "Enabled",
+        }
+        rules = {"LifecycleConfiguration": {"Rules": [Match.object_like(rule)]}}
+        storage = synthesize(old_versions_days="7")["storage"]
+        storage.has_resource_properties("AWS::S3::Bucket", rules)
+
+    def test_old_versions_are_kept_for_ever_where_that_is_asked_for(
+        self, synthesize: Synthesize
+    ) -> None:
+        storage = synthesize(old_versions_days=None)["storage"]
+        storage.has_resource_properties(
+            "AWS::S3::Bucket", {"LifecycleConfiguration": Match.absent()}
+        )
+
     def test_an_existing_bucket_is_used_and_none_is_made(self, synthesize: Synthesize) -> None:
         made = synthesize(bucket="my-bucket")
         assert made.keys() == {"training", "serving"}

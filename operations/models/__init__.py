@@ -1,0 +1,1 @@
+"""The models in an environment's bucket: `list`, `compare`, `prune`."""
