@@ -96,10 +96,12 @@ def _refuse_columns(lines: list[str], path: Path) -> None:
     if not any(map(str.isdigit, lines[-1])):
         return
     for delimiter in (",", ";", None):
+        columns = len(lines[-1].split(delimiter))
+        if columns < 2:
+            continue
         rows = [line.split(delimiter) for line in lines]
-        columns = len(rows[-1])
         rows = rows[1:] if len(rows) > 2 else rows  # it may be a header, or a number of documents
-        if len(rows) < 2 or columns < 2 or any(len(row) != columns for row in rows):
+        if len(rows) < 2 or any(len(row) != columns for row in rows):
             continue
         if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
             raise InputError(
