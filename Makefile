@@ -122,7 +122,7 @@ smoke: .venv/ready ## Ask an endpoint for a few documents of the prepared corpus
 	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(or $(wildcard $(PREPARED)/train),$(PREPARED)/train.recordio)
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
-	set -f; cdk deploy --all -c "env=$$ENV" $$CDK_OPTIONS
+	set -f; python -m operations follow --env "$$ENV" -- cdk deploy --all -c "env=$$ENV" $$CDK_OPTIONS
 
 destroy: .venv/ready ## Delete an environment, and list what is left [ENV=dev]
 	cdk destroy --all -c "env=$$ENV"

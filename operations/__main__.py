@@ -10,16 +10,19 @@ from cli.arguments import Parser, run_command
 from operations import leftovers, settings
 from operations.cost import command as cost
 from operations.environment import add_environment_options
+from operations.follow import command as follow
 from operations.models import command as models
 from operations.preflight import command as preflight
 from stacks.settings import SettingsError
 
-_COMMANDS = (preflight, cost, settings, models, leftovers)
+_COMMANDS = (preflight, cost, settings, follow, models, leftovers)
 _EXAMPLES = """\
 examples:
   python -m operations preflight --env prod && cdk deploy --all -c env=prod
   python -m operations cost -c endpoint.instance_type=ml.m5.large -c endpoint.instance_count=2
   python -m operations settings --env prod
+  python -m operations follow --env prod -- cdk deploy --all -c env=prod
+  python -m operations models --env prod
   cdk destroy --all -c env=prod && python -m operations leftovers --env prod
 
 No command but `models prune` changes anything, and none costs money. The environments are those of

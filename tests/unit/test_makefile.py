@@ -74,7 +74,11 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
         ("preflight", "ENV", "[python][-m][operations][preflight][--env][%s]"),
         ("acceptance", "ENV", "[python][-m][acceptance][--env][%s]"),
         ("diff", "ENV", "[cdk][diff][-c][env=%s][--method][template]"),
-        ("deploy", "ENV", "[cdk][deploy][--all][-c][env=%s]"),
+        (
+            "deploy",
+            "ENV",
+            "[python][-m][operations][follow][--env][%s][--][cdk][deploy][--all][-c][env=%s]",
+        ),
         ("destroy", "ENV", "[cdk][destroy][--all][-c][env=%s]"),
         ("fetch", "SOURCE", "[aws][s3][cp][--recursive][--no-progress][%s][build/source]"),
         (
@@ -87,7 +91,7 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
 def test_a_value_is_one_argument_whatever_is_in_it(
     checkout: Path, target: str, name: str, called: str, value: str
 ) -> None:
-    assert make(checkout, target, **{name: value})[0] == called % value
+    assert make(checkout, target, **{name: value})[0] == called.replace("%s", value)
     assert not (checkout / "made").exists()
 
 
@@ -163,3 +167,8 @@ def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -
     )
     assert done.stdout == "[python][-m][operations][preflight][--env][$(shell touch made) x]\n"
     assert not (checkout / "made").exists()
+
+
+def test_a_corpus_in_s3_is_fetched_and_not_converted(checkout: Path) -> None:
+    (called,) = make(checkout, "prepare", CORPUS="s3://bucket/a b")
+    assert called == "[python][-m][data_prep][fetch][s3://bucket/a b][--out][build/prepared]"

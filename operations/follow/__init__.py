@@ -1,0 +1,1 @@
+"""Follow a deployment: what happens in its stacks, its training job and its endpoint."""
