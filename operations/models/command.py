@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cli.arguments import Commands, whole_from
@@ -83,7 +84,9 @@ def run(options: argparse.Namespace) -> int:
     place = place_of(settings, client)
     models = list_models(place, client)
     if options.action == "compare":
-        return _compare(place, *(_find(models, each) for each in options.fingerprints))
+        return _compare(
+            place, settings.prepared, *(_find(models, each) for each in options.fingerprints)
+        )
     if options.action == "prune":
         return _prune(options, settings, place, models, client)
     if options.json:
@@ -122,7 +125,7 @@ def _lines(models: Sequence[Model]) -> Iterator[str]:
     head = ("fingerprint", "made", "topics", "documents", "size", "commit", "metrics", "needed by")
     rows = [head, *(_row(model) for model in models)]
     yield table(rows, right=(2, 3, 4))
-    yield f"\n{len(models)} models, {_size(sum(model.bytes for model in models))}"
+    yield f"\n{_models(len(models))}, {_size(sum(model.bytes for model in models))}"
 
 
 def _row(model: Model) -> tuple[str, ...]:
@@ -140,6 +143,10 @@ def _row(model: Model) -> tuple[str, ...]:
 
 def _count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
+
+
+def _models(number: int) -> str:
+    return f"{number:,} model" if number == 1 else f"{number:,} models"
 
 
 def _size(size: float) -> str:
@@ -163,7 +170,7 @@ def _as_json(model: Model, place: Place) -> dict[str, Any]:
     }
 
 
-def _compare(place: Place, first: Model, second: Model) -> int:
+def _compare(place: Place, prepared: Path, first: Model, second: Model) -> int:
     rows = zip(*(_row(model) for model in (first, second)), strict=True)
     head = ("fingerprint", "made", "topics", "documents", "size", "commit", "metrics", "needed by")
     facts = [(name, *cells) for name, cells in zip(head, rows, strict=True)]
@@ -174,8 +181,8 @@ def _compare(place: Place, first: Model, second: Model) -> int:
     print(table([fact for fact in facts if fact[1] != fact[2]]))
     print(flush=True)
     addresses = [model.address(place) for model in (first, second)]
-    done = subprocess.run([sys.executable, "-m", "topics", "compare", *addresses], check=False)
-    return done.returncode
+    topics = [sys.executable, "-m", "topics", "compare", *addresses, "--prepared", str(prepared)]
+    return subprocess.run(topics, check=False).returncode
 
 
 def _prune(
@@ -197,11 +204,11 @@ def _prune(
     )
     chosen = prune.choose(models, keep=options.keep, made_before=before)
     if not chosen:
-        print(f"{place}: nothing to delete of {len(models)} models")
+        print(f"{place}: nothing to delete of {_models(len(models))}")
         return 0
     found = prune.find(place, models, chosen, client)
     print("\n".join(_lines(chosen)), file=sys.stderr)
-    what = f"{len(chosen)} models, {len(found.keys)} files, {_size(found.bytes)}"
+    what = f"{_models(len(chosen))}, {len(found.keys)} files, {_size(found.bytes)}"
     if not options.yes and not _agreed(f"Delete {what} in {place}? [y/N] "):
         print("nothing was deleted", file=sys.stderr)
         return 1
