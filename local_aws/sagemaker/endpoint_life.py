@@ -17,8 +17,9 @@ from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.capture import Capture
 from local_aws.sagemaker.clients import service_client
 from local_aws.sagemaker.deployment import Plan
-from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
+from local_aws.sagemaker.fleet import Fleet, Instance, stop
 from local_aws.sagemaker.invocation_metrics import Metrics
+from local_aws.sagemaker.serving_container import INVOCATION_SECONDS
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
