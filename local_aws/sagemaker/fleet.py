@@ -1,13 +1,12 @@
 """`Instance` is one serving process; `Fleet` is all instances of a production variant."""
 
-import threading
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from local_aws.sagemaker.account_data import AccountData
-from local_aws.sagemaker.serving_container import START_UP_SECONDS, ServingContainer
+from local_aws.sagemaker.serving_container import START_UP_SECONDS, ServingContainer, start_all
 
 
 class Instance(ServingContainer):
@@ -74,28 +73,10 @@ class Fleet:
         missing = count - len(self.instances)
         if missing <= 0:
             return
-        with ThreadPoolExecutor(missing) as starting:
-            futures = [
-                starting.submit(Instance, self._data, self._endpoint, self._config, self.variant)
-                for _ in range(missing)
-            ]
-        errors = [error for future in futures if (error := future.exception()) is not None]
-        started = [future.result() for future in futures if future.exception() is None]
-        if errors:
-            stop(started)
-            raise errors[0]
-        self.instances += started
+        start = partial(Instance, self._data, self._endpoint, self._config, self.variant)
+        self.instances += start_all(start, missing)
 
     def release(self, count: int) -> list[Instance]:
         """Remove all instances but `count` and return them; the caller ends them when idle."""
         released, self.instances = self.instances[count:], self.instances[:count]
         return released
-
-
-def stop(instances: Iterable[Instance]) -> None:
-    """End `instances`, all at the same time."""
-    threads = [threading.Thread(target=instance.stop) for instance in instances]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

@@ -4,12 +4,14 @@ import contextlib
 import http.client
 import json
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -143,6 +145,11 @@ class ServingContainer:
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswerError(f"no answer: {error}") from None
 
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._container is not None:
+            self._container.kill()
+
     def stop(self) -> None:
         """End the process and remove its folder."""
         if self._container is not None:
@@ -150,6 +157,41 @@ class ServingContainer:
         self._folder.cleanup()
         if self._interfaces:
             network_interfaces.detach(self._scope, self.role, self._interfaces)
+
+
+class Stoppable(Protocol):
+    """Something with a process that can be ended."""
+
+    def stop(self) -> None:
+        """End the process."""
+
+
+Started = TypeVar("Started", bound=Stoppable)
+
+
+def start_all(start: Callable[[], Started], count: int) -> list[Started]:
+    """Call `start` so many times, all at the same time, and return what it returns.
+
+    Raises:
+        InstanceStartError: One can't start; the others are ended.
+    """
+    with ThreadPoolExecutor(count) as starting:
+        futures = [starting.submit(start) for _ in range(count)]
+    errors = [error for future in futures if (error := future.exception()) is not None]
+    started = [future.result() for future in futures if future.exception() is None]
+    if errors:
+        stop_all(started)
+        raise errors[0]
+    return started
+
+
+def stop_all(started: Iterable[Stoppable]) -> None:
+    """End all of `started`, at the same time."""
+    threads = [threading.Thread(target=one.stop) for one in started]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _find(data: AccountData, name: str) -> dict[str, Any]:
