@@ -22,7 +22,7 @@ from data_prep.documents import open_documents
 from data_prep.errors import InputError
 from local_aws.ministack import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
-from topics.endpoint import client
+from topics.endpoint import answers, client
 from topics.endpoint.state import EndpointError
 from topics.lda import mixtures
 from topics.lda.blocks import Blocks
@@ -191,7 +191,7 @@ def test_answer_at_the_gate(
 def test_answer_at_the_client(content: bytes) -> None:
     with suppress(EndpointError):
         mixtures = client._parse_answer(content, 2)
-        assert ((mixtures >= 0) & (mixtures <= 1 + client.SUM_TOLERANCE)).all()
+        assert ((mixtures >= 0) & (mixtures <= 1 + answers.SUM_TOLERANCE)).all()
 
 
 @given(content=damaged(records()) | st.binary(max_size=80))
