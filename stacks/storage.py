@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -11,6 +11,7 @@ from stacks.parts.encryption import CREATE, add_key, import_key
 from stacks.parts.functions import replace_log_group
 from stacks.settings import Settings
 
+KEPT = Duration.days(7)  # what transform jobs read and write
 AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the id that the CDK gives it
 
 
@@ -26,6 +27,15 @@ class StorageStack(Stack):
             else import_key(self, settings.encryption_key)
         )
         self.bucket = add_bucket(self, self.key, keep=keep)
+        for folder in ("batches", "predictions"):
+            # `topics transform` removes what it has put there, but not after a job that failed,
+            # and in a versioned bucket what is removed stays as an old version.
+            self.bucket.add_lifecycle_rule(
+                prefix=f"{settings.prefix}/{folder}/",
+                expiration=KEPT,
+                noncurrent_version_expiration=Duration.days(1),
+                abort_incomplete_multipart_upload_after=KEPT,
+            )
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 
 

@@ -119,6 +119,20 @@ class TestStorage:
         storage.has_resource("AWS::S3::Bucket", {"DeletionPolicy": "Retain"})
         storage.resource_count_is("Custom::S3AutoDeleteObjects", 0)
 
+    def test_what_transform_jobs_leave_is_deleted_after_a_week_and_nothing_else(
+        self, templates: Templates
+    ) -> None:
+        """Deleted for good: in a versioned bucket the old versions would stay."""
+        (bucket,) = resources_of(templates["storage"], "S3::Bucket")
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert [rule["Prefix"] for rule in rules] == [
+            "sagemaker/lda-model/batches/",
+            "sagemaker/lda-model/predictions/",
+        ]
+        for rule in rules:
+            assert rule["ExpirationInDays"] == 7
+            assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+
     def test_an_existing_bucket_is_used_and_none_is_made(self, synthesize: Synthesize) -> None:
         made = synthesize(bucket="my-bucket")
         assert made.keys() == {"training", "serving"}
@@ -141,8 +155,9 @@ class TestEverything:
             if "logs:CreateLogGroup" in statement["Action"]
         ]
         assert making["Sid"] == "MakeLogGroupOfJobs"  # the execution role's
-        resource = "".join(str(part) for part in making["Resource"]["Fn::Join"][1])
-        assert resource.endswith(":log-group:/aws/sagemaker/TrainingJobs*")
+        made = ["".join(map(str, one["Fn::Join"][1])) for one in making["Resource"]]
+        groups = [resource.rpartition(":log-group:")[2] for resource in made]
+        assert groups == ["/aws/sagemaker/TrainingJobs*", "/aws/sagemaker/TransformJobs*"]
 
     def test_every_function_has_a_log_group_that_goes_with_the_stack(
         self, templates: Templates
