@@ -97,7 +97,7 @@ def add_transform_policy(
         ),
         iam.PolicyStatement(
             sid="FindModel",
-            actions=["ssm:GetParameters"],
+            actions=["ssm:GetParameter"],
             resources=[parameters[name].parameter_arn for name in ("model-name", "model-artifact")],
         ),
         iam.PolicyStatement(sid="UploadDocuments", actions=["s3:PutObject"], resources=[documents]),

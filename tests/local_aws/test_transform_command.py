@@ -228,8 +228,8 @@ def test_an_environment_that_is_not_deployed_is_told(
 ) -> None:
     assert main(["transform", "--env", "topic-model/prod", "--text", "x", "--vocab", "v"]) == 1
     assert capsys.readouterr().err.startswith(
-        "topics: there is no parameter /topic-model/prod/model-name and no"
-        " /topic-model/prod/model-artifact in us-east-1: deploy the environment 'prod'"
+        "topics: there is no parameter /topic-model/prod/model-name in us-east-1: deploy the"
+        " environment 'prod' of 'topic-model' first"
     )
 
 

@@ -5,7 +5,7 @@ They are there whether the endpoint runs or sleeps.
 
 import argparse
 import re
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -65,25 +65,30 @@ def find_deployed(environment: Environment) -> Deployed:
     Raises:
         TransformError: There is none, or the caller may not see it.
     """
-    folder = f"/{environment.project}/{environment.env}"
-    names = [f"{folder}/model-name", f"{folder}/model-artifact"]
     try:
         ssm = boto3.client("ssm")
-        answer = ssm.get_parameters(Names=names)
-    except (ClientError, BotoCoreError) as error:
-        raise TransformError(f"the parameters below {folder}/: {explain(error)}") from None
-    found = {one["Name"]: one["Value"] for one in answer["Parameters"]}
-    if missing := [name for name in names if name not in found]:
-        raise TransformError(
-            f"there is no parameter {' and no '.join(missing)} in {ssm.meta.region_name}: deploy"
-            f" the environment {environment.env!r} of {environment.project!r} first, or name"
-            " another with --env"
-        )
-    model, artifact = (found[name] for name in names)
+    except BotoCoreError as error:  # there is no Region
+        raise TransformError(f"the parameters of {environment.name}: {error}") from None
+    names = ("model-name", "model-artifact")
+    model, artifact = (_parameter(ssm, environment, name) for name in names)
     match = _ARTIFACT.fullmatch(artifact)
     if match is None:
         raise TransformError(
-            f"the parameter {names[1]} is {artifact!r}, must be"
+            f"the parameter model-artifact of {environment.name} is {artifact!r}, must be"
             " s3://BUCKET/PREFIX/models/FINGERPRINT/model.tar.gz"
         )
     return Deployed(environment, model, artifact, match["bucket"], match["prefix"])
+
+
+def _parameter(ssm: Any, environment: Environment, name: str) -> str:
+    parameter = f"/{environment.project}/{environment.env}/{name}"
+    try:
+        value: str = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        raise TransformError(
+            f"there is no parameter {parameter} in {ssm.meta.region_name}: deploy the environment"
+            f" {environment.env!r} of {environment.project!r} first, or name another with --env"
+        ) from None
+    except (ClientError, BotoCoreError) as error:
+        raise TransformError(f"the parameter {parameter}: {explain(error)}") from None
+    return value
