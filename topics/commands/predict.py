@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     """Ask, and write the answers as they arrive."""
     with open_documents_or_texts(options) as documents:
         start = time.perf_counter()
-        words = topic_words(documents, options, lambda: model_address(options.endpoint))
+        words = topic_words(documents.words, options, lambda: model_address(options.endpoint))
         if is_changing(options.endpoint):
             print(
                 f"the endpoint {options.endpoint!r} is being updated: answers may come from its old"

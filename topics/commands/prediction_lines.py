@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,12 +91,12 @@ def open_documents_or_texts(options: argparse.Namespace) -> Iterator[Documents]:
 
 
 def topic_words(
-    documents: Documents, options: argparse.Namespace, deployed: Callable[[], str]
+    vocabulary: Sequence[str], options: argparse.Namespace, deployed: Callable[[], str]
 ) -> list[list[str]] | None:
     """Return the most probable words of each topic; None if they are not asked for.
 
     Args:
-        documents: Have the words.
+        vocabulary: The words of the documents.
         options: Those of `add_printing`, and `--vocab`.
         deployed: Returns the address of the deployed model.
 
@@ -106,8 +106,8 @@ def topic_words(
     if not options.top or (options.vocab is None and options.model is None):
         return None
     model = archive.load(options.model or deployed())
-    check_words(len(documents.words), model)
-    return top_words(model, documents.words, options.words)
+    check_words(len(vocabulary), model)
+    return top_words(model, vocabulary, options.words)
 
 
 def print_predictions(

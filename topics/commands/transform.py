@@ -1,9 +1,10 @@
 """`topics transform`: the topic mixtures of many documents, by a SageMaker Batch Transform job."""
 
 import argparse
+import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def add(commands: Commands) -> None:
     group.add_argument(
         "--instance-type",
         default=_INSTANCE_TYPE,
+        type=_instance_type,
         metavar="TYPE",
         help="(default: %(default)s)",
     )
@@ -93,32 +95,43 @@ def _place(text: str) -> Path | str:
     return text if text.startswith(SCHEME) else Path(text)
 
 
+def _instance_type(text: str) -> str:
+    if not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no instance type of SageMaker, such as {_INSTANCE_TYPE}"
+        )
+    return text
+
+
 def run(options: argparse.Namespace) -> None:
     """Run a job on the documents, and write its predictions."""
     start = time.perf_counter()
     deployed = find_deployed(options.env)
     s3: Any = boto3.client("s3", config=_S3)
     objects = JobObjects(s3, deployed, new_name(options.env))
-    with _open(options, s3) as (documents, in_place):
-        words = topic_words(documents, options, lambda: deployed.artifact)
+    with _open(options, s3, objects) as (vocabulary, source, store):
+        words = topic_words(vocabulary, options, lambda: deployed.artifact)
         with _tidied(objects):
-            stored = _upload(objects, documents) if in_place is None else in_place
+            stored = store()
             if any(one.records for one in stored):
-                source = objects.input if in_place is None else options.documents
                 _transform(options, deployed, objects, source, stored)
-            mixtures = objects.read(stored)
-            print_predictions(mixtures, documents.number, words, options, start)
+            number = sum(one.filled.size for one in stored)
+            print_predictions(objects.read(stored), number, words, options, start)
 
 
 @contextmanager
 def _open(
-    options: argparse.Namespace, s3: Any
-) -> Iterator[tuple[Documents, Sequence[Stored] | None]]:
-    """Open the documents; yield them, and where they are in S3 if they are there already."""
+    options: argparse.Namespace, s3: Any, objects: JobObjects
+) -> Iterator[tuple[Sequence[str], str, Callable[[], list[Stored]]]]:
+    """Open the documents.
+
+    Yields:
+        Their words, the address of the job's input, and what puts them there and says how.
+    """
     address = options.documents
     if not isinstance(address, str):
         with open_documents_or_texts(options) as documents:
-            yield documents, None
+            yield documents.words, objects.input, lambda: _upload(objects, documents)
         return
     if options.text or options.file or options.prepared is not None:
         raise InputError("give either DOCUMENTS, or --prepared, or --text and --file")
@@ -127,13 +140,12 @@ def _open(
             f"{address} is used as it is: of the options that say how to read, give only --vocab"
         )
     stored, size = find_stored(s3, address)
-    number = sum(one.filled.size for one in stored)
     words = NumberedWords(size) if options.vocab is None else read_vocabulary(options.vocab)
     if len(words) != size:
         raise InputError(
             f"{options.vocab} has {len(words):,} words, the documents of {address} have {size:,}"
         )
-    yield Documents(address, number, words, lambda: iter(())), stored
+    yield words, address, lambda: stored
 
 
 def _upload(objects: JobObjects, documents: Documents) -> list[Stored]:

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from numpy.typing import NDArray
 from scipy import sparse
 
+from cli.progress import Progress
 from data_prep.errors import InputError
 from data_prep.recordio import RecordIOError, encode, read_blocks
 from topics.endpoint.deployed import TransformError
@@ -125,18 +126,20 @@ def find_stored(s3: Any, address: str) -> tuple[list[Stored], int]:
     words: int | None = None
     stored = []
     try:
-        for key in _keys(s3, bucket, prefix):
-            body = s3.get_object(Bucket=bucket, Key=key)["Body"]
-            filled = []
-            try:
-                for block in read_blocks(io.BufferedReader(cast(Any, body)), words):
-                    words = block.shape[1]
-                    filled.append(np.diff(block.indptr) > 0)
-            except RecordIOError as error:
-                raise InputError(f"{SCHEME}{bucket}/{key}: {error}") from None
-            if not filled:
-                raise InputError(f"{SCHEME}{bucket}/{key}: there is no document")
-            stored.append(Stored(key, np.concatenate(filled), whole=True))
+        with Progress("reading") as progress:
+            for key in _keys(s3, bucket, prefix):
+                body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+                filled = []
+                try:
+                    for block in read_blocks(io.BufferedReader(cast(Any, body)), words):
+                        words = block.shape[1]
+                        filled.append(np.diff(block.indptr) > 0)
+                        progress.advance(block.shape[0])
+                except RecordIOError as error:
+                    raise InputError(f"{SCHEME}{bucket}/{key}: {error}") from None
+                if not filled:
+                    raise InputError(f"{SCHEME}{bucket}/{key}: there is no document")
+                stored.append(Stored(key, np.concatenate(filled), whole=True))
     except (ClientError, BotoCoreError) as error:
         raise TransformError(f"{address}: {explain(error)}") from None
     return stored, words or 0

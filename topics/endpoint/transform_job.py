@@ -20,6 +20,7 @@ from topics.endpoint.state import explain
 LOG_GROUP = "/aws/sagemaker/TransformJobs"
 POLL_SECONDS = 5.0
 
+_TAKEN = "ResourceInUse"
 _PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 8})
 _LOG_STREAMS = 20  # that are looked at
 _LOG_LINES = 10  # of a stream that are told
@@ -48,7 +49,7 @@ class TransformJob:
         instance_type: str,
         instances: int,
         key: str | None,
-        look: Callable[[], None],
+        look: Callable[[], object],
     ) -> None:
         """Start the job and wait until it has completed.
 
@@ -108,11 +109,13 @@ class TransformJob:
                 ],
             )
         except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == _TAKEN:
+                return  # nobody else has the name: the answer to the first attempt was lost
             raise TransformError(
                 f"the transform job {self.name} was not started: {explain(error)}"
             ) from None
 
-    def _follow(self, look: Callable[[], None]) -> dict[str, Any]:
+    def _follow(self, look: Callable[[], object]) -> dict[str, Any]:
         """Return the job's description when it has ended."""
         while True:
             try:

@@ -25,19 +25,20 @@ def _tag(name: str, properties: dict[str, Any]) -> None:
 
 
 def _encrypt(name: str, properties: dict[str, Any]) -> None:
-    rules = properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
-    if not rules:
-        s3._delete_bucket_encryption(name)
-        return
-    default = rules[0]["ServerSideEncryptionByDefault"]
-    root = Element("ServerSideEncryptionConfiguration", xmlns=s3.S3_NS)
-    rule = SubElement(root, "Rule")
-    chosen = SubElement(rule, "ApplyServerSideEncryptionByDefault")
-    for member in ("SSEAlgorithm", "KMSMasterKeyID"):
-        if member in default:
+    """Encrypt a bucket with a key of the account; MiniStack has none of AWS's own."""
+    s3._delete_bucket_encryption(name)
+    for rule in properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
+        default = rule.get("ServerSideEncryptionByDefault", {})
+        if "KMSMasterKeyID" not in default:
+            continue
+        root = Element("ServerSideEncryptionConfiguration", xmlns=s3.S3_NS)
+        encrypted = SubElement(root, "Rule")
+        chosen = SubElement(encrypted, "ApplyServerSideEncryptionByDefault")
+        for member in ("SSEAlgorithm", "KMSMasterKeyID"):
             SubElement(chosen, member).text = default[member]
-    SubElement(rule, "BucketKeyEnabled").text = str(rules[0].get("BucketKeyEnabled", False)).lower()
-    s3._put_bucket_encryption(name, tostring(root))
+        enabled = rule.get("BucketKeyEnabled", False)
+        SubElement(encrypted, "BucketKeyEnabled").text = str(enabled).lower()
+        s3._put_bucket_encryption(name, tostring(root))
 
 
 def _refuse_objects(name: str) -> None:
