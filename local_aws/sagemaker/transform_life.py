@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
-from local_aws.sagemaker import channels, logs, serving_container
+from local_aws.sagemaker import channels, container, logs, serving_container
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.channels import File
 from local_aws.sagemaker.clients import encrypted_with, role_client
@@ -159,6 +159,8 @@ class TransformJob(Job):
             self._instances = serving_container.start_all(self._start_instance, count)
         except InstanceStartError as error:
             raise JobError(f"{ALGORITHM}: {error}") from None
+        except container.ImageError as error:
+            raise JobError(f"{CLIENT}: {error}") from None
         try:
             yield
         finally:

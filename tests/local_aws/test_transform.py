@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from data_prep import recordio
 from tests.support.waiting import wait_for
 
-from .conftest import TOPICS, WORDS, Cloud, allow, have_struck
-from .hosting import model
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, have_struck
+from .hosting import broken_model, model
 from .test_hosting import make_model
 
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -251,6 +251,23 @@ def test_what_the_container_refuses_fails_the_job_with_its_status(
 
 def test_an_input_without_objects_fails_the_job(cloud: Cloud, served: str, bucket: str) -> None:
     assert "No S3 objects found" in failure(cloud, request(served, bucket, "nothing"))
+
+
+def test_a_model_that_can_not_be_served_fails_the_job(
+    cloud: Cloud, role: str, bucket: str, folder: str
+) -> None:
+    broken = broken_model(cloud, role, bucket)
+    reason = failure(cloud, request(broken, bucket, folder))
+    assert reason.startswith("AlgorithmError: Failed to download model data from s3://")
+    cloud.client("sagemaker").create_model(
+        ModelName="imageless",
+        ExecutionRoleArn=role,
+        PrimaryContainer={
+            "Image": IMAGE.replace("lda:1", "lda:9"),
+            "ModelDataUrl": f"s3://{bucket}/{model(cloud, role, bucket, 1)}.tar.gz",
+        },
+    )
+    assert "ClientError: Cannot pull image" in failure(cloud, request("imageless", bucket, folder))
 
 
 def test_a_container_that_fails_is_asked_again(
