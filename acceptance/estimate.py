@@ -6,7 +6,7 @@ from decimal import Decimal
 from acceptance.life import Step
 from operations.cost.bill import CENT, bill, cost
 from operations.cost.prices import CURRENCY, PriceList
-from operations.cost.quantities import HOURS_A_MONTH, LEFT_OUT, MONTH, Item
+from operations.cost.quantities import HOURS_A_MONTH, LEFT_OUT, MONTH, TRANSFORM, Item
 
 
 def lines(billed: Iterable[Item], price_list: PriceList, steps: Sequence[Step]) -> Iterator[str]:
@@ -17,7 +17,11 @@ def lines(billed: Iterable[Item], price_list: PriceList, steps: Sequence[Step]) 
     """
     minutes = sum(step.minutes for step in steps)
     share, jobs = minutes / 60 / HOURS_A_MONTH, sum(step.jobs for step in steps)
-    amounts = [(item, item.amount * (share if item.per == MONTH else jobs)) for item in billed]
+    amounts = [
+        (item, item.amount * (share if item.per == MONTH else jobs))
+        for item in billed
+        if item.per != TRANSFORM  # no step runs one
+    ]
     costs = [cost(item, amount, price_list) for item, amount in amounts]
     known = [one for one in costs if one is not None]
     yield f"It takes about {minutes} minutes on AWS, and {_total(known, len(costs))}:"

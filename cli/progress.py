@@ -34,7 +34,11 @@ class Progress:
 
     def advance(self, amount: int) -> None:
         """Add `amount` to the work that is done."""
-        self._done += amount
+        self.reach(self._done + amount)
+
+    def reach(self, done: int) -> None:
+        """Set the amount of the work that is done."""
+        self._done = done
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PERIOD
             self._shown = True

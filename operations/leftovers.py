@@ -1,7 +1,7 @@
 """`python -m operations leftovers`: find what is left of an environment after `destroy`.
 
 Resources are found by the environment's name and by its tags, since not every resource has tags
-that AWS can search. Ended training jobs stay in AWS's lists for ever, and do not count.
+that AWS can search. Ended jobs stay in AWS's lists for ever, and do not count.
 """
 
 import argparse
@@ -9,15 +9,17 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from cli.arguments import Commands
 from operations.environment import Clients, clients, region_of
 from stacks.settings import Settings, load, read_context
 
-# What follows the environment's name in the name of a training job, and of a dashboard.
-JOB_SUFFIX = re.compile(r"-[0-9a-f]{12}-[^-]+$")
+# What follows the environment's name in the name of a training job, a transform job, a dashboard.
+JOB_SUFFIX = re.compile(r"(-[0-9a-f]{12}-[^-]+|-[0-9a-f]{8})$")
 DASHBOARD_SUFFIX = re.compile(r"-[a-z]{2}(-[a-z]+)+-\d$")
+JOBS = ("training", "transform")
 RUNNING = ("InProgress", "Stopping")
 
 _EXAMPLES = """\
@@ -93,12 +95,12 @@ def list_resources(client: Clients) -> Iterator[Resource]:
         ServiceNamespace="sagemaker",
     ):
         yield Resource("scalable target", target["ResourceId"])
-    for state in RUNNING:
-        jobs = _pages(
-            client("sagemaker"), "list_training_jobs", "TrainingJobSummaries", StatusEquals=state
-        )
-        for job in jobs:
-            yield Resource("running job", job["TrainingJobName"])
+    for kind, state in product(JOBS, RUNNING):
+        name = kind.capitalize()
+        for job in _pages(
+            client("sagemaker"), f"list_{kind}_jobs", f"{name}JobSummaries", StatusEquals=state
+        ):
+            yield Resource("running job", job[f"{name}JobName"])
 
 
 def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
@@ -176,7 +178,9 @@ def _tagged(settings: Settings, client: Clients) -> Iterator[Resource]:
     for resource in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
         arn = resource["ResourceARN"]
         service, resource_id = arn.split(":", 5)[2], arn.split(":", 5)[5]
-        if service == "sagemaker" and resource_id.startswith("training-job/"):
+        if service == "sagemaker" and resource_id.startswith(
+            tuple(f"{kind}-job/" for kind in JOBS)
+        ):
             continue
         if service == "kms" and _is_gone(client("kms"), arn):
             continue

@@ -11,6 +11,7 @@ from stacks.parts.encryption import CREATE, add_key, import_key
 from stacks.parts.functions import replace_log_group
 from stacks.settings import Settings
 
+KEPT = Duration.days(7)  # what transform jobs read and write
 AUTO_DELETE = "Custom::S3AutoDeleteObjectsCustomResourceProvider"  # the id that the CDK gives it
 
 
@@ -33,6 +34,15 @@ class StorageStack(Stack):
                 noncurrent_version_expiration=days,
                 abort_incomplete_multipart_upload_after=days,
                 expired_object_delete_marker=True,
+            )
+        for folder in ("batches", "predictions"):
+            # `topics transform` removes what it has put there, but not after a job that failed,
+            # and in a versioned bucket what is removed stays as an old version.
+            self.bucket.add_lifecycle_rule(
+                prefix=f"{settings.prefix}/{folder}/",
+                expiration=KEPT,
+                noncurrent_version_expiration=Duration.days(1),
+                abort_incomplete_multipart_upload_after=KEPT,
             )
         CfnOutput(self, "BucketName", value=self.bucket.bucket_name)
 

@@ -18,7 +18,12 @@ from stacks.training_job import TrainingJob
 from stacks.training_job.handlers import LOG_GROUP as JOBS_LOG_GROUP
 from stacks.training_job.permissions import read_folder
 
-METRIC_NAMESPACES = ["/aws/sagemaker/TrainingJobs", "/aws/sagemaker/Endpoints"]
+TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
+METRIC_NAMESPACES = [
+    "/aws/sagemaker/TrainingJobs",
+    "/aws/sagemaker/TransformJobs",
+    "/aws/sagemaker/Endpoints",
+]
 
 
 class TrainingStack(Stack):
@@ -58,7 +63,7 @@ class TrainingStack(Stack):
         self.job = None if corpus is None else self._add_job(corpus)
 
     def _build_role(self, location: str | None) -> iam.Role:
-        """Build the execution role, with only the permissions that training and hosting need.
+        """Build the execution role, with only the permissions that its jobs and hosting need.
 
         Args:
             location: The address of the folder in S3 whose data is used in place, if any.
@@ -80,13 +85,18 @@ class TrainingStack(Stack):
                 actions=["s3:GetObject"],
                 resources=[
                     self.bucket.arn_for_objects(f"{prefix}/{folder}/*")
-                    for folder in ("data", "models")
+                    for folder in ("data", "models", "batches")
                 ],
             ),
             iam.PolicyStatement(
                 sid="WriteModels",
                 actions=["s3:PutObject"],
                 resources=[self.bucket.arn_for_objects(f"{prefix}/jobs/*")],
+            ),
+            iam.PolicyStatement(
+                sid="WritePredictions",
+                actions=["s3:PutObject"],
+                resources=[self.bucket.arn_for_objects(f"{prefix}/predictions/*")],
             ),
             iam.PolicyStatement(
                 sid="FindData",
@@ -103,13 +113,15 @@ class TrainingStack(Stack):
                 ],
                 resources=[f"{log_group}/aws/sagemaker/*"],
             ),
-            # Only the group of the account's training jobs. The serving stack creates the
+            # Only the groups of the account's jobs. The serving stack creates the
             # endpoint's group. If SageMaker could create it too, the endpoint's last log lines
             # would bring it back after the stack is deleted.
             iam.PolicyStatement(
                 sid="MakeLogGroupOfJobs",
                 actions=["logs:CreateLogGroup"],
-                resources=[f"{log_group}{JOBS_LOG_GROUP}*"],
+                resources=[
+                    f"{log_group}{group}*" for group in (JOBS_LOG_GROUP, TRANSFORM_LOG_GROUP)
+                ],
             ),
             iam.PolicyStatement(
                 sid="PutMetrics",

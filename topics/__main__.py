@@ -6,10 +6,22 @@ import sys
 
 from cli.arguments import Parser, run_command
 from data_prep.errors import InputError
-from topics.commands import compare, fit, infer, predict, recover, report, score, show, sweep
+from topics.commands import (
+    compare,
+    fit,
+    infer,
+    predict,
+    recover,
+    report,
+    score,
+    show,
+    sweep,
+    transform,
+)
+from topics.endpoint.deployed import TransformError
 from topics.endpoint.state import EndpointError
 
-_COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict)
+_COMMANDS = (fit, sweep, show, report, score, compare, recover, infer, predict, transform)
 _EXAMPLES = """\
 examples:
   python -m topics fit --prepared build/nyt --num-topics 10 --refine --out model.tar.gz
@@ -19,6 +31,7 @@ examples:
   python -m topics compare model.tar.gz s3://BUCKET/KEY --prepared build/nyt
   python -m topics infer model.tar.gz articles.jsonl --field body --vocab build/nyt/vocab.txt
   python -m topics predict --endpoint lda-dev build/nyt/test.recordio --limit 3
+  python -m topics transform --env lda/dev --prepared build/nyt --out predictions.jsonl
 
 MODEL is a model.tar.gz: a file, or s3://BUCKET/KEY. Commands that ask AWS take credentials and
 Region from the environment, as the AWS CLI does.
@@ -34,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         "topics",
         lambda: options.run(options),
         bad_input=(InputError,),
-        failures=(EndpointError,),
+        failures=(EndpointError, TransformError),
     )
 
 

@@ -7,7 +7,7 @@ Sources: the frame is dmlc-core's ``recordio.h``; the message is ``aialgs.data.R
 SageMaker developer guide, "Common data formats for training".
 """
 
-from data_prep.recordio.decoding import Record, decode, read_blocks, read_matrix
+from data_prep.recordio.decoding import Record, decode, read_blocks, read_labels, read_matrix
 from data_prep.recordio.encoding import encode
 from data_prep.recordio.framing import MAGIC, MAX_RECORD_BYTES, RecordIOError
 
@@ -19,5 +19,6 @@ __all__ = [
     "decode",
     "encode",
     "read_blocks",
+    "read_labels",
     "read_matrix",
 ]

@@ -1,6 +1,7 @@
 """Read RecordIO-protobuf: sparse and dense documents, as SageMaker's training takes them."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 MAX_FEATURE_DIM = (1 << 31) - 1  # the widest a SciPy matrix with 32-bit indices can be
 
-_FEATURE_KEY = b"values"
+_FEATURES, _LABELS = 1, 2  # fields of the message `Record`
+_FEATURE_KEY = "values"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 _FLOAT32_TENSOR, _FLOAT64_TENSOR, _INT32_TENSOR = 2, 3, 7  # fields of the message `Value`
@@ -103,6 +105,26 @@ def decode(stream: BinaryIO) -> Iterator[Record]:
             that is not a finite float32.
     """
     return (_decode_frame(frame) for frame in read_frames(stream))
+
+
+def read_labels(stream: BinaryIO, key: str) -> Iterator[NDArray[np.float32]]:
+    """Yield the values of a label of each record: so algorithms answer in RecordIO.
+
+    Memory is bounded as in `decode`.
+
+    Args:
+        stream: Binary stream of RecordIO-protobuf.
+        key: The label's name.
+
+    Raises:
+        RecordIOError: As `decode`; also if a record has no such label, or one with keys.
+    """
+    for frame in read_frames(stream):
+        with _at(frame):
+            values, keys, _ = _decode_tensor(*_find_tensor(frame.payload, _LABELS, key))
+            if keys.size:
+                raise RecordIOError(f"the label {key!r} is sparse")
+        yield values
 
 
 class _Rows(NamedTuple):
@@ -198,24 +220,21 @@ def _decode_each(batch: list[Frame], feature_dim: int | None) -> _Rows:
 
 
 def _decode_frame(frame: Frame) -> Record:
-    try:
+    with _at(frame):
         return _decode_record(*frame)
+
+
+@contextmanager
+def _at(frame: Frame) -> Iterator[None]:
+    """Name the byte where a frame starts in errors of its record."""
+    try:
+        yield
     except (RecordIOError, VarintError) as error:
         raise RecordIOError(f"byte {frame.offset}: {error}") from None
 
 
 def _decode_record(offset: int, payload: bytes) -> Record:
-    kind, tensor = _find_tensor(payload)
-    # Numbers may be packed or not, and a packed field may come in several pieces.
-    pieces = {1: bytearray(), 2: bytearray(), 3: bytearray()}
-    for field, wire, content in _fields(tensor):
-        if field in pieces:
-            if wire not in (_BYTES, _UNPACKED_WIRE[kind] if field == 1 else _VARINT):
-                raise RecordIOError(f"field {field} of the tensor has wire type {wire}")
-            pieces[field] += content
-    values = _decode_values(kind, pieces[1])
-    keys = decode_varints(pieces[2])
-    shape = _decode_shape(pieces[3])
+    values, keys, shape = _decode_tensor(*_find_tensor(payload, _FEATURES, _FEATURE_KEY))
     if not values.size:
         raise RecordIOError("the tensor has no values, but SageMaker can't read empty documents")
     if not keys.size:
@@ -231,22 +250,41 @@ def _decode_record(offset: int, payload: bytes) -> Record:
     return Record(offset, keys, values, shape)
 
 
-def _find_tensor(payload: bytes) -> tuple[int, bytes]:
-    """Return the tensor of the feature `values`, and its field number in `Value`."""
+def _find_tensor(payload: bytes, field: int, key: str) -> tuple[int, bytes]:
+    """Return a tensor of the map in a record's field, and its field number in `Value`."""
     tensors = (
         (kind, tensor)
-        for entry in _messages(payload, 1)
-        if _FEATURE_KEY in _messages(entry, 1)
+        for entry in _messages(payload, field)
+        if key.encode() in _messages(entry, 1)
         for value in _messages(entry, 2)
         for kind, wire, tensor in _fields(value)
         if kind in _UNPACKED_WIRE and wire == _BYTES
     )
     found = next(tensors, None)
+    name = f"the {'feature' if field == _FEATURES else 'label'} {key!r}"
     if found is None:
-        raise RecordIOError("no float32, float64 or int32 tensor for the feature 'values'")
+        raise RecordIOError(f"no float32, float64 or int32 tensor for {name}")
     if next(tensors, None):
-        raise RecordIOError("more than one tensor for the feature 'values'")
+        raise RecordIOError(f"more than one tensor for {name}")
     return found
+
+
+def _decode_tensor(
+    kind: int, tensor: bytes
+) -> tuple[NDArray[np.float32], NDArray[np.int64], int | None]:
+    """Return the values, keys and shape of a tensor of the field `kind` of `Value`."""
+    # Numbers may be packed or not, and a packed field may come in several pieces.
+    pieces = {1: bytearray(), 2: bytearray(), 3: bytearray()}
+    for field, wire, content in _fields(tensor):
+        if field in pieces:
+            if wire not in (_BYTES, _UNPACKED_WIRE[kind] if field == 1 else _VARINT):
+                raise RecordIOError(f"field {field} of the tensor has wire type {wire}")
+            pieces[field] += content
+    return (
+        _decode_values(kind, pieces[1]),
+        decode_varints(pieces[2]),
+        _decode_shape(pieces[3]),
+    )
 
 
 def _decode_values(kind: int, packed: bytes | bytearray) -> NDArray[np.float32]:

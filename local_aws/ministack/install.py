@@ -71,22 +71,30 @@ PATCHES = (
 )
 
 Tags = Mapping[str, Mapping[str, str]]  # by ARN
+ConditionKeys = Callable[[str, Mapping[str, Any], Scope], Mapping[str, str]]
 
 INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
 
 
-def install(services: list[Service], tags: Mapping[str, Callable[[Scope], Tags]]) -> None:
+def install(
+    services: list[Service],
+    tags: Mapping[str, Callable[[Scope], Tags]],
+    condition_keys: Mapping[str, ConditionKeys],
+) -> None:
     """Add `services` to MiniStack and change MiniStack; call before the server starts.
 
     Args:
         services: What MiniStack lacks.
         tags: By a service's name, the function that returns the tags of its resources. The
             Resource Groups Tagging API lists them.
+        condition_keys: By a service's name, the function that returns what IAM compares conditions
+            of its requests with, beside the keys that all services have.
     """
     for service in services:
         _register(service)
         _provision(service.RESOURCE_TYPES)
     _name_resources({service.NAME: service for service in services})
+    _tell_conditions(condition_keys)
     for name, tags_of in tags.items():
         tagging._COLLECTORS[name] = _collector(tags_of)
     for patch in PATCHES:
@@ -174,12 +182,31 @@ def _name_resources(services: Mapping[str, Service]) -> None:
         scope = Scope(account, region)
         if match := INVOCATIONS.fullmatch(path):
             return scope.arn(f"endpoint/{match['endpoint'].lower()}")
-        try:
-            request = json.loads(body or b"{}")
-        except ValueError:
-            return "*"
         named = services[service]
         operation = headers.get("x-amz-target", "").removeprefix(named.TARGET_PREFIX)
-        return named.resource_of(operation, request if isinstance(request, dict) else {}, scope)
+        return named.resource_of(operation, _request(body), scope)
 
     iam_actions.extract_resource_arn = extract
+
+
+def _tell_conditions(condition_keys: Mapping[str, ConditionKeys]) -> None:
+    """Let IAM know the condition keys of a service's own, where MiniStack knows those of tags."""
+    original = iam_actions.request_tag_context
+
+    def context(service: str, action: str, body: bytes, parameters: dict[str, Any]) -> Any:
+        found = original(service, action, body, parameters)
+        if service not in condition_keys:
+            return found
+        operation = action.partition(":")[2]
+        return found | condition_keys[service](operation, _request(body), current_scope())
+
+    iam_actions.request_tag_context = context
+
+
+def _request(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON request; none if it is no JSON object."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}

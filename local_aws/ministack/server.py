@@ -40,7 +40,11 @@ def main() -> None:
     arguments = parser.parse_args()
     os.set_inheritable(arguments.lock, False)
     _watch_over(arguments.folder if arguments.lifeline is not None else None)
-    install([sagemaker, autoscaling, service_quotas], {sagemaker.NAME: account.tags})
+    install(
+        [sagemaker, autoscaling, service_quotas],
+        {sagemaker.NAME: account.tags},
+        {sagemaker.NAME: sagemaker.condition_keys},
+    )
     asyncio.run(_serve(arguments.folder, arguments.socket, arguments.lifeline))
 
 

@@ -1,4 +1,4 @@
-"""What one account holds in one Region: its data, training jobs and endpoints."""
+"""What one account holds in one Region: its data, jobs and endpoints."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -8,19 +8,27 @@ from typing import Any
 from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.endpoint_life import Endpoint
+from local_aws.sagemaker.job import Job
 from local_aws.sagemaker.training_life import TrainingJob
+from local_aws.sagemaker.transform_life import TransformJob
 
 
 @dataclass
 class Account(AccountData):
-    """The data of an account, and its training jobs and endpoints by name."""
+    """The data of an account, and its jobs and endpoints by name."""
 
     training_jobs: dict[str, TrainingJob] = field(default_factory=dict)
+    transform_jobs: dict[str, TransformJob] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs."""
+        with self.lock:
+            return [*self.training_jobs.values(), *self.transform_jobs.values()]
 
     def kill_all(self) -> None:
         """End all containers at once, at the end of the server."""
-        for job in list(self.training_jobs.values()):
+        for job in self.jobs():
             job.kill()
         for endpoint in list(self.endpoints.values()):
             endpoint.kill()

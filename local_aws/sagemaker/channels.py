@@ -34,13 +34,20 @@ def unsupported(channels: list[dict[str, Any]]) -> Iterator[str]:
         if source is None:
             yield _not_supported(channel, "FileSystemDataSource", "S3DataSource")
             continue
-        if source["S3DataType"] not in _LISTS:
-            yield _not_supported(channel, f"S3DataType {source['S3DataType']}", " or ".join(_LISTS))
-        if not source["S3Uri"].startswith(SCHEME):
-            yield _not_supported(channel, f"S3Uri {source['S3Uri']}", f"{SCHEME}BUCKET/KEY")
+        for problem in unsupported_source(source):
+            yield f"Channel {channel['ChannelName']}: {problem}"
         for member in ("CompressionType", "RecordWrapperType"):
             if (value := channel.get(member, "None")) != "None":
                 yield _not_supported(channel, f"{member} {value}, which is for Pipe mode,", "None")
+
+
+def unsupported_source(source: Mapping[str, str]) -> Iterator[str]:
+    """Yield a message for each property of an S3DataSource that is not supported here."""
+    if source["S3DataType"] not in _LISTS:
+        allowed = " or ".join(_LISTS)
+        yield f"S3DataType {source['S3DataType']} is not supported here; use {allowed}."
+    if not source["S3Uri"].startswith(SCHEME):
+        yield f"S3Uri {source['S3Uri']} is not supported here; use {SCHEME}BUCKET/KEY."
 
 
 def _not_supported(channel: Mapping[str, Any], what: str, instead: str) -> str:
@@ -74,7 +81,7 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
     folder.mkdir()
     empty = True
     try:
-        for file in _LISTS[source["S3DataType"]](s3, address):
+        for file in list_files(s3, source):
             empty = False
             _copy(s3, file, folder)
     except (ClientError, BotoCoreError, OSError) as error:
@@ -83,6 +90,15 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
         ) from None
     if empty:
         raise no_objects(channel)
+
+
+def list_files(s3: Any, source: Mapping[str, str]) -> Iterator[File]:
+    """Yield the objects of an S3DataSource.
+
+    Raises:
+        ChannelError: A manifest is malformed.
+    """
+    return _LISTS[source["S3DataType"]](s3, source["S3Uri"])
 
 
 def no_objects(channel: Mapping[str, Any]) -> ChannelError:

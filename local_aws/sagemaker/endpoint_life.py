@@ -17,8 +17,9 @@ from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.capture import Capture
 from local_aws.sagemaker.clients import service_client
 from local_aws.sagemaker.deployment import Plan
-from local_aws.sagemaker.fleet import INVOCATION_SECONDS, Fleet, Instance, stop
+from local_aws.sagemaker.fleet import Fleet, Instance
 from local_aws.sagemaker.invocation_metrics import Metrics
+from local_aws.sagemaker.serving_container import INVOCATION_SECONDS, stop_all
 from local_aws.sagemaker.traffic import Traffic
 
 IN_PROGRESS = ("Creating", "Updating", "RollingBack", "Deleting")
@@ -184,7 +185,7 @@ class Endpoint:
     def _retire(self, instances: list[Instance]) -> None:
         """End instances that get no new traffic, after they have answered what they have."""
         self.traffic.drain(instances, INVOCATION_SECONDS)
-        stop(instances)
+        stop_all(instances)
 
     def _end_change(self, status: str, failure: str) -> None:
         with self._changed:
@@ -251,7 +252,7 @@ class Endpoint:
 
     def kill(self) -> None:
         """End all instances, without waiting for their answers."""
-        stop([i for fleet in self.fleets.values() for i in fleet.release(0)])
+        stop_all([i for fleet in self.fleets.values() for i in fleet.release(0)])
 
 
 def _shares(fleets: Mapping[str, Fleet], share: float) -> dict[Instance, float]:

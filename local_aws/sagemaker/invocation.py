@@ -11,8 +11,9 @@ from local_aws.ministack.bridge import Response
 from local_aws.sagemaker.account import Account
 from local_aws.sagemaker.capture import Exchange
 from local_aws.sagemaker.endpoint_life import Endpoint
-from local_aws.sagemaker.fleet import Instance, NoAnswerError
+from local_aws.sagemaker.fleet import Instance
 from local_aws.sagemaker.invocation_metrics import Invocation
+from local_aws.sagemaker.serving_container import NoAnswerError
 from local_aws.sagemaker.traffic import BusyError, NobodyError
 
 BODY_BYTES = 6 * 1024 * 1024

@@ -1,13 +1,15 @@
 """Write a container's output to a stream of CloudWatch Logs."""
 
+import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 
 class Stream:
-    """A log stream, created with the first line.
+    """A log stream, created with the first line. Several threads may write to it.
 
     If the role may not write logs, there is no log, and nothing else fails, as on AWS.
     """
@@ -17,17 +19,16 @@ class Stream:
         self._group = group
         self._name = name
         self._made = False
+        self._lock = threading.Lock()
 
     def write(self, lines: list[str]) -> None:
         """Add `lines` with the present time, without empty ones."""
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line]
-        try:
+        with self._lock, suppress(ClientError, BotoCoreError):
             self._make()
             if events:
                 self._put(events)
-        except (ClientError, BotoCoreError):
-            return
 
     def _put(self, events: list[Any]) -> None:
         """Put `events`; create the log group again if it is gone, as SageMaker's agent does."""

@@ -17,6 +17,7 @@ from local_aws.sagemaker import (
     invocation,
     tags_api,
     training_api,
+    transform_api,
 )
 from local_aws.sagemaker.account import Account, Request
 
@@ -28,12 +29,17 @@ RESOURCE_TYPES = hosting_resources.RESOURCE_TYPES
 DEREGISTER = "application-autoscaling:DeregisterScalableTarget"
 logger = logging.getLogger("sagemaker")
 OPERATIONS = (
-    training_api.OPERATIONS | hosting_api.OPERATIONS | endpoint_api.OPERATIONS | tags_api.OPERATIONS
+    training_api.OPERATIONS
+    | transform_api.OPERATIONS
+    | hosting_api.OPERATIONS
+    | endpoint_api.OPERATIONS
+    | tags_api.OPERATIONS
 )
 
 # The member of a request that names its resource, and the resource's type in an ARN.
 RESOURCE_NAMES = {
     "TrainingJobName": "training-job",
+    "TransformJobName": "transform-job",
     "ModelName": "model",
     "EndpointName": "endpoint",
     "EndpointConfigName": "endpoint-config",
@@ -50,6 +56,13 @@ def resource_of(operation: str, request: Request, scope: Scope) -> str:
     return "*"
 
 
+def condition_keys(operation: str, request: Request, scope: Scope) -> dict[str, str]:
+    """Return SageMaker's own condition keys that a request has, for IAM."""
+    if operation == "CreateTransformJob" and "ModelName" in request:
+        return {"sagemaker:ModelArn": scope.arn(f"model/{str(request['ModelName']).lower()}")}
+    return {}
+
+
 def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer a request that IAM has let through."""
     here = account.of(scope)
@@ -62,6 +75,7 @@ def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> 
     request = json.loads(body or b"{}")
     validation.check(NAME, operation, request)
     _check_pass_role(here, request, headers)
+    _check_tagging(here, operation, request, headers)
     if operation == "DeleteEndpoint":
         _check_deregistration(here, request, headers)
     _throttle(operation)
@@ -74,6 +88,18 @@ def _check_pass_role(here: Account, request: Request, headers: Mapping[str, str]
     caller = bridge.access_key(headers)
     context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     if role and (denied := bridge.denied(caller, "iam:PassRole", role, here.scope, context)):
+        raise ApiError("AccessDeniedException", denied)
+
+
+def _check_tagging(
+    here: Account, operation: str, request: Request, headers: Mapping[str, str]
+) -> None:
+    """Reject the creation of a resource with tags by a caller who may not tag it."""
+    if not operation.startswith("Create") or not request.get("Tags"):
+        return
+    resource = resource_of(operation, request, here.scope)
+    caller = bridge.access_key(headers)
+    if denied := bridge.denied(caller, "sagemaker:AddTags", resource, here.scope):
         raise ApiError("AccessDeniedException", denied)
 
 

@@ -27,7 +27,7 @@ def _delete(account: Account, request: Request) -> dict[str, Any]:
 
 
 def _known(account: Account, arn: str) -> str:
-    arns = [job.arn for job in account.training_jobs.values()]
+    arns = [job.arn for job in account.jobs()]
     arns += [endpoint.arn for endpoint in account.endpoints.values()]
     arns += [model["ModelArn"] for model in account.models.values()]
     arns += [config["EndpointConfigArn"] for config in account.endpoint_configs.values()]

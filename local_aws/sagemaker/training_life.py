@@ -1,13 +1,11 @@
 """Training jobs: each has a thread that does what SageMaker does around the container.
 
 The thread downloads the channels, runs the image and uploads the model, all as the execution role.
-So a permission that would be missing on AWS is missing here. It reports each change of state as AWS
-does: in DescribeTrainingJob, by an event, and in the log group.
+So a permission that would be missing on AWS is missing here.
 """
 
 import shutil
 import tarfile
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -17,40 +15,27 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
-from local_aws.api.errors import invalid
-from local_aws.sagemaker import channels, container, events, logs, network_interfaces
+from local_aws.sagemaker import channels, container, logs, network_interfaces
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import encrypted_with, role_client
+from local_aws.sagemaker.job import FAILURE_CHARACTERS, NO_CAPACITY, RUNNING, Job, JobError
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-EVENT = "SageMaker Training Job State Change"
 METRIC = "#quality_metric: host=algo-1, "
-FAILURE_CHARACTERS = 1024
-RUNNING = ("InProgress", "Stopping")
 LOOK_SECONDS = 0.1  # between two checks whether a job should go on
 
 
-class JobError(Exception):
-    """A job fails; the message is its FailureReason."""
-
-
-class TrainingJob:
+class TrainingJob(Job):
     """One training job, from its request to its end."""
 
+    KIND = "Training"
+
     def __init__(self, data: AccountData, request: Mapping[str, Any]) -> None:
-        self.data = data
-        self.request = dict(request)
-        self.name: str = request["TrainingJobName"]
-        self.arn = data.scope.arn(f"training-job/{self.name.lower()}")
-        self.status = "InProgress"
+        super().__init__(data, request)
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
-        self.failure = ""
         self.metrics: list[dict[str, Any]] = []
-        self.times = {"CreationTime": time.time()}
-        self._stop = threading.Event()
         self._container: container.Container | None = None
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._killed = threading.Event()
 
     @property
     def artifact(self) -> str:
@@ -58,42 +43,17 @@ class TrainingJob:
         output = self.request["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         return f"{output}/{self.name}/output/model.tar.gz"
 
-    def start(self) -> None:
-        """Start the job and return at once."""
-        self._thread.start()
-
-    def join(self, seconds: float) -> None:
-        """Wait for the job's end, at most for `seconds`."""
-        self._thread.join(seconds)
-
-    def stop(self) -> None:
-        """Ask the job to stop, as StopTrainingJob does; it ends later."""
-        with self.data.lock:
-            if self.status != "InProgress":
-                raise invalid(
-                    f"The request was rejected because the training job is in status {self.status}."
-                )
-            self.status = "Stopping"
-        self._stop.set()
-
     def kill(self) -> None:
-        """End the container at once."""
+        """End the container at once, or as soon as there is one."""
+        self._killed.set()
         if self._container is not None:
             self._container.kill()
 
     def describe(self) -> dict[str, Any]:
         """Return the job as DescribeTrainingJob answers it."""
         with self.data.lock:
-            answer = {key: value for key, value in self.request.items() if key != "Tags"}
-            answer |= {
-                "TrainingJobArn": self.arn,
-                "TrainingJobStatus": self.status,
-                "SecondaryStatus": self.secondary_status,
-                "SecondaryStatusTransitions": list(self.transitions),
-                **self.times,
-            }
-            if self.failure:
-                answer["FailureReason"] = self.failure
+            answer = super().describe()
+            answer["SecondaryStatusTransitions"] = list(self.transitions)
             if self.metrics:
                 answer["FinalMetricDataList"] = list(self.metrics)
             if self.status in ("Completed", "Stopped"):
@@ -105,28 +65,11 @@ class TrainingJob:
 
     def summary(self) -> dict[str, Any]:
         """Return the job as ListTrainingJobs answers it."""
-        with self.data.lock:
-            return {
-                "TrainingJobName": self.name,
-                "TrainingJobArn": self.arn,
-                "TrainingJobStatus": self.status,
-                "SecondaryStatus": self.secondary_status,
-                **self.times,
-            }
+        return super().summary() | {"SecondaryStatus": self.secondary_status}
 
-    def _run(self) -> None:
-        with tempfile.TemporaryDirectory(prefix="training-") as folder:
-            try:
-                self._change("InProgress", "Starting", "Preparing the instances for training")
-                end = self._train_attached(Path(folder))
-                self._change(*end)
-            except JobError as error:
-                self.failure = str(error)[:FAILURE_CHARACTERS]
-                self._change("Failed", "Failed", self.failure)
-            except Exception as error:  # whatever else fails, the job must end
-                self.failure = f"InternalServerError: {error!r}"[:FAILURE_CHARACTERS]
-                self._change("Failed", "Failed", self.failure)
-                raise
+    def _work(self, folder: Path) -> None:
+        self._enter("InProgress", "Starting", "Preparing the instances for training")
+        self._enter(*self._train_attached(folder))
 
     def _train_attached(self, root: Path) -> tuple[str, str, str]:
         """Train on an instance that is attached to the job's VPC, if it has one; as `_train`."""
@@ -145,10 +88,7 @@ class TrainingJob:
     def _train(self, root: Path) -> tuple[str, str, str]:
         """Train and return the final status, secondary status and message."""
         if faults.strike("training.capacity"):
-            raise JobError(
-                "CapacityError: Unable to provision requested ML compute capacity. Please retry "
-                "using a different ML instance type."
-            )
+            raise JobError(NO_CAPACITY)
         try:
             image = container.image_module(self.request["AlgorithmSpecification"]["TrainingImage"])
         except container.ImageError as error:
@@ -165,17 +105,17 @@ class TrainingJob:
                 },
             },
         )
-        self._change("InProgress", "Downloading", "Downloading input data")
+        self._enter("InProgress", "Downloading", "Downloading input data")
         self._download(root / "input/data")
         self.times["TrainingStartTime"] = time.time()
-        self._change("InProgress", "Training", "Training image download completed.")
+        self._enter("InProgress", "Training", "Training image download completed.")
         end = self._run_container(image, root)
         self.times["TrainingEndTime"] = time.time()
         if faults.strike("training.no-model"):
             shutil.rmtree(root / "model")
             (root / "model").mkdir()
         if any((root / "model").iterdir()):
-            self._change(self.status, "Uploading", "Uploading generated training model")
+            self._enter(self.status, "Uploading", "Uploading generated training model")
             self._upload(root)
         return end
 
@@ -192,7 +132,7 @@ class TrainingJob:
     def _run_container(self, image: str, root: Path) -> tuple[str, str, str]:
         stream = logs.Stream(
             self._client("logs"),
-            LOG_GROUP,
+            self.log_group,
             f"{self.name}/algo-1-{int(time.time())}",
         )
         seconds = self.request["StoppingCondition"]["MaxRuntimeInSeconds"]
@@ -209,15 +149,17 @@ class TrainingJob:
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
             stream.write,
         )
+        if self._killed.is_set():  # perhaps before there was a container to kill
+            running.kill()
         while (code := running.wait(LOOK_SECONDS)) is None or (hang and not hang.over.is_set()):
             if code is not None:
                 self._stop.wait(LOOK_SECONDS)
             if self._stop.is_set():
-                self._change("Stopping", "Stopping", "Stopping the training job")
+                self._enter("Stopping", "Stopping", "Stopping the training job")
                 running.stop()
                 return "Stopped", "Stopped", "Training job stopped"
             if time.monotonic() > deadline:
-                self._change("Stopping", "Stopping", "Stopping the training job")
+                self._enter("Stopping", "Stopping", "Stopping the training job")
                 running.stop()
                 return "Stopped", "MaxRuntimeExceeded", "Training job exceeded MaxRuntimeInSeconds"
         if code != 0:
@@ -247,33 +189,24 @@ class TrainingJob:
                 f"ClientError: Artifact upload failed:Failed to upload {self.artifact}: {error}"
             ) from None
 
-    def _change(self, status: str, secondary: str, message: str) -> None:
+    def _fail(self, reason: str) -> None:
+        self.failure = reason[:FAILURE_CHARACTERS]
+        self._enter("Failed", "Failed", self.failure)
+
+    def _enter(self, status: str, secondary: str, message: str) -> None:
+        """Change both states at once."""
         now = time.time()
         with self.data.lock:
-            if self._stop.is_set() and status == "InProgress":
-                status = "Stopping"
             if self.transitions:
                 self.transitions[-1]["EndTime"] = now
             self.transitions.append(
                 {"Status": secondary, "StartTime": now, "StatusMessage": message}
             )
-            self.status, self.secondary_status = status, secondary
-            self.times["LastModifiedTime"] = now
+            self.secondary_status = secondary
             if status not in RUNNING:
-                self.times.setdefault("TrainingEndTime", now)
                 self.transitions[-1]["EndTime"] = now
-        detail = self.describe() | {"Tags": self.data.tags_of(self.arn)}
-        for _ in range(_deliveries(status)):
-            events.emit(self.data.scope, EVENT, detail, self.arn)
-
-
-def _deliveries(status: str) -> int:
-    """Return how often a change of state is delivered: EventBridge does not promise once."""
-    if status in RUNNING:
-        return 1
-    if faults.strike("event.lose"):
-        return 0
-    return 2 if faults.strike("event.duplicate") else 1
+            self._set(status)
+        self._report(status)
 
 
 def _failure_reason(root: Path, code: int) -> str:

@@ -13,6 +13,8 @@ from stacks.settings import Settings
 
 MONTH = "a month"
 TRAINING = "a training run"
+TRANSFORM = "a transform job, for each instance and hour"
+TRANSFORM_TYPE = "ml.m4.xlarge"  # what `topics transform` takes if the user names no other
 HOURS_A_MONTH = 730  # as AWS counts
 GIGABYTE = 1 << 30
 ALARMS, ROLLBACK_ALARMS = 2, 3  # besides the idle alarm; a test counts those of the templates
@@ -50,7 +52,7 @@ class Item:
         name: What it is.
         amount: How many units of it.
         unit: The unit.
-        per: `MONTH` or `TRAINING`.
+        per: `MONTH`, `TRAINING` or `TRANSFORM`.
         product: The product that has its price.
         divisor: How many of `unit` make one unit of the price.
     """
@@ -107,6 +109,13 @@ def items(
             Product("AmazonS3", "TimedStorage-ByteHrs", "volumeType", "Standard"),
         )
     yield from _training(settings)
+    yield Item(
+        f"transform: {TRANSFORM_TYPE}",
+        1,
+        "hours",
+        TRANSFORM,
+        Product("AmazonSageMaker", f"Tsform:{TRANSFORM_TYPE}", "instanceName", TRANSFORM_TYPE),
+    )
 
 
 def _instances(settings: Settings) -> Iterator[Item]:

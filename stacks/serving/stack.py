@@ -50,8 +50,11 @@ class ServingStack(Stack):
         model = add_model(self, job, training.network, isolated=settings.isolated)
         configuration = add_configuration(self, settings, model, training.bucket, training.key)
         topic = alarms.add_topic(self, settings.notices, training.key)
-        parameters = access.add_parameters(self, settings, job)
+        parameters = access.add_parameters(self, settings, job, model)
         access.add_invoke_policy(self, settings.name)
+        transforming = access.add_transform_policy(
+            self, settings, model, parameters, training.bucket, training.key
+        )
         add_dashboard(self, settings, job)
         CfnOutput(self, "ModelArtifact", value=job.model_artifact)
         if not settings.endpoint.enabled:
@@ -76,6 +79,6 @@ class ServingStack(Stack):
             add_scaling(endpoint, settings.scaling, settings.scaling.max_instances)
         # The idle alarm comes after the gate, whose requests are the endpoint's first.
         watching = alarms.add_alarms(self, settings, topic)
-        for later in (*watching, *parameters):
+        for later in (*watching, *parameters.values(), transforming):
             later.node.add_dependency(gate.passed)
         CfnOutput(self, "EndpointName", value=endpoint.attr_endpoint_name)

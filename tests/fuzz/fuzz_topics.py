@@ -20,9 +20,13 @@ from hypothesis import strategies as st
 
 from data_prep.documents import open_documents
 from data_prep.errors import InputError
+from local_aws.lda_image.answers import write_recordio
 from local_aws.ministack import embedded_metrics
 from stacks.serving.gate.handlers import check, during_update, golden
-from topics.endpoint import client
+from topics.endpoint import answers, client
+from topics.endpoint.batches import Stored
+from topics.endpoint.deployed import Deployed, Environment, TransformError
+from topics.endpoint.job_objects import JobObjects
 from topics.endpoint.state import EndpointError
 from topics.lda import mixtures
 from topics.lda.blocks import Blocks
@@ -191,7 +195,39 @@ def test_answer_at_the_gate(
 def test_answer_at_the_client(content: bytes) -> None:
     with suppress(EndpointError):
         mixtures = client._parse_answer(content, 2)
-        assert ((mixtures >= 0) & (mixtures <= 1 + client.SUM_TOLERANCE)).all()
+        assert ((mixtures >= 0) & (mixtures <= 1 + answers.SUM_TOLERANCE)).all()
+
+
+class FakeS3:
+    """One output of a transform job."""
+
+    def __init__(self, output: bytes) -> None:
+        self.output = output
+
+    def get_paginator(self, _: str) -> "FakeS3":
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        return [{"Contents": [{"Key": "p/predictions/job/a.out"}]}]
+
+    def get_object(self, **_: str) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self.output)}
+
+
+OUTPUT = write_recordio(np.array([[0.25, 0.75], [1, 0]]))
+DEPLOYED = Deployed(Environment("lda", "dev"), "model", "s3://b/p/models/0/m", "b", "p")
+
+
+@given(output=damaged([OUTPUT]) | st.binary(max_size=80))
+@fuzz
+def test_output_of_a_transform_job(output: bytes) -> None:
+    inputs = [Stored("a", np.array([True, True]))]
+    with suppress(TransformError):
+        found = list(JobObjects(FakeS3(output), DEPLOYED, "job").read(inputs))
+        assert len(found) == 2
+        for mixture in found:
+            assert mixture is not None
+            assert ((mixture >= 0) & (mixture <= 1 + answers.SUM_TOLERANCE)).all()
 
 
 @given(content=damaged(records()) | st.binary(max_size=80))

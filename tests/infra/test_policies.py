@@ -98,8 +98,9 @@ ACCEPTED = (
         "The versions of one function, as the CDK grants to invoke it",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*/(data|models|jobs|(data|jobs)/[0-9a-f]{64}|capture)/\*\]",
-        "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
+        r"AwsSolutions-IAM5\[Resource::.*"
+        r"/(data|models|jobs|(data|jobs)/[0-9a-f]{64}|capture|batches|predictions)/\*\]",
+        "(ExecutionRole|TransformPolicy|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
         "Objects below a prefix of one bucket; their names come with data, jobs and requests",
     ),
     Accepted(
@@ -109,8 +110,9 @@ ACCEPTED = (
         "room for some fifty names",
     ),
     Accepted(
-        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws/sagemaker/(\*|TrainingJobs(\*|:.*))\]",
-        "(ExecutionRole|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
+        r"AwsSolutions-IAM5\[Resource::.*:log-group:"
+        r"/aws/sagemaker/(\*|(Training|Transform)Jobs(\*|:.*))\]",
+        "(ExecutionRole|TransformPolicy|TrainingJob/(Start|Finish)Role/DefaultPolicy)/Resource",
         "SageMaker names the groups and streams of jobs and endpoints itself",
     ),
     Accepted(

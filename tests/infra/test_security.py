@@ -9,6 +9,7 @@ import yaml
 from data_prep.formats import plain_file
 from data_prep.formats.entries import MAX_DOCUMENTS
 from data_prep.formats.lines import MAX_LINE_BYTES
+from data_prep.recordio import MAX_RECORD_BYTES
 from data_prep.vocabulary import MAX_VOCABULARY_BYTES
 from tests.support.synthesis import PROJECT
 from topics.model import ndarray, tar_member
@@ -40,6 +41,7 @@ def cooldown() -> int:
             f"unpacks to more than {tar_member.MAX_MODEL_BYTES // GIB} GiB, to more than "
             f"{tar_member.MAX_RATIO} times its size (beyond {tar_member.SMALL_BYTES // MIB} MiB)"
         ),
+        f"a record of at most {MAX_RECORD_BYTES // MIB} MiB at a time",
         f"up to 2^{ndarray.MAX_ELEMENTS.bit_length() - 1} numbers",
     ],
 )
@@ -50,7 +52,7 @@ def test_a_number_is_that_of_the_code(sentence: str) -> None:
 def test_every_number_is_held() -> None:
     """A new one needs a line above."""
     told = re.sub(r"\(docs/[^)]*\)|NIST 800-53 r5|SHA-256", "", SENTENCES)
-    held = ["7", "16", "256", "99,999,999", "1", "100", "1", "100", "32", "2", "28"]
+    held = ["7", "16", "256", "99,999,999", "1", "100", "1", "100", "32", "2", "28", "16"]
     assert re.findall(r"\b\d[\d,]*", told) == held
 
 

@@ -40,6 +40,23 @@ def named(template: Template, kind: str, begin: str) -> dict[str, Any]:
     return found
 
 
+def allowed(made: Templates, policy: str) -> list[dict[str, Any]]:
+    """The statements of a managed policy."""
+    properties = named(made["serving"], "IAM::ManagedPolicy", policy)["Properties"]
+    statements: list[dict[str, Any]] = properties["PolicyDocument"]["Statement"]
+    return statements
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def ending(resource: Any) -> str:
+    """The last part of an ARN that is joined of several; nothing if it is one reference."""
+    last = resource["Fn::Join"][1][-1] if "Fn::Join" in resource else ""
+    return str(last) if isinstance(last, str) else ""
+
+
 class TestUpdates:
     def test_by_default_sagemakers_own_way_is_taken(self, templates: Templates) -> None:
         """All at once when the new instances answer: one instance can't be moved in steps."""
@@ -481,13 +498,81 @@ class TestAccess:
     def test_the_policy_allows_to_invoke_this_endpoint_and_nothing_else(
         self, templates: Templates
     ) -> None:
-        policy = only(templates["serving"], "IAM::ManagedPolicy")["PolicyDocument"]
-        (statement,) = policy["Statement"]
+        (statement,) = allowed(templates, "InvokePolicy")
         assert statement["Action"] == "sagemaker:InvokeEndpoint"
         assert json.dumps(statement["Resource"]).endswith(':endpoint/topic-model-dev"]]}')
         templates["serving"].has_output(
             "InvokePolicyArn", {"Value": {"Ref": Match.string_like_regexp("InvokePolicy")}}
         )
+
+    def test_only_jobs_with_the_model_that_is_served_may_be_started(
+        self, templates: Templates
+    ) -> None:
+        """Whoever may start a job acts as the model's role, which reads all data."""
+        (create,) = [
+            statement
+            for statement in allowed(templates, "TransformPolicy")
+            if "sagemaker:CreateTransformJob" in statement["Action"]
+        ]
+        assert create["Action"] == "sagemaker:CreateTransformJob"
+        ((key, arn),) = create["Condition"]["StringEqualsIgnoreCase"].items()
+        assert key == "sagemaker:ModelArn"
+        served = only(templates["serving"], "SageMaker::EndpointConfig")["ProductionVariants"]
+        *_, name = arn["Fn::Join"][1]
+        assert name == served[0]["ModelName"]
+        templates["serving"].has_output(
+            "TransformPolicyArn", {"Value": {"Ref": Match.string_like_regexp("TransformPolicy")}}
+        )
+
+    def test_a_transform_policy_reaches_the_folders_of_jobs_and_nothing_else(
+        self, templates: Templates
+    ) -> None:
+        reached = {
+            (action, ending(resource))
+            for statement in allowed(templates, "TransformPolicy")
+            for action in listed(statement["Action"])
+            for resource in listed(statement["Resource"])
+            if action.startswith(("s3:", "sagemaker:"))
+        }
+        prefix = "/sagemaker/lda-model"
+        jobs = ":sagemaker:us-east-1:111122223333:transform-job/topic-model-dev-????????"
+        assert reached == {
+            ("s3:PutObject", f"{prefix}/batches/*"),
+            ("s3:GetObject", f"{prefix}/predictions/*"),
+            ("s3:DeleteObject", f"{prefix}/batches/*"),
+            ("s3:DeleteObject", f"{prefix}/predictions/*"),
+            ("s3:ListBucket", ""),
+            ("s3:GetEncryptionConfiguration", ""),
+            ("sagemaker:CreateTransformJob", jobs),
+            ("sagemaker:AddTags", jobs),
+            ("sagemaker:DescribeTransformJob", jobs),
+            ("sagemaker:StopTransformJob", jobs),
+        }
+
+    def test_a_transform_policy_has_the_key_if_there_is_one(self, synthesize: Synthesize) -> None:
+        made = synthesize(encryption_key=KEY)
+        (use,) = [s for s in allowed(made, "TransformPolicy") if s.get("Sid") == "UseKey"]
+        assert use["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+        assert use["Resource"] == KEY
+
+    def test_the_policy_and_the_parameters_change_when_the_new_model_is_trusted(
+        self, templates: Templates
+    ) -> None:
+        """Until then the old ones find the old model, also when the deployment is rolled back."""
+        serving = templates["serving"]
+        for kind, begin in (
+            ("SSM::Parameter", "ModelNameParameter"),
+            ("IAM::ManagedPolicy", "TransformPolicy"),
+        ):
+            awaited = named(serving, kind, begin)["DependsOn"]
+            assert any(name.startswith("Gate") for name in awaited)
+
+    def test_an_endpoint_that_sleeps_leaves_policy_and_parameter(
+        self, synthesize: Synthesize
+    ) -> None:
+        asleep = synthesize(**{"endpoint.enabled": "false"})["serving"]
+        assert named(asleep, "IAM::ManagedPolicy", "TransformPolicy")
+        assert named(asleep, "SSM::Parameter", "ModelNameParameter")
 
     def test_what_is_served_is_also_told_by_parameters(self, templates: Templates) -> None:
         values = {
@@ -496,6 +581,8 @@ class TestAccess:
         }
         outputs = templates["serving"].find_outputs("*")
         assert values["/topic-model/dev/endpoint-name"] == "topic-model-dev"
+        served = only(templates["serving"], "SageMaker::EndpointConfig")["ProductionVariants"]
+        assert values["/topic-model/dev/model-name"] == served[0]["ModelName"]
         assert values["/topic-model/dev/model-artifact"] == outputs["ModelArtifact"]["Value"]
         fingerprint = templates["training"].find_outputs("Fingerprint")["Fingerprint"]["Value"]
         assert values["/topic-model/dev/fingerprint"] == fingerprint

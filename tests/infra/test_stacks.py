@@ -128,17 +128,32 @@ class TestStorage:
             "ExpiredObjectDeleteMarker": True,
             "Status": "Enabled",
         }
-        rules = {"LifecycleConfiguration": {"Rules": [Match.object_like(rule)]}}
+        some = Match.array_with([Match.object_like(rule)])
+        rules = {"LifecycleConfiguration": {"Rules": some}}
         storage = synthesize(old_versions_days="7")["storage"]
         storage.has_resource_properties("AWS::S3::Bucket", rules)
 
     def test_old_versions_are_kept_for_ever_where_that_is_asked_for(
         self, synthesize: Synthesize
     ) -> None:
-        storage = synthesize(old_versions_days=None)["storage"]
-        storage.has_resource_properties(
-            "AWS::S3::Bucket", {"LifecycleConfiguration": Match.absent()}
-        )
+        (bucket,) = resources_of(synthesize(old_versions_days=None)["storage"], "S3::Bucket")
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        assert all("Prefix" in rule for rule in rules)
+
+    def test_what_transform_jobs_leave_is_deleted_after_a_week_and_nothing_else(
+        self, templates: Templates
+    ) -> None:
+        """Deleted for good: in a versioned bucket the old versions would stay."""
+        (bucket,) = resources_of(templates["storage"], "S3::Bucket")
+        rules = bucket["Properties"]["LifecycleConfiguration"]["Rules"]
+        rules = [rule for rule in rules if "ExpirationInDays" in rule]
+        assert [rule["Prefix"] for rule in rules] == [
+            "sagemaker/lda-model/batches/",
+            "sagemaker/lda-model/predictions/",
+        ]
+        for rule in rules:
+            assert rule["ExpirationInDays"] == 7
+            assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
 
     def test_an_existing_bucket_is_used_and_none_is_made(self, synthesize: Synthesize) -> None:
         made = synthesize(bucket="my-bucket")
@@ -162,8 +177,9 @@ class TestEverything:
             if "logs:CreateLogGroup" in statement["Action"]
         ]
         assert making["Sid"] == "MakeLogGroupOfJobs"  # the execution role's
-        resource = "".join(str(part) for part in making["Resource"]["Fn::Join"][1])
-        assert resource.endswith(":log-group:/aws/sagemaker/TrainingJobs*")
+        made = ["".join(map(str, one["Fn::Join"][1])) for one in making["Resource"]]
+        groups = [resource.rpartition(":log-group:")[2] for resource in made]
+        assert groups == ["/aws/sagemaker/TrainingJobs*", "/aws/sagemaker/TransformJobs*"]
 
     def test_every_function_has_a_log_group_that_goes_with_the_stack(
         self, templates: Templates

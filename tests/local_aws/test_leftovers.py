@@ -22,7 +22,9 @@ from operations.leftovers import (
 from stacks.settings import Settings
 
 from .conftest import IMAGE, Cloud, allow, disarm
+from .hosting import model
 
+RECORDIO = "application/x-recordio-protobuf"
 SETTINGS = Settings(env="dev", project="crumb")
 TAGS = {"project": "crumb", "environment": "dev"}
 
@@ -236,7 +238,7 @@ def test_a_job_is_found_while_it_runs(
         InputDataConfig=[
             {
                 "ChannelName": "train",
-                "ContentType": "application/x-recordio-protobuf",
+                "ContentType": RECORDIO,
                 "DataSource": {
                     "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/train/"}
                 },
@@ -247,6 +249,28 @@ def test_a_job_is_found_while_it_runs(
     disarm()
     waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert left_of(SETTINGS, client) == []
+
+
+def test_a_transform_job_is_found_while_it_runs(
+    cloud: Cloud, client: Clients, bucket: str, role: str, arm: Callable[..., None]
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/train/"}}
+    arm("invoke.slow", seconds=600)
+    job = {"TransformJobName": "crumb-dev-abcd1234"}
+    sagemaker.create_transform_job(
+        **job,
+        Tags=listed(TAGS),
+        ModelName=model(cloud, role, bucket, 2),
+        TransformInput={"DataSource": source, "ContentType": RECORDIO, "SplitType": "RecordIO"},
+        TransformOutput={"S3OutputPath": f"s3://{bucket}/out"},
+        TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+    )
+    assert left_of(SETTINGS, client) == [Resource("running job", "crumb-dev-abcd1234")]
+    disarm()
+    waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
+    waiter.wait(**job, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     assert left_of(SETTINGS, client) == []
 
 

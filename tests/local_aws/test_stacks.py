@@ -84,3 +84,36 @@ def zipped(name: str, content: str) -> bytes:
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr(name, content)
     return archive.getvalue()
+
+
+def test_a_stacks_bucket_has_its_encryption_for_as_long_as_its_template_says(
+    cloud: Cloud,
+) -> None:
+    key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    rule = {"ServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+    encrypted = {"BucketEncryption": {"ServerSideEncryptionConfiguration": [rule]}}
+    cloudformation, s3 = cloud.client("cloudformation"), cloud.client("s3")
+
+    def deploy(operation: str, **properties: Any) -> Any:
+        """What encrypts the bucket after the stack is made or changed."""
+        bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "sealed", **properties}}
+        template = json.dumps({"Resources": {"Bucket": bucket}})
+        getattr(cloudformation, f"{operation}_stack")(StackName="sealed", TemplateBody=template)
+        waiter = cloudformation.get_waiter(f"stack_{operation}_complete")
+        waiter.wait(StackName="sealed", WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        (rule,) = s3.get_bucket_encryption(Bucket="sealed")["ServerSideEncryptionConfiguration"][
+            "Rules"
+        ]
+        return rule
+
+    assert deploy("create", **encrypted) == {
+        "ApplyServerSideEncryptionByDefault": default,
+        "BucketKeyEnabled": True,
+    }
+    s3.put_object(Bucket="sealed", Key="a", Body=b"")
+    assert s3.head_object(Bucket="sealed", Key="a")["SSEKMSKeyId"] == key
+    plain = deploy("update")["ApplyServerSideEncryptionByDefault"]
+    assert plain == {"SSEAlgorithm": "AES256"}
+    s3.delete_object(Bucket="sealed", Key="a")
+    cloudformation.delete_stack(StackName="sealed")

@@ -134,6 +134,25 @@ def test_a_container_that_dies_without_a_reason_fails_the_job(
     assert job.failure.startswith("AlgorithmError: the container wrote no reason, exit code: -")
 
 
+def test_a_job_that_is_killed_before_it_has_a_container_gets_none_that_lives(
+    account: Account, client: Client, events: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the server ends just then."""
+    jobs: list[training_life.TrainingJob] = []
+
+    class LateContainer(container.Container):
+        def __init__(self, *arguments: Any) -> None:
+            jobs[0].kill()
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(container, "Container", LateContainer)
+    job = training_life.TrainingJob(account, request("job", "role", "bucket"))
+    jobs.append(job)
+    job.start()
+    job.join(60)
+    assert job.failure.startswith("AlgorithmError: the container wrote no reason, exit code: -9")
+
+
 def test_times_in_events_are_milliseconds(
     account: Account, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

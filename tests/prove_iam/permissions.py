@@ -77,7 +77,7 @@ def found_in(document: Document, principal_of: Callable[[Any], str]) -> Iterator
             continue
         principal = principal_of(statement.get("Principal")) or document.owner
         resources = listed(statement.get("Resource", "*"))
-        ours = document.owner.endswith("Role") and "Sid" in statement
+        ours = document.owner.endswith(("Role", "Policy")) and "Sid" in statement
         for action in listed(statement["Action"]):
             for group in [(one,) for one in resources] if ours else [tuple(resources)]:
                 sid = statement.get("Sid", "") if ours else ""

@@ -322,6 +322,49 @@ class Stage(Cloud):
             self.ended(name)
         self.disarm()
 
+    def transform(self, name: str, model: str, address: str) -> dict[str, Any]:
+        """The end of a job that reads below `batches/` of an address and writes beside it."""
+        sagemaker, media = self.at_hand("sagemaker"), "application/x-recordio-protobuf"
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"{address}batches/{name}/"}
+        sagemaker.create_transform_job(
+            TransformJobName=name,
+            ModelName=model,
+            TransformInput={
+                "DataSource": {"S3DataSource": source},
+                "ContentType": media,
+                "SplitType": "RecordIO",
+            },
+            TransformOutput={
+                "S3OutputPath": f"{address}predictions/{name}",
+                "Accept": media,
+                "KmsKeyId": self.key,
+            },
+            TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+        )
+
+        def ended() -> Any:
+            job = sagemaker.describe_transform_job(TransformJobName=name)
+            return job["TransformJobStatus"] not in jobs.RUNNING and job
+
+        job: dict[str, Any] = wait_for(ended, f"{name} does not end")
+        return job
+
+    def end_transforms(self) -> None:
+        """Wait until no transform job runs, and remove what they read and wrote."""
+        sagemaker = self.at_hand("sagemaker")
+
+        def ended() -> bool:
+            return not any(
+                sagemaker.list_transform_jobs(StatusEquals=status)["TransformJobSummaries"]
+                for status in jobs.RUNNING
+            )
+
+        wait_for(ended, "a transform job does not end")
+        s3 = self.at_hand("s3")
+        for entry in s3.list_objects_v2(Bucket=self.bucket)["Contents"]:
+            if {"batches", "predictions"} & set(entry["Key"].split("/")):
+                s3.delete_object(Bucket=self.bucket, Key=entry["Key"])
+
     def tags(self, job: str) -> dict[str, str]:
         arn = instance_arn("sagemaker", f"training-job/{job}")
         found = self.at_hand("sagemaker").list_tags(ResourceArn=arn)["Tags"]

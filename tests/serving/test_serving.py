@@ -1,16 +1,18 @@
 """What the endpoint's settings do, on an embedded AWS with the real CDK CLI."""
 
+import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloud import FULL_ENDPOINT, ONCE, Cloud, context, run, topics_of
+from tests.support.cloud import FULL_ENDPOINT, ONCE, Cloud, client_of, context, run, topics_of
 from tests.support.load import constant
 from tests.support.templates import change
 
@@ -39,23 +41,39 @@ def hosted(cloud: Cloud) -> dict[str, list[str]]:
 
 
 @contextmanager
-def user(cloud: Cloud, policy: str) -> Iterator[Any]:
-    """Makes clients of a user that has a policy and nothing else."""
+def user(cloud: Cloud, policy: str) -> Iterator[dict[str, str]]:
+    """The environment of a user that has a policy and nothing else."""
     iam = cloud.client("iam")
     iam.create_user(UserName="reader")
     iam.attach_user_policy(UserName="reader", PolicyArn=policy)
     key = iam.create_access_key(UserName="reader")["AccessKey"]
-    session: Any = boto3.session.Session(
-        key["AccessKeyId"], key["SecretAccessKey"], region_name=cloud.environment["AWS_REGION"]
-    )
-    yield lambda service: session.client(
-        service,
-        endpoint_url=cloud.environment["AWS_ENDPOINT_URL"],
-        verify=cloud.environment["AWS_CA_BUNDLE"],
-    )
+    yield cloud.environment | {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
     iam.delete_access_key(UserName="reader", AccessKeyId=key["AccessKeyId"])
     iam.detach_user_policy(UserName="reader", PolicyArn=policy)
     iam.delete_user(UserName="reader")
+
+
+def mixtures(cloud: Cloud, environment: dict[str, str], *arguments: str) -> list[Any]:
+    """The mixtures that a command of `topics` writes."""
+    out = cloud.out / "mixtures.jsonl"
+    command = [sys.executable, "-m", "topics", *arguments, "--out", str(out)]
+    done = run(*command, environment=environment)
+    assert done.returncode == 0, done.stdout
+    return [json.loads(line)["topic_mixture"] for line in out.read_text().splitlines()]
+
+
+def transformed(cloud: Cloud, environment: dict[str, str], documents: str) -> list[Any]:
+    """The mixtures of documents by a transform job, which must leave no object."""
+    arguments = ["transform", "--env", "sleeper/dev", documents, "--instances", "2"]
+    found = mixtures(cloud, environment, *arguments)
+    (bucket,) = cloud.client("s3").list_buckets(Prefix="sleeper-dev-storage")["Buckets"]
+    listed = cloud.client("s3").list_objects_v2(Bucket=bucket["Name"])["Contents"]
+    kinds = {entry["Key"].split("/")[2] for entry in listed}
+    assert not kinds & {"batches", "predictions"}
+    return found
 
 
 def denied(call: Any, **request: Any) -> bool:
@@ -75,28 +93,68 @@ def test_an_endpoint_sleeps_and_wakes_and_lets_in_whom_its_policy_names(
     assert awake["endpoints"] == ["sleeper-dev"]
     told = {
         "endpoint-name": "sleeper-dev",
+        "model-name": awake["models"][0],
         "model-artifact": outputs["ModelArtifact"],
         "fingerprint": outputs["Fingerprint"],
     }
     assert parameters(cloud, "/sleeper/dev/") == told
-    with user(cloud, outputs["InvokePolicyArn"]) as client:
-        runtime, sagemaker = client("sagemaker-runtime"), client("sagemaker")
+    with user(cloud, outputs["InvokePolicyArn"]) as environment:
+        runtime = client_of(environment, "sagemaker-runtime")
+        sagemaker = client_of(environment, "sagemaker")
         assert topics_of(runtime, "sleeper-dev", corpus)() == 5
         other = {"EndpointName": "sleeper-prod", "ContentType": "text/csv", "Body": b""}
         assert denied(runtime.invoke_endpoint, **other)
         assert denied(sagemaker.describe_endpoint, EndpointName="sleeper-dev")
         assert denied(sagemaker.delete_endpoint, EndpointName="sleeper-dev")
+    test = f"{corpus}/test.recordio"
+    expected = mixtures(cloud, cloud.environment, "predict", "--endpoint", "sleeper-dev", test)
+    with user(cloud, outputs["TransformPolicyArn"]) as environment:
+        found = transformed(cloud, environment, test)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
     asleep = cloud.deployed(*options, "-c", "endpoint.enabled=false")
     assert hosted(cloud) == awake | {"endpoints": []}
     assert parameters(cloud, "/sleeper/dev/") == told
     assert asleep["ModelArtifact"] == outputs["ModelArtifact"]
+    with user(cloud, asleep["TransformPolicyArn"]) as environment:
+        assert transformed(cloud, environment, test) == found
+        assert not_with_another_model(cloud, environment, awake["models"][0])
+    stored = f"s3://{staged(cloud, corpus)}"
+    assert transformed(cloud, cloud.environment, stored) == found, "in place, it is another"
 
     assert cloud.deployed(*options) == outputs
     assert hosted(cloud) == awake
     assert cloud.job_names() == jobs, "waking up has trained"
     assert topics_of(cloud.client("sagemaker-runtime"), "sleeper-dev", corpus)() == 5
     cloud.destroyed(*options)
+
+
+def not_with_another_model(cloud: Cloud, environment: dict[str, str], model: str) -> bool:
+    """Whether a user may not start a job with a copy of a model, only with the model."""
+    sagemaker, bucket = cloud.client("sagemaker"), {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}
+    described = sagemaker.describe_model(ModelName=model)
+    members = ("PrimaryContainer", "ExecutionRoleArn")
+    sagemaker.create_model(ModelName="another", **{name: described[name] for name in members})
+    try:
+        return denied(
+            client_of(environment, "sagemaker").create_transform_job,
+            TransformJobName="sleeper-dev-01234567",
+            ModelName="another",
+            TransformInput={"DataSource": {"S3DataSource": bucket}},
+            TransformOutput={"S3OutputPath": "s3://b/k"},
+            TransformResources={"InstanceType": "ml.m4.xlarge", "InstanceCount": 1},
+        )
+    finally:
+        sagemaker.delete_model(ModelName="another")
+
+
+def staged(cloud: Cloud, corpus: Path) -> str:
+    """Bucket and key of the held-out documents that the deployment has put in S3."""
+    digest = json.loads((corpus / "manifest.json").read_text())["test"]["sha256"]
+    (bucket,) = cloud.client("s3").list_buckets(Prefix="sleeper-dev-storage")["Buckets"]
+    listed = cloud.client("s3").list_objects_v2(Bucket=bucket["Name"])["Contents"]
+    (key,) = (entry["Key"] for entry in listed if f"data/{digest}/" in entry["Key"])
+    return f"{bucket['Name']}/{key}"
 
 
 def expecting(topics: int) -> Any:

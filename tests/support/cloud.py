@@ -20,8 +20,11 @@ from operations import leftovers
 
 PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
-# SageMaker makes this group for an account's first training job, and it is never a stack's.
-ACCOUNTS_OWN = leftovers.Resource("log group", "/aws/sagemaker/TrainingJobs")
+# SageMaker makes these groups for an account's first jobs, and they are never a stack's.
+ACCOUNTS_OWN = {
+    leftovers.Resource("log group", f"/aws/sagemaker/{kind}Jobs")
+    for kind in ("Training", "Transform")
+}
 # Settings of an endpoint that is checked, captured, scaled, and updated in steps.
 FULL_ENDPOINT = {
     "endpoint.instance_count": "2",
@@ -59,6 +62,20 @@ def run(
     )
 
 
+def client_of(environment: Mapping[str, str], service: str, config: Config | None = None) -> Any:
+    """A client of whoever an environment names."""
+    session = boto3.session.Session()
+    return session.client(  # type: ignore[call-overload]  # the name is a variable
+        service,
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_REGION"],
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        verify=environment["AWS_CA_BUNDLE"],
+        config=config,
+    )
+
+
 @dataclass
 class Cloud:
     """An embedded AWS that is bootstrapped for the CDK, and clients of it."""
@@ -71,16 +88,7 @@ class Cloud:
         self._before = self.there()  # of a test that failed
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        session = boto3.session.Session()
-        return session.client(  # type: ignore[call-overload]  # the name is a variable
-            service,
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_REGION"],
-            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-            verify=self.environment["AWS_CA_BUNDLE"],
-            config=config,
-        )
+        return client_of(self.environment, service, config)
 
     def cdk(self, command: str, *options: str) -> subprocess.CompletedProcess[str]:
         output = [] if "--app" in options else ["--output", str(self.out / "cdk.out")]
@@ -107,7 +115,7 @@ class Cloud:
 
     def there(self) -> set[leftovers.Resource]:
         """All there is, whoever's it is."""
-        return set(leftovers.list_resources(self.client)) - {ACCOUNTS_OWN}
+        return set(leftovers.list_resources(self.client)) - ACCOUNTS_OWN
 
     def left(self) -> list[leftovers.Resource]:
         """What is there now and was not before the test."""

@@ -3,6 +3,7 @@
 import argparse
 import math
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -18,20 +19,30 @@ def add_model(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", metavar="MODEL", help="model.tar.gz: a file, or s3://BUCKET/KEY")
 
 
-def add_documents(command: argparse.ArgumentParser, *, uses: str, test: bool = False) -> None:
+def add_documents(
+    command: argparse.ArgumentParser,
+    *,
+    uses: str,
+    test: bool = False,
+    place: Callable[[str], Path | str] = Path,
+    places: str = "",
+) -> None:
     """Add the argument that names documents, and the options that say how to read them.
 
     Args:
         command: Gets the arguments.
         uses: The documents of a prepared corpus that the command uses.
         test: Add `--test` as well.
+        place: Reads the argument.
+        places: What it may name that other commands do not take.
     """
     group = command.add_argument_group("documents")
     documents = group.add_argument(
         "documents",
-        type=Path,
+        type=place,
         metavar="DOCUMENTS",
-        help="a corpus of any format, a RecordIO file, or a prepared corpus; - is standard input",
+        help=f"a corpus of any format, a RecordIO file, or a prepared corpus{places}; - is standard"
+        " input",
     )
     # With nargs="?", argparse of Python 3.11 takes it for missing when an option stands before it.
     documents.required = False

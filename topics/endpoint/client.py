@@ -18,9 +18,9 @@ import boto3
 import numpy as np
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
-from numpy.typing import NDArray
 from scipy import sparse
 
+from topics.endpoint.answers import Mixture, fault_of
 from topics.endpoint.payload import CONTENT_TYPES, Request, write_requests
 from topics.endpoint.state import EndpointError, explain, why_not_found
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 PARALLEL = 4  # requests at a time
 MAX_ATTEMPTS = 8  # of a request; the waits between them sum to 32 s on average, 64 s at most
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024
-SUM_TOLERANCE = 1e-3  # of a mixture's sum: float32 numbers of 150 topics are off by less
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 32.0  # seconds; doubled from attempt to attempt
 _READ_SECONDS = 70  # SageMaker itself gives up after 60
@@ -44,7 +43,6 @@ _AGAIN = {
     "InternalDependencyException",
 }
 
-Mixture = NDArray[np.float64]
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -199,13 +197,6 @@ def _parse_answer(content: bytes, documents: int) -> Mixture:
         raise EndpointError(
             f"the endpoint answered {documents} documents with mixtures of shape {mixtures.shape}"
         )
-    if not np.isfinite(mixtures).all():
-        raise EndpointError("the endpoint answered with a mixture that is not finite")
-    sums = mixtures.sum(axis=1)
-    worst = int(np.abs(sums - 1).argmax())
-    if (mixtures < 0).any() or abs(sums[worst] - 1) > SUM_TOLERANCE:
-        raise EndpointError(
-            f"the endpoint answered with shares that are no mixture: the least is"
-            f" {mixtures.min():.6g}, and a sum is {sums[worst]:.6g}, not 1"
-        )
+    if problem := fault_of(mixtures):
+        raise EndpointError(f"the endpoint answered with {problem}")
     return mixtures

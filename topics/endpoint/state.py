@@ -95,8 +95,10 @@ def _is_missing(error: ClientError) -> bool:
     )
 
 
-def explain(error: ClientError) -> str:
+def explain(error: ClientError | BotoCoreError) -> str:
     """Return the code and the message of an AWS error; the container's own message if any."""
+    if isinstance(error, BotoCoreError):
+        return str(error)
     response: Any = error.response
     message = response.get("OriginalMessage") or response["Error"].get("Message", "")
     return f"{response['Error']['Code']}: {' '.join(message.split())}"

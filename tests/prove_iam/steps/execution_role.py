@@ -11,7 +11,7 @@ from tests.support.waiting import wait_for
 from ..stage import PROJECT, Stage
 from .step import Step
 from .updates import configuration, update
-from .users import ask
+from .users import ask, document
 
 
 def train(stage: Stage) -> None:
@@ -74,6 +74,31 @@ def host(stage: Stage) -> None:
         sagemaker.delete_endpoint(EndpointName=name)
 
 
+def transform_with_the_model(stage: Stage) -> None:
+    """An account's first transform job: its log group is not there yet."""
+    stage.put("models")
+    group = "/aws/sagemaker/TransformJobs"
+    with suppress(ClientError):
+        stage.at_hand("logs").delete_log_group(logGroupName=group)
+    s3, prefix = stage.at_hand("s3"), stage.keys("models")[0].partition("models/")[0]
+    name = f"{PROJECT}-transform-{uuid.uuid4().hex[:8]}"
+    (variant,) = stage.configuration["ProductionVariants"]
+    try:
+        s3.put_object(
+            Bucket=stage.bucket,
+            Key=f"{prefix}batches/{name}/x",
+            Body=document(),
+            **stage.encryption,
+        )
+        job = stage.transform(name, variant["ModelName"], f"s3://{stage.bucket}/{prefix}")
+        assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+        head = s3.head_object(Bucket=stage.bucket, Key=f"{prefix}predictions/{name}/x.out")
+        assert head.get("SSEKMSKeyId") == stage.key, "the output is not encrypted with the key"
+        assert_has_events(stage, group, "the job has no log")
+    finally:
+        stage.end_transforms()
+
+
 def found_below(stage: Stage, part: str) -> list[str]:
     prefix = stage.keys("models")[0].partition("models/")[0]
     found = stage.at_hand("s3").list_objects_v2(Bucket=stage.bucket, Prefix=f"{prefix}{part}")
@@ -98,6 +123,7 @@ STEPS = {
         Step("leave no interface in the VPC", leave_no_interface),
         Step("train", train),
         Step("make a model", make_a_model),
+        Step("transform", transform_with_the_model),
         Step("serve, capture and update", host),
     ],
 }

@@ -18,6 +18,7 @@ from operations.cost.prices import find_prices
 from operations.cost.quantities import Product
 from stacks.settings import load
 from tests.support.synthesis import write_corpus
+from topics.__main__ import _parser as topics_parser
 
 HOST = Product("AmazonSageMaker", "Host:ml.m4.xlarge", "instanceName", "ml.m4.xlarge")
 
@@ -166,7 +167,7 @@ class TestQuantities:
 
     def test_one_that_is_asleep_bills_neither_instances_nor_alarms(self) -> None:
         asleep = amounts(**{"endpoint.enabled": "false"})
-        assert [name for name in asleep if not name.startswith("training")] == []
+        assert [name for name in asleep if not name.startswith(("training", "transform"))] == []
 
     def test_a_scaled_one_bills_something_between(self) -> None:
         scaled = amounts(**{"scaling.max_instances": "4", "scaling.instance_type": "ml.m4.xlarge"})
@@ -195,6 +196,11 @@ class TestQuantities:
         assert training["training: ml.c4.2xlarge, at most"] == 0.5
         assert training["training: volume of 8 GB, at most"] == 4
 
+    def test_a_transform_job_bills_what_an_hour_of_an_instance_costs(self) -> None:
+        """Of the type that `topics transform` takes; how many and how long is the caller's."""
+        options = topics_parser().parse_args(["transform", "--env", "lda/dev"])
+        assert amounts()[f"transform: {options.instance_type}"] == 1
+
 
 @dataclass
 class Recorded:
@@ -214,6 +220,12 @@ class Recorded:
             "AmazonSageMaker",
             "ML Instance",
             "EU-Train:ml.m4.xlarge",
+            {"instanceName": "ml.m4.xlarge"},
+        ),
+        (
+            "AmazonSageMaker",
+            "ML Instance",
+            "EU-Tsform:ml.m4.xlarge",
             {"instanceName": "ml.m4.xlarge"},
         ),
         (
@@ -291,6 +303,7 @@ class TestCommand:
         out = capsys.readouterr().out
         assert "topic-model-prod in us-east-1" in out
         assert "1,460  hours   438.00 USD" in out
+        assert "a transform job, for each instance and hour\n  transform: ml.m4.xlarge" in out
         assert "Left out: taxes, discounts" in out
         kept = json.loads((project / "build" / "prices-us-east-1.json").read_text())
         assert f"the AWS Price List of {kept['asked']}" in out

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import data_prep
-from data_prep.recordio import MAX_RECORD_BYTES, RecordIOError, decode, encode, read_matrix
+from data_prep.recordio import (
+    MAX_RECORD_BYTES,
+    RecordIOError,
+    decode,
+    encode,
+    read_labels,
+    read_matrix,
+)
 
 MAGIC = bytes.fromhex("0a23d7ce")
 
@@ -378,3 +385,41 @@ def test_records_are_read_alike_all_at_once_and_one_by_one(
 def test_no_record_is_refused_although_the_vocabulary_is_known() -> None:
     with pytest.raises(RecordIOError, match="there is no record"):
         read_matrix(io.BytesIO(b""), feature_dim=3)
+
+
+# Labels
+
+
+def labelled(*values: float, name: bytes = b"topic_mixture", more: bytes = b"") -> bytes:
+    tensor = floats(*values) + more
+    return frame(message(2, message(1, name) + message(2, message(2, tensor))))
+
+
+def labels(content: bytes) -> list[list[float]]:
+    return [values.tolist() for values in read_labels(io.BytesIO(content), "topic_mixture")]
+
+
+def test_a_label_of_each_record_is_read() -> None:
+    pinned = bytes.fromhex(
+        "0a23d7ce 1f000000 121d 0a0d 746f7069635f6d697874757265 120c 120a 0a08 0000003f 0000803e 00"
+    )
+    assert labelled(0.5, 0.25) == pinned
+    assert labels(pinned) == [[0.5, 0.25]]
+    assert labels(labelled(0.5, 0.25) + labelled(0.75)) == [[0.5, 0.25], [0.75]]
+    assert labels(b"") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (WORKED, "byte 0: no float32, float64 or int32 tensor for the label 'topic_mixture'"),
+        (labelled(1) + labelled(1, name=b"other"), r"byte \d\d: no float32.* 'topic_mixture'"),
+        (labelled(1, more=keys(0)), "byte 0: the label 'topic_mixture' is sparse"),
+        (labelled(1)[:-1], "ends inside a record"),
+        (labelled(float("nan")), "not a finite float32"),
+    ],
+    ids=["no label", "another label", "sparse", "truncated", "not finite"],
+)
+def test_what_is_no_label_is_refused(content: bytes, problem: str) -> None:
+    with pytest.raises(RecordIOError, match=problem):
+        labels(content)

@@ -187,8 +187,8 @@ def test_a_model_of_other_topics_than_the_endpoints_is_noticed(
 ) -> None:
     save(Model(np.ones(3), np.full((3, 3), 1 / 3)), Path("other.tar.gz"))
     assert predict("test.recordio", "--model", "other.tar.gz") == 2
-    message = "topics: the endpoint answers with 2 topics, the model has 3: name the model that"
-    assert capsys.readouterr().err == f"{message} the endpoint runs\n"
+    message = "topics: the answers have 2 topics, the model has 3: name the model that answers"
+    assert capsys.readouterr().err == f"{message}\n"
 
 
 @pytest.mark.parametrize(
