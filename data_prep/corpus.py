@@ -25,12 +25,14 @@ class Span(NamedTuple):
         stop: Where it ends.
         first: Number of its first document, from 0.
         after: Number of the first document after it.
+        file: Number of its file, from 0, if the corpus has several.
     """
 
     start: int
     stop: int
     first: int
     after: int
+    file: int = 0
 
 
 class Tally:
@@ -103,6 +105,14 @@ class Sortable(Corpus, Protocol):
 
     def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield the entries in the order of the file."""
+
+
+@runtime_checkable
+class Divisible(Corpus, Protocol):
+    """A corpus of which a task of another process needs only a part."""
+
+    def only(self, spans: Sequence[Span]) -> Corpus:
+        """Return a corpus of which these consecutive spans can be read, with the same numbers."""
 
 
 def check_promise(corpus: Corpus, tally: Tally) -> None:

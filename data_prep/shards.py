@@ -5,8 +5,10 @@ several, a cluster. The files do not depend on the engine.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from cli.progress import Progress
 from data_prep import recordio
-from data_prep.corpus import Corpus, Span, Tally, check_promise
+from data_prep.corpus import Corpus, Divisible, Span, Tally, check_promise
 from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.files import sync
@@ -103,13 +105,13 @@ def write_shards(
         InputError: A document can't be read or encoded, or the corpus is not whole.
         OutOfOrderError: The corpus must be sorted first.
     """
-    groups = _group(corpus.spans)
+    groups = group(corpus.spans)
     single = len(groups) == 1
     for part in () if single else PARTS:
         (folder / part).mkdir(exist_ok=True)
     tasks = [
         Task(
-            corpus,
+            corpus.only(spans) if isinstance(corpus, Divisible) else corpus,
             spans,
             testing[spans[0].first : spans[-1].after],
             min_words,
@@ -171,17 +173,42 @@ def encode_shard(task: Task) -> Encoded:
         return Encoded(train.finish(), test.finish(), left_out, short, tally)
 
 
-def _group(spans: Sequence[Span]) -> list[list[Span]]:
-    """Group consecutive spans until they have `SHARD_BYTES`."""
-    groups: list[list[Span]] = []
-    size = SHARD_BYTES
-    for span in spans:
+def batches(sizes: Iterable[int]) -> list[range]:
+    """Group consecutive things until they have `SHARD_BYTES`.
+
+    Args:
+        sizes: The size of each, in bytes.
+
+    Returns:
+        The numbers of the things in each group.
+    """
+    starts: list[int] = []
+    number, size = -1, SHARD_BYTES
+    for number, each in enumerate(sizes):
         if size >= SHARD_BYTES:
-            groups.append([])
+            starts.append(number)
             size = 0
-        groups[-1].append(span)
-        size += span.stop - span.start
+        size += each
+    return [range(*bounds) for bounds in pairwise([*starts, number + 1])]
+
+
+def group(spans: Iterable[Span]) -> list[list[Span]]:
+    """Group the spans of each shard.
+
+    Consecutive files are a batch once they have `SHARD_BYTES`, and so are consecutive spans of a
+    batch a shard. Batches end where files end, so that an engine can divide many files among its
+    processes when it knows their sizes.
+    """
+    files = [list(file) for _, file in groupby(spans, attrgetter("file"))]
+    groups = []
+    for batch in batches(sum(map(_size, file)) for file in files):
+        own = [span for number in batch for span in files[number]]
+        groups += [[own[number] for number in shard] for shard in batches(map(_size, own))]
     return groups
+
+
+def _size(span: Span) -> int:
+    return span.stop - span.start
 
 
 def _join(parts: Sequence[Part]) -> Part:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.corpus import Corpus, Tally
+from data_prep.corpus import Corpus, Span, Tally
 from data_prep.errors import InputError
 from data_prep.formats import csvtable, jsonl, known, textlines
 from data_prep.formats.chain import Chain
@@ -16,13 +16,14 @@ from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import MANIFEST
+from data_prep.shards import batches
 from data_prep.vocabulary import NumberedWords, read_vocabulary
 
 _CHECKED_FILES = 20  # of a folder of texts, whether they are texts
 _MAX_NUMBERED_WORDS = 1 << 22
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
     """A file to read: its plain content, its name in errors, and the folder that was named."""
 
     path: Path
@@ -100,27 +101,23 @@ def open_corpus(
 
 def _choose(
     path: Path, name: str, given: Sequence[Path], options: ReadOptions, stack: ExitStack
-) -> tuple[Format, Sequence[_File], bool]:
+) -> tuple[Format, Sequence[File], bool]:
     """Return the format, the files to read, and whether the format is a guess."""
-    chosen = None if options.format is None else known.FORMATS[options.format]
-    if chosen is None and options.field:
-        chosen = jsonl.FORMAT
-    elif chosen is None and options.column:
-        chosen = csvtable.FORMAT
-    elif chosen is None and path.is_dir() and not given and any(path.rglob("*.txt")):
+    chosen = given_format(options)
+    if chosen is None and path.is_dir() and not given and any(path.rglob("*.txt")):
         chosen = textlines.FOLDER
     if not path.is_dir():
         if chosen is textlines.FOLDER:
             raise InputError(f"{name}: the format folder is for a folder of .txt files")
-        files = [_File(stack.enter_context(plain_file(path, name)), name)]
+        files = [File(stack.enter_context(plain_file(path, name)), name)]
     elif chosen is textlines.FOLDER:
-        files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
+        files = [File(file, str(file), path) for file in _list_folder(path, "*.txt")]
     else:
-        listed = [_File(file, str(file)) for file in given] or [
-            _File(file, str(file), path) for file in _list_folder(path, "*")
+        listed = [File(file, str(file)) for file in given] or [
+            File(file, str(file), path) for file in _list_folder(path, "*")
         ]
         files = [
-            _File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
+            File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
             for file in listed
         ]
         # Spark writes empty files among others.
@@ -135,6 +132,15 @@ def _choose(
                 head = Head.read(file.path)
                 known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
     return chosen, files, False
+
+
+def given_format(options: ReadOptions) -> Format | None:
+    """Return the format that options name or imply."""
+    if options.format is not None:
+        return known.FORMATS[options.format]
+    if options.field:
+        return jsonl.FORMAT
+    return csvtable.FORMAT if options.column else None
 
 
 def _list_folder(folder: Path, pattern: str) -> list[Path]:
@@ -159,7 +165,7 @@ def _list_folder(folder: Path, pattern: str) -> list[Path]:
 
 def _open(
     chosen: Format,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,
@@ -177,17 +183,38 @@ def _open(
 
 def _read_texts(
     texts: ReadTexts,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,
 ) -> tuple[Sequence[str], Corpus]:
     tally = Tally(options.skip_bad)
-    documents = chain.from_iterable(_texts_of(file, texts, options, tally) for file in files)
-    return count_texts(islice(documents, options.limit), name, words, options, tally)
+    numbers = [0] * len(files)  # of the texts of each file
+
+    def documents() -> Iterator[str]:
+        for number, file in enumerate(files):
+            for text in texts_of(file, texts, options, tally):
+                numbers[number] += 1
+                yield text
+
+    words, matrix = count_texts(islice(documents(), options.limit), name, words, options, tally)
+    return words, replace(matrix, spans=_spans_of_texts(files, numbers) or matrix.spans)
 
 
-def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
+def _spans_of_texts(files: Sequence[File], numbers: Sequence[int]) -> list[Span]:
+    """Return a span for each batch of files: one for each of many small files would be slow."""
+    sizes = [file.path.stat().st_size for file in files]
+    offsets = list(accumulate(sizes, initial=0))
+    firsts = list(accumulate(numbers, initial=0))
+    spans = [
+        Span(offsets[start], offsets[stop], firsts[start], firsts[stop], number)
+        for number, (start, stop) in enumerate((b.start, b.stop) for b in batches(sizes))
+    ]
+    return [span for span in spans if span.first < span.after]
+
+
+def texts_of(file: File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
+    """Yield the texts of a file; a link that leads out of the folder is a bad line."""
     try:
         path = file.target()
     except InputError as error:
@@ -199,7 +226,7 @@ def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally)
 
 def _open_counts(
     open_file: OpenCounts,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,

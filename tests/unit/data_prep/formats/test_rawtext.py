@@ -122,8 +122,8 @@ def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> Non
     ("kind", "content", "problem"),
     [
         ("text", b"cat\ndog \xff\n", ":2:5: byte 0xff is not UTF-8"),
-        ("text", b"", ": empty vocabulary; perhaps the documents only contain stop words"),
-        ("text", b"a b c\n", ": empty vocabulary"),
+        ("text", b"", ": there is no word, or none that is not a stop word"),
+        ("text", b"a b c\n", ": there is no word"),
         ("jsonl", b'{"body": "cat"}\n{"body": }\n', ":2:10: not JSON: Expecting value"),
         ("jsonl", b'{"body": 1}\n', ":1: '{\"body\": 1}' must be an object with a text 'body'"),
         ("jsonl", b'{"text": "cat"}\n', ':1: \'{"text": "cat"}\' must be an object with'),
@@ -168,7 +168,7 @@ def test_a_text_of_the_folder_that_is_not_utf_8_is_told_by_its_name(tmp_path: Pa
 
 def test_a_vocabulary_that_keeps_no_word_is_refused(file: Path) -> None:
     file.write_text("cat\ndog\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no terms remain"):
+    with pytest.raises(InputError, match="none of 2 words is in at least 2"):
         read(file, min_df=2)
 
 
