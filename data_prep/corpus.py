@@ -1,7 +1,7 @@
 """The interface of all readers of corpora: documents in blocks of counts, span by span."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from data_prep.errors import InputError
 
 Entries = NDArray[np.int32]
 """A (3, n) array: document numbers from 0, word ids from 0, and counts."""
+
+_Result = TypeVar("_Result")
 
 
 class OutOfOrderError(Exception):
@@ -54,6 +56,7 @@ class Tally:
     def skip(self, error: InputError) -> None:
         """Keep the error of a bad line; raise it if there are more than allowed."""
         if len(self.bad) == self.allowed:
+            error.earlier = tuple(self.bad)
             raise error
         self.bad.append(error)
 
@@ -62,6 +65,19 @@ class Tally:
         self.entries += other.entries
         for error in other.bad:
             self.skip(error)
+
+    def following(self, results: Iterable[_Result]) -> Iterator[_Result]:
+        """Yield results of tasks that have tallies of their own, in order.
+
+        If one had too many bad lines, raise the error of the first line that is too much with those
+        of the results before it, which were added to this tally.
+        """
+        try:
+            yield from results
+        except InputError as error:
+            for each in error.earlier:
+                self.skip(each)
+            raise
 
 
 class Corpus(Protocol):

@@ -16,7 +16,7 @@ from data_prep.corpus import Span, Tally
 from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.formats.matrix import Matrix
-from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.read_options import ENGLISH, ReadOptions
 from data_prep.formats.spelling import same_spelling, word_pattern
 from data_prep.vocabulary import read_vocabulary
 
@@ -119,6 +119,15 @@ def count_words(
     return Counted(found, counts, matrix.shape[0])
 
 
+def document_bounds(documents: int, options: ReadOptions) -> tuple[float, float]:
+    """Return in how many of so many documents a word of the vocabulary is at least, and at most."""
+    least, most = (
+        each if isinstance(each, int) else each * documents
+        for each in (options.min_df, options.max_df)
+    )
+    return least, most
+
+
 def choose_words(
     words: Sequence[str],
     frequencies: NDArray[np.int64],
@@ -126,10 +135,10 @@ def choose_words(
     name: str,
     options: ReadOptions,
 ) -> list[str]:
-    """Choose the vocabulary from all words that occur.
+    """Choose the vocabulary from words that occur.
 
     Args:
-        words: The words, sorted.
+        words: The words, sorted; those outside of `document_bounds` may be missing.
         frequencies: As of `Counted`.
         documents: The number of texts.
         name: The name that errors use.
@@ -138,17 +147,12 @@ def choose_words(
     Raises:
         InputError: No word is kept.
     """
-    if not words:
-        raise InputError(f"{name}: there is no word, or none that is not a stop word")
-    least, most = (
-        each if isinstance(each, int) else each * documents
-        for each in (options.min_df, options.max_df)
-    )
+    least, most = document_bounds(documents, options)
     kept = np.flatnonzero((frequencies[0] >= least) & (frequencies[0] <= most))
     if not kept.size:
         raise InputError(
-            f"{name}: none of {len(words)} words is in at least {least} and at most {most} of "
-            f"{documents} documents; lower --min-df or raise --max-df"
+            f"{name}: there is no word that is no stop word and is in at least {least} and at most "
+            f"{most} of {documents} documents"
         )
     if options.max_words is not None:
         kept = kept[_most_frequent(frequencies[1, kept], options.max_words)]
@@ -171,10 +175,11 @@ def _most_frequent(totals: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     return np.sort(np.argsort(-totals, kind="stable")[:number])
 
 
-def _stop_words(chosen: str | None) -> str | list[str] | None:
-    if chosen in (None, "english"):
+def _stop_words(chosen: str | Sequence[str] | None) -> str | list[str] | None:
+    if chosen is None or chosen == ENGLISH:
         return chosen
-    return list(map(same_spelling, read_vocabulary(Path(chosen))))
+    words = read_vocabulary(Path(chosen)) if isinstance(chosen, str) else chosen
+    return list(map(same_spelling, words))
 
 
 def _spellings(words: Sequence[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Where input is cut: into batches of files, and batches into shards."""
 
 import gzip
+import os
 import pickle
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from data_prep import shards
 from data_prep.convert import convert
 from data_prep.corpus import Span, Tally
+from data_prep.errors import InputError
 from data_prep.formats import lines
 from data_prep.formats.any_format import open_corpus
 from data_prep.formats.chain import Chain
@@ -32,6 +34,7 @@ def shards_of_80_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SHARD_BYTES", 80)
     monkeypatch.setattr(lines, "SPAN_BYTES", 40)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # of thousands of small files
 
 
 def spans(*files: Sequence[int]) -> list[Span]:
@@ -185,6 +188,31 @@ def test_bad_lines_of_texts_in_several_shards_are_reported_once(tmp_path: Path) 
     )
     assert len(manifest.train.files) == 5
     assert len(reported) == manifest.empty_documents == 6
+
+
+def test_documents_of_blank_lines_between_two_spans_are_counted_as_left_out(
+    tmp_path: Path,
+) -> None:
+    vocabulary = write_vocabulary(tmp_path, 3)
+    (tmp_path / "pairs").write_bytes(b"1:1\n" * 10 + b"\n" * 200 + b"2:1\n" * 10)
+    manifest = convert(tmp_path / "pairs", vocabulary, tmp_path / "out", test_fraction=0.05)
+    assert (manifest.train.documents, manifest.empty_documents) == (10, 200)
+    listed = (tmp_path / "out/left_out.txt").read_text().split()
+    assert listed == [str(number) for number in range(11, 211)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("allowed", "told"), [(0, 2), (1, 3), (2, 31), (3, 32)])
+def test_of_too_many_bad_lines_the_first_is_told_whatever_the_number_of_processes(
+    tmp_path: Path, jobs: int, allowed: int, told: int
+) -> None:
+    vocabulary = write_vocabulary(tmp_path, 3)
+    good = b"1:1,2:1\n"
+    content = [good, b"bad\n", b"bad\n", *[good] * 27, b"bad\n", b"bad\n", *[good] * 30]
+    (tmp_path / "pairs").write_bytes(b"".join(content))
+    options = ReadOptions(format="pairs", skip_bad=allowed)
+    with pytest.raises(InputError, match=f"pairs:{told}:1: 'bad'"):
+        convert(tmp_path / "pairs", vocabulary, tmp_path / "out", options=options, jobs=jobs)
 
 
 # Tasks for other processes
