@@ -95,3 +95,19 @@ def publish(manifest: Manifest, staged: Path, out: Path) -> None:
 def _files_of(folder: Path, part: str) -> list[Path]:
     """Return the files of a part that an earlier corpus may have left."""
     return [folder / f"{part}.recordio", *(folder / part).glob("part-*.recordio")]
+
+
+def summary(manifest: Manifest) -> str:
+    """Return what was prepared, on one line."""
+    parts = manifest.parts.values()
+    documents = " + ".join(f"{part.documents:,}" for part in parts)
+    dropped = f"{manifest.empty_documents:,} without words"
+    if manifest.min_words > 1:
+        dropped += f" and {manifest.short_documents:,} of fewer than {manifest.min_words:,} words"
+    return (
+        f"{documents} documents ({dropped} dropped), "
+        f"{manifest.vocabulary.size:,} words, "
+        f"{sum(part.nonzeros for part in parts):,} non-zeros, "
+        f"{sum(part.tokens for part in parts):,} tokens, "
+        f"{sum(part.bytes for part in parts):,} bytes"
+    )
