@@ -143,36 +143,29 @@ def prepare(
                 f"convert`; a cluster reads {', '.join(FORMATS)}"
             )
         refuse_idle_options(chosen, name, words is not None, options)
-        with unchanged(listed, corpus), _staged(out) as staged:
-            writing = _Writing(
-                staged if isinstance(out, Path) else out, Split(test_fraction, seed), min_words
-            )
-            if chosen.texts:
-                reading = Reading(name, words, replace(options, format=chosen.name))
-                words, encoded = _prepare_texts(
-                    reading,
-                    files,
-                    0 if is_detected else CHECKED_FILES,
-                    guess is textlines.TEXT and words is not None,
-                    writing,
-                    engine,
+        if words is None and not chosen.texts:
+            raise needs_vocabulary(chosen, name)
+        # For counts, no task needs the words themselves.
+        known_words = words if words is None or chosen.texts else NumberedWords(len(words))
+        reading = Reading(name, known_words, replace(options, format=chosen.name))
+        with _staged(out) as staged:
+            shared = staged if isinstance(out, Path) else out
+            writing = _Writing(shared, Split(test_fraction, seed), min_words)
+            with unchanged(listed, corpus):
+                if chosen.texts:
+                    words, encoded = _prepare_texts(reading, files, is_detected, writing, engine)
+                else:
+                    encoded = _prepare_counts(reading, files, writing, engine)
+                manifest = complete(
+                    staged,
+                    encoded,
+                    name=name,
+                    source=source,
+                    split=writing.split,
+                    words=words or (),
+                    min_words=min_words,
+                    files=partial(_shards_here, out, staged),
                 )
-            elif words is None:
-                raise needs_vocabulary(chosen, name)
-            else:
-                number = NumberedWords(len(words))  # no task needs the words themselves
-                reading = Reading(name, number, replace(options, format=chosen.name))
-                encoded = _prepare_counts(reading, files, writing, engine)
-            manifest = complete(
-                staged,
-                encoded,
-                name=name,
-                source=source,
-                split=writing.split,
-                words=words,
-                min_words=min_words,
-                files=partial(_shards_here, out, staged),
-            )
             if isinstance(out, Path):
                 publish(manifest, staged, out)
             else:
@@ -266,8 +259,7 @@ def _prepare_counts(
 def _prepare_texts(
     reading: Reading,
     files: Sequence[Input],
-    checked: int,
-    must_have_words: bool,
+    is_detected: bool,
     writing: _Writing,
     engine: Engine,
 ) -> tuple[Sequence[str], Encoded]:
@@ -277,6 +269,7 @@ def _prepare_texts(
         sizes = list(chain.from_iterable(_checked(engine.map(Safe(measure), _chunks(files)))))
         filled = [at for at, size in enumerate(sizes) if size] or [0]
         files, sizes = [files[at] for at in filled], [sizes[at] for at in filled]
+    checked = 0 if is_detected else CHECKED_FILES
     cut = [
         TextsBatch(files[batch.start : batch.stop], max(0, checked - batch.start))
         for batch in batches(sizes)
@@ -288,7 +281,8 @@ def _prepare_texts(
         tally.extend(each.tally)
         found.append(each)
     documents = [each.documents for each in found]
-    if must_have_words and not any(each.nonzeros for each in found):
+    is_guess = is_detected and reading.format is textlines.TEXT
+    if is_guess and reading.words is not None and not any(each.nonzeros for each in found):
         raise has_no_words(reading.name)
     testing = writing.testing(sum(documents))
     words = reading.words
