@@ -16,7 +16,9 @@ S3 = f"s3://{BUCKET}"
 
 
 def own_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
-    return [line for line in done.stderr.splitlines() if line.startswith("data_prep")]
+    """What the program says on stderr; spark-submit puts it into stdout."""
+    told = [*done.stdout.splitlines(), *done.stderr.splitlines()]
+    return [line for line in told if line.startswith("data_prep")]
 
 
 def in_folder(case: Case, corpora: Path, out: Path) -> list[str]:
@@ -141,7 +143,7 @@ def test_bad_input_is_told_in_one_line_with_its_place(
     (line,) = own_lines(done)
     assert line.startswith(f"data_prep: {tmp_path / 'in' / name}{problem}")
     for trace in ("Traceback", "\tat ", "Exception"):
-        assert trace not in done.stderr
+        assert trace not in done.stdout + done.stderr
     assert not (tmp_path / case.name).exists()
 
 
