@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-lda preflight diff fetch pipeline smoke deploy destroy prepare lock clean
+.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -60,6 +60,9 @@ test-pipeline: .venv/ready-dev .venv-aws/ready ## Test the pipeline's steps on t
 test-serving: .venv/ready-dev ## Test the endpoint's settings on the embedded AWS
 	pytest tests/serving -m "serving or e2e" -p no:randomly
 
+test-spark: .venv/ready-dev .venv-spark/ready ## Test that Spark prepares corpora as convert does
+	pytest tests/spark -m spark -p no:randomly
+
 test-acceptance: .venv/ready-dev ## Test that an interrupted acceptance leaves nothing on the embedded AWS
 	pytest tests/acceptance -m "acceptance or e2e" -p no:randomly
 
@@ -101,6 +104,9 @@ bench-data: .venv/ready-dev .venv-sagemaker/ready ## Compare the speed of data_p
 
 bench-lda: .venv/ready-dev .venv-lda/ready ## Compare topics with other libraries; takes an hour
 	BENCH_LDA_PYTHON="$(CURDIR)/.venv-lda/bin/python" python -m benchmarks.lda
+
+bench-spark: .venv/ready-dev .venv-spark/ready ## Compare Spark with one machine; takes half an hour
+	python -m benchmarks.spark
 
 # With exec a signal for the shell reaches the program, which then destroys what it has made.
 acceptance: .venv/ready-dev ## Try everything on your account, and report [ENV=dev LOCAL=1 YES=1 OPTIONS=--canary]
@@ -147,7 +153,7 @@ LOCK := .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 lock: .venv-uv/ready ## Update locks/ from the requirements files
 	$(LOCK) locks/dev.txt requirements-dev.txt
 	$(LOCK) locks/deploy.txt --constraints locks/dev.txt requirements.txt
-	for tool in audit aws mxnet sagemaker uv; do \
+	for tool in audit aws mxnet sagemaker spark uv; do \
 	$(LOCK) locks/$$tool.txt tests/conformance/requirements-$$tool.txt; done
 	$(LOCK) locks/lda.txt benchmarks/requirements-lda.txt
 

@@ -10,10 +10,17 @@ from pathlib import Path
 
 from cli.arguments import PICTURES, Parser, picture, run_command, whole_from
 from data_prep.convert import convert
-from data_prep.corpus_arguments import add_read_options, add_vocabulary_options, read_options
+from data_prep.corpus_arguments import (
+    add_read_options,
+    add_split_options,
+    add_vocabulary_options,
+    address,
+    place,
+    read_options,
+)
 from data_prep.errors import InputError
 from data_prep.manifest import Manifest
-from data_prep.s3 import S3Folder
+from data_prep.prepared import summary
 from data_prep.sample import MAX_TOPICS, MAX_VOCABULARY, MIN_VOCABULARY, write_sample
 from data_prep.stored import fetch, put, refuse_used
 
@@ -53,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--out",
-        type=_folder,
+        type=place,
         required=True,
         metavar="FOLDER",
         help="where to write; created if it is missing. s3://BUCKET/FOLDER must be without a "
@@ -66,26 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="hold out this corpus instead of a share of the other; it gets the same words",
     )
-    held_out.add_argument(
-        "--test-fraction",
-        type=_fraction,
-        default=0.05,
-        metavar="F",
-        help="share of the documents to hold out, at least 0 and below 1 (default: 0.05)",
-    )
-    command.add_argument(
-        "--seed",
-        type=whole_from(0),
-        metavar="N",
-        help="hold out random documents, chosen with this seed (default: the last documents)",
-    )
-    command.add_argument(
-        "--min-words",
-        type=whole_from(1),
-        default=1,
-        metavar="N",
-        help="leave out documents with fewer than N words; repeated words count (default: 1)",
-    )
+    add_split_options(command, held_out)
     command.add_argument(
         "--jobs",
         type=whole_from(1),
@@ -103,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "Its documents stay there: a deployment checks their digests, and trains on them in place.",
     )
     command.add_argument(
-        "source", type=_address, metavar="s3://BUCKET/FOLDER", help="the prepared corpus"
+        "source", type=address, metavar="s3://BUCKET/FOLDER", help="the prepared corpus"
     )
     command.add_argument(
         "--out",
@@ -188,27 +176,6 @@ def _input_parser() -> Parser:
     return parser
 
 
-def _folder(text: str) -> Path | S3Folder:
-    return _address(text) if text.startswith("s3:") else Path(text)
-
-
-def _address(text: str) -> S3Folder:
-    try:
-        return S3Folder.parse(text)
-    except InputError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _fraction(text: str) -> float:
-    try:
-        fraction = float(text)
-    except ValueError:
-        fraction = -1
-    if not 0 <= fraction < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number of 0 or more and below 1")
-    return fraction
-
-
 def _report(error: InputError) -> None:
     print(f"data_prep: left out: {error}", file=sys.stderr)
 
@@ -251,7 +218,7 @@ def _print_manifest(manifest: Manifest, options: argparse.Namespace, end: str) -
     if options.json:
         print(manifest.to_json(), end="")
     else:
-        print(f"{_summary(manifest)}{end}")
+        print(f"{summary(manifest)}{end}")
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -269,21 +236,6 @@ def _inspect(options: argparse.Namespace) -> None:
 
         plot(overview, options.plot)
         print(f"-> {options.plot}", file=sys.stderr if options.json else sys.stdout)
-
-
-def _summary(manifest: Manifest) -> str:
-    parts = manifest.parts.values()
-    documents = " + ".join(f"{part.documents:,}" for part in parts)
-    dropped = f"{manifest.empty_documents:,} without words"
-    if manifest.min_words > 1:
-        dropped += f" and {manifest.short_documents:,} of fewer than {manifest.min_words:,} words"
-    return (
-        f"{documents} documents ({dropped} dropped), "
-        f"{manifest.vocabulary.size:,} words, "
-        f"{sum(part.nonzeros for part in parts):,} non-zeros, "
-        f"{sum(part.tokens for part in parts):,} tokens, "
-        f"{sum(part.bytes for part in parts):,} bytes"
-    )
 
 
 def _sample(options: argparse.Namespace) -> None:

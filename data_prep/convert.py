@@ -1,25 +1,21 @@
 """Convert a corpus into a folder that SageMaker can train on: RecordIO files and a manifest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from data_prep.corpus import Tally
 from data_prep.errors import InputError
-from data_prep.files import staging, write_synced
-from data_prep.formats.any_format import open_corpus
+from data_prep.files import staging
+from data_prep.formats.any_format import name_of, open_corpus
 from data_prep.formats.chain import Chain
 from data_prep.formats.read_options import ReadOptions
 from data_prep.formats.sorting import with_documents_in_order
-from data_prep.golden import GOLDEN, write_golden
-from data_prep.left_out import LEFT_OUT, write_left_out
-from data_prep.manifest import Manifest, Source, Split, Vocabulary
+from data_prep.manifest import Manifest, Source, Split
 from data_prep.parallel import Workers
-from data_prep.prepared import publish
+from data_prep.prepared import VOCABULARY, complete, publish
 from data_prep.shards import SHARD_BYTES, keep_freed_memory, write_shards
 from data_prep.split import held_out, share
-
-VOCABULARY = "vocab.txt"
 
 _AS_IT_IS = ReadOptions()
 
@@ -78,49 +74,30 @@ def convert(
             documents = Chain(documents.name, (documents, last))
             test_fraction, seed = share(documents.documents, last.documents), None
         testing = held_out(documents.documents, test_fraction, seed)
-        train, test, left_out, short, tally = with_documents_in_order(
+        encoded = with_documents_in_order(
             documents,
             lambda ordered: write_shards(
                 ordered, testing, min_words, staged, Tally(options.skip_bad), workers.map
             ),
             options.skip_bad,
         )
-        empty = int(left_out.sum()) - short
-        if not train.documents:
-            too_short = f", {short} have fewer than {min_words} words" if short else ""
-            raise InputError(
-                f"{documents.name}: no document is left to train on: of {documents.documents}, "
-                f"{empty} have no words of the vocabulary{too_short} and {test.documents} are held"
-                " out"
-            )
-        tested = test if test.documents else train
-        manifest = Manifest(
-            format=Manifest.FORMAT,
-            location=None,
-            source=Source(
-                " + ".join(path.name for path in (corpus, test_corpus) if path),
-                (vocabulary or Path(VOCABULARY)).name,
-                options.limit,
-            ),
+        source = Source(
+            " + ".join(path.name for path in (corpus, test_corpus) if path),
+            (vocabulary or Path(VOCABULARY)).name,
+            options.limit,
+        )
+        manifest = complete(
+            staged,
+            encoded,
+            name=name_of(corpus),
+            source=source,
             split=Split(test_fraction, seed),
-            vocabulary=_write_vocabulary(words, staged / VOCABULARY),
-            train=train,
-            test=test if test.documents else None,
-            golden=write_golden(
-                [staged / shard.file for shard in tested.files], len(words), staged / GOLDEN
-            ),
+            words=words,
             min_words=min_words,
-            empty_documents=empty,
-            short_documents=short,
-            left_out=write_left_out(left_out, staged / LEFT_OUT),
+            files=lambda part: [staged / shard.file for shard in part.files],
         )
         reads.close()  # raises if the corpus was changed in the meantime
         publish(manifest, staged, out)
-    for error in tally.bad:
+    for error in encoded.tally.bad:
         report(error)
     return manifest
-
-
-def _write_vocabulary(words: Sequence[str], path: Path) -> Vocabulary:
-    content = "".join(f"{word}\n" for word in words).encode()
-    return Vocabulary(path.name, len(words), *write_synced(path, content))

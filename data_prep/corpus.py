@@ -1,7 +1,7 @@
 """The interface of all readers of corpora: documents in blocks of counts, span by span."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from data_prep.errors import InputError
 
 Entries = NDArray[np.int32]
 """A (3, n) array: document numbers from 0, word ids from 0, and counts."""
+
+_Result = TypeVar("_Result")
 
 
 class OutOfOrderError(Exception):
@@ -25,12 +27,14 @@ class Span(NamedTuple):
         stop: Where it ends.
         first: Number of its first document, from 0.
         after: Number of the first document after it.
+        file: Number of its file, from 0, if the corpus has several.
     """
 
     start: int
     stop: int
     first: int
     after: int
+    file: int = 0
 
 
 class Tally:
@@ -52,6 +56,7 @@ class Tally:
     def skip(self, error: InputError) -> None:
         """Keep the error of a bad line; raise it if there are more than allowed."""
         if len(self.bad) == self.allowed:
+            error.earlier = tuple(self.bad)
             raise error
         self.bad.append(error)
 
@@ -60,6 +65,19 @@ class Tally:
         self.entries += other.entries
         for error in other.bad:
             self.skip(error)
+
+    def following(self, results: Iterable[_Result]) -> Iterator[_Result]:
+        """Yield results of tasks that have tallies of their own, in order.
+
+        If one had too many bad lines, raise the error of the first line that is too much with those
+        of the results before it, which were added to this tally.
+        """
+        try:
+            yield from results
+        except InputError as error:
+            for each in error.earlier:
+                self.skip(each)
+            raise
 
 
 class Corpus(Protocol):
@@ -103,6 +121,14 @@ class Sortable(Corpus, Protocol):
 
     def entries(self, tally: Tally) -> Iterator[Entries]:
         """Yield the entries in the order of the file."""
+
+
+@runtime_checkable
+class Divisible(Corpus, Protocol):
+    """A corpus of which a task of another process needs only a part."""
+
+    def only(self, spans: Sequence[Span]) -> Corpus:
+        """Return a corpus of which these consecutive spans can be read, with the same numbers."""
 
 
 def check_promise(corpus: Corpus, tally: Tally) -> None:

@@ -104,6 +104,29 @@ class Counts:
         """Return the sum of the counts of each document."""
         return np.add.reduceat(self.data, self.indptr[:-1], dtype=np.float64)
 
+    def between(self, first: int, after: int) -> Self:
+        """Return the documents with numbers from `first` to before `after`; nothing is copied."""
+        low, high = np.searchsorted(self.documents, (first, after))
+        entries = slice(self.indptr[low], self.indptr[high])
+        return type(self)(
+            self.documents[low:high],
+            self.indptr[low : high + 1] - self.indptr[low],
+            self.indices[entries],
+            self.data[entries],
+            (int(high - low), self.shape[1]),
+        )
+
+    def with_ids(self, ids: NDArray[np.int32], vocabulary_size: int) -> Self:
+        """Return the documents with the words of another vocabulary.
+
+        Args:
+            ids: (words,) the new id of each word; -1 drops its counts.
+            vocabulary_size: The size of the other vocabulary.
+        """
+        new = ids[self.indices]
+        counts = np.where(new < 0, 0, self.data).astype(np.int32)
+        return self.from_rows(self.documents, self.lengths(), new, counts, vocabulary_size)
+
     def select(self, rows: NDArray[np.bool_]) -> Self:
         """Return the documents that a mask (rows,) selects."""
         if rows.all():

@@ -195,7 +195,7 @@ def read_text(path: Path) -> str:
         InputError: The file is missing, too large, or not UTF-8.
     """
     try:
-        return read_text_file(path)
+        return read_text_file(path, str(path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
 

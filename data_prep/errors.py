@@ -2,4 +2,10 @@
 
 
 class InputError(ValueError):
-    """A file, folder or option that can't be used; the text says where, why, and what to do."""
+    """A file, folder or option that can't be used; the text says where, why, and what to do.
+
+    Attributes:
+        earlier: The errors that were tolerated before this one was too much.
+    """
+
+    earlier: tuple["InputError", ...] = ()

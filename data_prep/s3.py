@@ -24,10 +24,11 @@ _UNUSABLE = ("403", "404", "400", "301")  # statuses that speak of what the call
 
 
 class StoredFile(NamedTuple):
-    """A file in a folder: its name below the folder, and its size."""
+    """A file in a folder: its name below the folder, its size, and a tag of its content."""
 
     name: str
     bytes: int
+    tag: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class S3Folder:
                 .paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")
             )
             return sorted(
-                StoredFile(entry["Key"].removeprefix(f"{self.prefix}/"), entry["Size"])
+                StoredFile(
+                    entry["Key"].removeprefix(f"{self.prefix}/"), entry["Size"], entry["ETag"]
+                )
                 for page in pages
                 for entry in page.get("Contents", [])
                 if not entry["Key"].endswith("/")

@@ -5,8 +5,10 @@ several, a cluster. The files do not depend on the engine.
 """
 
 import hashlib
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from cli.progress import Progress
 from data_prep import recordio
-from data_prep.corpus import Corpus, Span, Tally, check_promise
+from data_prep.corpus import Corpus, Divisible, Span, Tally, check_promise
 from data_prep.counts import Counts
 from data_prep.errors import InputError
 from data_prep.files import sync
@@ -63,6 +65,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         train, test: The files and their totals; there are no files without documents.
+        first: Number of the first document.
         left_out: (documents,) which documents are in no file.
         short: How many of those have words, but too few.
         tally: The entries and bad lines.
@@ -70,6 +73,7 @@ class Encoded(NamedTuple):
 
     train: Part
     test: Part
+    first: int
     left_out: NDArray[np.bool_]
     short: int
     tally: Tally
@@ -103,39 +107,104 @@ def write_shards(
         InputError: A document can't be read or encoded, or the corpus is not whole.
         OutOfOrderError: The corpus must be sorted first.
     """
-    groups = _group(corpus.spans)
-    single = len(groups) == 1
-    for part in () if single else PARTS:
-        (folder / part).mkdir(exist_ok=True)
-    tasks = [
-        Task(
-            corpus,
-            spans,
-            testing[spans[0].first : spans[-1].after],
-            min_words,
-            tally.allowed,
-            folder,
-            [
-                f"{part}.recordio" if single else f"{part}/part-{number:05}.recordio"
-                for part in PARTS
-            ],
-        )
-        for number, spans in enumerate(groups)
-    ]
-    left_out = np.ones(corpus.documents, np.bool_)
-    done: list[Encoded] = []
+    groups = group(corpus.spans)
+    if len(groups) > 1:
+        for part in PARTS:
+            (folder / part).mkdir(exist_ok=True)
+    names = names_of_shards(0, len(groups), len(groups))
+    tasks = tasks_of(corpus, groups, names, testing, min_words, tally.allowed, folder)
     with (
         Progress("converting", corpus.documents) as progress,
         closing(run(encode_shard, tasks)) as results,
     ):
-        for task, encoded in zip(tasks, results, strict=True):
-            tally.extend(encoded.tally)
-            left_out[task.spans[0].first : task.spans[-1].after] = encoded.left_out
-            done.append(encoded)
-            progress.advance(encoded.left_out.size)
+        encoded = gather(_shown(results, progress), corpus.documents, tally)
     check_promise(corpus, tally)
-    train, test = (_join(parts) for parts in zip(*((e.train, e.test) for e in done), strict=True))
-    return Encoded(train, test, left_out, sum(encoded.short for encoded in done), tally)
+    return encoded
+
+
+def _shown(results: Iterable[Encoded], progress: Progress) -> Iterator[Encoded]:
+    for encoded in results:
+        yield encoded
+        progress.advance(encoded.left_out.size)
+
+
+def names_of_shards(first: int, after: int, total: int) -> list[tuple[str, str]]:
+    """Return the names of shards: a file of documents to train on, and one of those to test with.
+
+    Args:
+        first: Number of the first of these shards.
+        after: Number of the first shard after them.
+        total: Number of shards of the corpus.
+    """
+    if total == 1:
+        return [("train.recordio", "test.recordio")]
+    train, test = PARTS
+    return [
+        (f"{train}/part-{number:05}.recordio", f"{test}/part-{number:05}.recordio")
+        for number in range(first, after)
+    ]
+
+
+def tasks_of(
+    corpus: Corpus,
+    groups: Sequence[Sequence[Span]],
+    names: Sequence[tuple[str, str]],
+    testing: NDArray[np.bool_],
+    min_words: int,
+    allowed: int,
+    folder: Path,
+) -> list[Task]:
+    """Return the tasks of shards, none of which has more of the corpus than its spans need.
+
+    Args:
+        corpus: The documents.
+        groups: The spans of each shard, consecutive.
+        names: The files of each shard.
+        testing: (documents,) which of the documents of all these spans are for testing.
+        min_words: As of `Task`.
+        allowed: As of `Task`.
+        folder: As of `Task`.
+    """
+    start = groups[0][0].first
+    return [
+        Task(
+            corpus.only(spans) if isinstance(corpus, Divisible) else corpus,
+            spans,
+            testing[spans[0].first - start : spans[-1].after - start],
+            min_words,
+            allowed,
+            folder,
+            pair,
+        )
+        for spans, pair in zip(groups, names, strict=True)
+    ]
+
+
+def gather(results: Iterable[Encoded], documents: int, tally: Tally) -> Encoded:
+    """Join the results of all tasks, in order.
+
+    Args:
+        results: The results. They may lack documents without words.
+        documents: The number of documents.
+        tally: Gets the entries and bad lines.
+
+    Raises:
+        InputError: There are more bad lines than allowed.
+    """
+    done: list[Encoded] = []
+    left_out = np.ones(documents, np.bool_)
+    for encoded in tally.following(results):
+        tally.extend(encoded.tally)
+        left_out[encoded.first : encoded.first + encoded.left_out.size] = encoded.left_out
+        done.append(encoded)
+    return Encoded(
+        _join([encoded.train for encoded in done]),
+        _join([encoded.test for encoded in done]),
+        0,
+        left_out,
+        sum(encoded.short for encoded in done),
+        tally,
+    )
 
 
 def encode_shard(task: Task) -> Encoded:
@@ -168,20 +237,45 @@ def encode_shard(task: Task) -> Encoded:
                 ) from None
             left_out[numbers] = False
             short += every.documents.size - numbers.size
-        return Encoded(train.finish(), test.finish(), left_out, short, tally)
+        return Encoded(train.finish(), test.finish(), first, left_out, short, tally)
 
 
-def _group(spans: Sequence[Span]) -> list[list[Span]]:
-    """Group consecutive spans until they have `SHARD_BYTES`."""
-    groups: list[list[Span]] = []
-    size = SHARD_BYTES
-    for span in spans:
+def batches(sizes: Iterable[int]) -> list[range]:
+    """Group consecutive things until they have `SHARD_BYTES`.
+
+    Args:
+        sizes: The size of each, in bytes.
+
+    Returns:
+        The numbers of the things in each group.
+    """
+    starts: list[int] = []
+    number, size = -1, SHARD_BYTES
+    for number, each in enumerate(sizes):
         if size >= SHARD_BYTES:
-            groups.append([])
+            starts.append(number)
             size = 0
-        groups[-1].append(span)
-        size += span.stop - span.start
+        size += each
+    return [range(*bounds) for bounds in pairwise([*starts, number + 1])]
+
+
+def group(spans: Iterable[Span]) -> list[list[Span]]:
+    """Group the spans of each shard.
+
+    Consecutive files are a batch once they have `SHARD_BYTES`, and so are consecutive spans of a
+    batch a shard. Batches end where files end, so that an engine can divide many files among its
+    processes when it knows their sizes.
+    """
+    files = [list(file) for _, file in groupby(spans, attrgetter("file"))]
+    groups = []
+    for batch in batches(sum(map(_size, file)) for file in files):
+        own = [span for number in batch for span in files[number]]
+        groups += [[own[number] for number in shard] for shard in batches(map(_size, own))]
     return groups
+
+
+def _size(span: Span) -> int:
+    return span.stop - span.start
 
 
 def _join(parts: Sequence[Part]) -> Part:

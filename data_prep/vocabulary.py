@@ -46,15 +46,20 @@ def read_vocabulary(path: Path) -> list[str]:
             content = stream.read(MAX_VOCABULARY_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
+    return parse_vocabulary(content, str(path))
+
+
+def parse_vocabulary(content: bytes, name: str) -> list[str]:
+    """Return the words of the content of a vocabulary file, as `read_vocabulary`."""
     if len(content) > MAX_VOCABULARY_BYTES:
-        raise InputError(f"{path}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
+        raise InputError(f"{name}: a vocabulary has at most {MAX_VOCABULARY_BYTES} bytes")
     content = content.removeprefix(BYTE_ORDER_MARK).rstrip(BLANKS.encode())
     if not content:
-        raise InputError(f"{path}: the file is empty; it must have one word on each line")
-    _refuse_columns(content.decode(errors="replace").split("\n"), path)
+        raise InputError(f"{name}: the file is empty; it must have one word on each line")
+    _refuse_columns(content.decode(errors="replace").split("\n"), name)
     words = _split(content)
     if words is None or _UNSHOWN.search("".join(words)):
-        words = _read_lines(content, path)
+        words = _read_lines(content, name)
     return words
 
 
@@ -68,11 +73,11 @@ def _split(content: bytes) -> list[str] | None:
     return words if usual else None
 
 
-def _read_lines(content: bytes, path: Path) -> list[str]:
+def _read_lines(content: bytes, name: str) -> list[str]:
     """Read lines one by one: slower, but allows blanks, and knows where an error is."""
     seen: dict[str, int] = {}
     for number, line in enumerate(content.split(b"\n"), 1):
-        place = f"{path}:{number}"
+        place = f"{name}:{number}"
         word = decode(line, place).strip()
         if not word:
             raise InputError(f"{place}: the line is blank; it must be a word")
@@ -86,11 +91,11 @@ def _read_lines(content: bytes, path: Path) -> list[str]:
     return list(seen)
 
 
-def _refuse_columns(lines: list[str], path: Path) -> None:
+def _refuse_columns(lines: list[str], name: str) -> None:
     """Reject files with quotes around lines, or with a column of numbers."""
     if all(len(line.rstrip()) > 2 and line[0] == line.rstrip()[-1] == '"' for line in lines):
         raise InputError(
-            f"{path}: each line is in quotes, but must be just a word; "
+            f"{name}: each line is in quotes, but must be just a word; "
             """tr -d '"' removes the quotes, and cut extracts one of several columns"""
         )
     if not any(map(str.isdigit, lines[-1])):
@@ -105,6 +110,6 @@ def _refuse_columns(lines: list[str], path: Path) -> None:
             continue
         if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
             raise InputError(
-                f"{path}: the lines have {columns} columns, but must have one word; sort them by id"
+                f"{name}: the lines have {columns} columns, but must have one word; sort them by id"
                 " with sort -n, then extract the words with cut"
             )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import chain, islice
-from pathlib import Path
+from itertools import accumulate, islice
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from data_prep.corpus import Corpus, Tally
+from data_prep.corpus import Corpus, Span, Tally
 from data_prep.errors import InputError
 from data_prep.formats import csvtable, jsonl, known, textlines
 from data_prep.formats.chain import Chain
@@ -16,13 +16,14 @@ from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import ReadOptions
 from data_prep.manifest import MANIFEST
+from data_prep.shards import batches
 from data_prep.vocabulary import NumberedWords, read_vocabulary
 
-_CHECKED_FILES = 20  # of a folder of texts, whether they are texts
+CHECKED_FILES = 20  # of a folder of texts, whether they are texts
 _MAX_NUMBERED_WORDS = 1 << 22
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
     """A file to read: its plain content, its name in errors, and the folder that was named."""
 
     path: Path
@@ -40,13 +41,12 @@ class _File(NamedTuple):
         Raises:
             InputError: It is a link to a file outside the folder.
         """
-        # Resolved now, so that the file that is checked is the file that is read.
-        target = self.path.resolve() if self.path.is_symlink() else self.path
         if self.leads_out():
             raise InputError(
                 f"{self.name}: the link leads out of the folder {self.folder}; copy the file"
             )
-        return target
+        # Resolved now, so that the file that is checked is the file that is read.
+        return self.path if self.folder is None else self.path.resolve()
 
 
 @contextmanager
@@ -76,52 +76,55 @@ def open_corpus(
         InputError: There is no corpus, or no vocabulary for it. If the format was guessed and
             reading fails later, the error says so. At the end: a file was changed meanwhile.
     """
-    name = "standard input" if path == STANDARD_INPUT else str(path)
-    guess = ""
+    name = name_of(path)
+    guess = None
     try:
         with ExitStack() as stack:
             try:
                 chosen, found, is_guess = _choose(path, name, files, options, stack)
-                _refuse_idle_options(chosen, name, vocabulary is not None, options)
+                refuse_idle_options(chosen, name, vocabulary is not None, options)
                 words = read_vocabulary(vocabulary) if isinstance(vocabulary, Path) else vocabulary
-                if is_guess:
-                    guess = f" (the format {chosen.name} is a guess; --format overrules it)"
+                guess = chosen if is_guess else None
                 opened = _open(chosen, found, name, words, options, makes_words)
                 if is_guess and chosen is textlines.TEXT and words is not None:
-                    _check_has_words(opened[1])
+                    _check_has_words(opened[1], options.skip_bad)
             except OSError as error:
                 raise InputError(f"{name}: {error.strerror or error}") from None
             yield opened
     except InputError as error:
-        if guess in str(error):  # there is no guess, or the error names it already
-            raise
-        raise InputError(f"{error}{guess}") from None
+        raise with_guess(error, guess) from None
+
+
+def name_of(corpus: Path) -> str:
+    """Return the name of a corpus in errors."""
+    return "standard input" if corpus == STANDARD_INPUT else str(corpus)
+
+
+def with_guess(error: InputError, guess: Format | None) -> InputError:
+    """Return an error that says which format was guessed, if one was."""
+    told = "" if guess is None else f" (the format {guess.name} is a guess; --format overrules it)"
+    return error if told in str(error) else InputError(f"{error}{told}")
 
 
 def _choose(
     path: Path, name: str, given: Sequence[Path], options: ReadOptions, stack: ExitStack
-) -> tuple[Format, Sequence[_File], bool]:
+) -> tuple[Format, Sequence[File], bool]:
     """Return the format, the files to read, and whether the format is a guess."""
-    chosen = None if options.format is None else known.FORMATS[options.format]
-    if chosen is None and options.field:
-        chosen = jsonl.FORMAT
-    elif chosen is None and options.column:
-        chosen = csvtable.FORMAT
-    elif chosen is None and path.is_dir() and not given and any(path.rglob("*.txt")):
-        chosen = textlines.FOLDER
+    chosen = given_format(options)
     if not path.is_dir():
         if chosen is textlines.FOLDER:
             raise InputError(f"{name}: the format folder is for a folder of .txt files")
-        files = [_File(stack.enter_context(plain_file(path, name)), name)]
-    elif chosen is textlines.FOLDER:
-        files = [_File(file, str(file), path) for file in _list_folder(path, "*.txt")]
+        files = [File(path, name)]
+    elif given and chosen is not textlines.FOLDER:
+        files = [File(file, str(file)) for file in given]
     else:
-        listed = [_File(file, str(file)) for file in given] or [
-            _File(file, str(file), path) for file in _list_folder(path, "*")
-        ]
+        names = [f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file()]
+        chosen, names = choose_files(names, name, chosen)
+        files = [File(path / each, str(path / each), path) for each in names]
+    if chosen is not textlines.FOLDER:
         files = [
-            _File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
-            for file in listed
+            File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
+            for file in files
         ]
         # Spark writes empty files among others.
         files = [file for file in files if file.path.stat().st_size] or files[:1]
@@ -129,44 +132,77 @@ def _choose(
         head = Head.read(files[0].path)
         chosen = known.detect(head, files[0].name)
         return chosen, files, chosen.is_guess(head)
-    if chosen in (textlines.TEXT, textlines.FOLDER):
-        for file in files[:_CHECKED_FILES]:
-            if not file.leads_out():  # reported when the file is read
-                head = Head.read(file.path)
-                known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+    for file in files[:CHECKED_FILES]:
+        check_is_text(file, chosen)
     return chosen, files, False
 
 
-def _list_folder(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of a folder, sorted by path, without hidden files and markers.
+def given_format(options: ReadOptions) -> Format | None:
+    """Return the format that options name or imply."""
+    if options.format is not None:
+        return known.FORMATS[options.format]
+    if options.field:
+        return jsonl.FORMAT
+    return csvtable.FORMAT if options.column else None
+
+
+def check_is_text(file: File, chosen: Format) -> None:
+    """Check that a file is not certainly something else than the text that options say it is.
+
+    Raises:
+        InputError: It is something else.
+    """
+    # A link that leads out of the folder is reported when the file is read.
+    if chosen in (textlines.TEXT, textlines.FOLDER) and not file.leads_out():
+        head = Head.read(file.path)
+        known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+
+
+def choose_files(
+    names: Sequence[str], folder: str, chosen: Format | None
+) -> tuple[Format | None, list[str]]:
+    """Choose the files of a corpus among all files of a folder and the folders in it.
+
+    Args:
+        names: The files, by their paths in the folder.
+        folder: The name of the folder in errors.
+        chosen: The format that options name; None to read `.txt` files as texts if there are any.
+
+    Returns:
+        The format, if it is known now, and the files sorted by path. Hidden files and markers are
+        no files of a corpus.
 
     Raises:
         InputError: There are none, or `convert` wrote the folder.
     """
-    if (folder / MANIFEST).is_file():
+    if MANIFEST in names:
         raise InputError(
             f"{folder}: this corpus is prepared already; name the file or folder of its train or "
             "test documents, such as train.recordio"
         )
-    files = sorted(file for file in folder.rglob(pattern) if file.is_file())
-    if pattern == "*":
-        files = [file for file in files if not file.name.startswith((".", "_"))]
-    if not files:
-        kind = "file" if pattern == "*" else f"{pattern.removeprefix('*')} file"
+    texts = [name for name in names if name.endswith(".txt")]
+    if chosen is None and texts:
+        chosen = textlines.FOLDER
+    if chosen is textlines.FOLDER:
+        found = texts
+    else:
+        found = [name for name in names if not PurePosixPath(name).name.startswith((".", "_"))]
+    if not found:
+        kind = ".txt file" if chosen is textlines.FOLDER else "file"
         raise InputError(f"{folder}: there is no {kind} in the folder")
-    return files
+    return chosen, sorted(found, key=PurePosixPath)
 
 
 def _open(
     chosen: Format,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,
     makes_words: bool,
 ) -> tuple[Sequence[str], Corpus]:
     if words is None and not (chosen.knows_words or (chosen.texts and makes_words)):
-        raise InputError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
+        raise needs_vocabulary(chosen, name)
     if chosen.texts:
         return _read_texts(chosen.texts, files, name, words, options)
     if chosen.open:
@@ -177,17 +213,38 @@ def _open(
 
 def _read_texts(
     texts: ReadTexts,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,
 ) -> tuple[Sequence[str], Corpus]:
     tally = Tally(options.skip_bad)
-    documents = chain.from_iterable(_texts_of(file, texts, options, tally) for file in files)
-    return count_texts(islice(documents, options.limit), name, words, options, tally)
+    numbers = [0] * len(files)  # of the texts of each file
+
+    def documents() -> Iterator[str]:
+        for number, file in enumerate(files):
+            for text in texts_of(file, texts, options, tally):
+                numbers[number] += 1
+                yield text
+
+    words, matrix = count_texts(islice(documents(), options.limit), name, words, options, tally)
+    return words, replace(matrix, spans=_spans_of_texts(files, numbers) or matrix.spans)
 
 
-def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
+def _spans_of_texts(files: Sequence[File], numbers: Sequence[int]) -> list[Span]:
+    """Return a span for each batch of files: one for each of many small files would be slow."""
+    sizes = [file.path.stat().st_size for file in files]
+    offsets = list(accumulate(sizes, initial=0))
+    firsts = list(accumulate(numbers, initial=0))
+    spans = [
+        Span(offsets[start], offsets[stop], firsts[start], firsts[stop], number)
+        for number, (start, stop) in enumerate((b.start, b.stop) for b in batches(sizes))
+    ]
+    return [span for span in spans if span.first < span.after]
+
+
+def texts_of(file: File, texts: ReadTexts, options: ReadOptions, tally: Tally) -> Iterator[str]:
+    """Yield the texts of a file; a link that leads out of the folder is a bad line."""
     try:
         path = file.target()
     except InputError as error:
@@ -199,7 +256,7 @@ def _texts_of(file: _File, texts: ReadTexts, options: ReadOptions, tally: Tally)
 
 def _open_counts(
     open_file: OpenCounts,
-    files: Sequence[_File],
+    files: Sequence[File],
     name: str,
     words: Sequence[str] | None,
     options: ReadOptions,
@@ -225,13 +282,24 @@ def _number_words(corpus: Corpus, makes_words: bool) -> Sequence[str]:
     return NumberedWords(corpus.vocabulary_size)
 
 
-def _check_has_words(corpus: Corpus) -> None:
+def _check_has_words(corpus: Corpus, allowed: int) -> None:
     """Check that a text has a word of its vocabulary; otherwise it is probably not text."""
-    if not any(True for span in corpus.spans for _ in corpus.read(span, Tally())):
-        raise InputError(f"{corpus.name}: none of the words of the text is in the vocabulary")
+    tally = Tally(allowed)
+    if not any(True for span in corpus.spans for _ in corpus.read(span, tally)):
+        raise has_no_words(corpus.name)
 
 
-def _refuse_idle_options(
+def has_no_words(name: str) -> InputError:
+    """Return the error that a text has no word of its vocabulary."""
+    return InputError(f"{name}: none of the words of the text is in the vocabulary")
+
+
+def needs_vocabulary(chosen: Format, name: str) -> InputError:
+    """Return the error that a corpus has no vocabulary."""
+    return InputError(f"{name}: a corpus of the format {chosen.name} needs --vocab")
+
+
+def refuse_idle_options(
     chosen: Format, name: str, has_vocabulary: bool, options: ReadOptions
 ) -> None:
     """Reject options that would silently have no effect."""

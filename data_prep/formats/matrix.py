@@ -1,7 +1,7 @@
 """A corpus that is held in memory."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,7 +18,7 @@ class Matrix:
     Attributes:
         name: The name that errors use.
         counts: The documents that have words.
-        documents: The number of documents, including those without words.
+        spans: All documents.
         tally: The bad lines of the file that they were read from.
     """
 
@@ -26,7 +26,7 @@ class Matrix:
 
     name: str
     counts: Counts
-    documents: int
+    spans: Sequence[Span]
     tally: Tally
 
     @classmethod
@@ -41,7 +41,8 @@ class Matrix:
         documents = documents if limit is None else min(limit, documents)
         entries = entries[:, entries[0] < documents]
         ordered = entries[:, np.argsort(entries[0], kind="stable")]
-        return cls(name, counts_of(ordered, vocabulary_size, name), documents, Tally())
+        counts = counts_of(ordered, vocabulary_size, name)
+        return cls(name, counts, [Span(0, counts.data.size, 0, documents)], Tally())
 
     @property
     def vocabulary_size(self) -> int:
@@ -49,12 +50,23 @@ class Matrix:
         return self.counts.shape[1]
 
     @property
-    def spans(self) -> list[Span]:
-        """One span."""
-        return [Span(0, self.counts.data.size, 0, self.documents)]
+    def documents(self) -> int:
+        """The number of documents, including those without words."""
+        return self.spans[-1].after
 
-    def read(self, _: Span, tally: Tally) -> Iterator[Counts]:
-        """Yield the documents, as `Corpus.read`."""
-        tally.extend(self.tally)
-        if self.counts.shape[0]:
-            yield self.counts
+    def read(self, span: Span, tally: Tally) -> Iterator[Counts]:
+        """Yield the documents of a span, as `Corpus.read`."""
+        if span.first == self.spans[0].first:
+            tally.extend(self.tally)
+        counts = self.counts.between(span.first, span.after)
+        if counts.shape[0]:
+            yield counts
+
+    def only(self, spans: Sequence[Span]) -> Self:
+        """Return the counts of some spans, as `Divisible.only`."""
+        return replace(
+            self,
+            counts=self.counts.between(spans[0].first, spans[-1].after),
+            spans=spans,
+            tally=self.tally if spans[0].first == self.spans[0].first else Tally(),
+        )

@@ -113,9 +113,10 @@ def _cut(stream: BinaryIO, limit: int) -> list[Span]:
             newlines = limit - line
             chunk = b"\n".join(chunk.split(b"\n", newlines)[:-1]) + b"\n"
         content = len(chunk.rstrip(BLANKS.encode()))
+        end = offset + content
         if content:
             last = line + newlines - chunk.count(b"\n", content)
-            spans[start] = Span(start, offset + content, first, last + 1)
+            spans[start] = Span(start, end, first, last + 1)
         line += newlines
         offset += len(chunk)
         if newlines and offset - start >= lines.SPAN_BYTES:
@@ -124,6 +125,8 @@ def _cut(stream: BinaryIO, limit: int) -> list[Span]:
                 span = spans[start]
                 spans[start] = Span(start, min(span.stop, cut), first, min(span.after, line))
             start, first = cut, line
+            if end > cut:  # of a line whose end may be all that the next chunk has
+                spans[start] = Span(start, end, line, line + 1)
     return list(spans.values())
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Self
 
+ENGLISH = "english"
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -15,7 +17,7 @@ class ReadOptions:
         first_id: The id of the first word in svmlight, 0 or 1; None to detect it.
         field: The fields of JSON Lines with the text; texts are joined in this order.
         column: The columns of CSV with the text; texts are joined in this order.
-        stop_words: Words of raw text to leave out: `english`, or a file with one a line.
+        stop_words: Words of raw text to leave out: `english`, a file with one a line, or the words.
         min_df: Least number of documents with a word of raw text; or a share, if a float.
         max_df: Largest number of documents with a word of raw text; or a share, if a float.
         max_words: Number of words of raw text to keep: those that occur most often, and of words
@@ -28,7 +30,7 @@ class ReadOptions:
     first_id: int | None = None
     field: tuple[str, ...] = ()
     column: tuple[str, ...] = ()
-    stop_words: str | None = None
+    stop_words: str | tuple[str, ...] | None = None
     min_df: int | float = 1
     max_df: int | float = 1.0
     max_words: int | None = None

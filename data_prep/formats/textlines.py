@@ -32,8 +32,8 @@ def numbered_lines(path: Path, name: str) -> Iterator[tuple[int, bytes]]:
             yield number, line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
 
 
-def read_text_file(path: Path) -> str:
-    """Read a file that is one document.
+def read_text_file(path: Path, name: str) -> str:
+    """Read a file that is one document; errors call it `name`.
 
     Raises:
         InputError: It is not UTF-8, or has more than `MAX_LINE_BYTES`.
@@ -41,9 +41,9 @@ def read_text_file(path: Path) -> str:
     with path.open("rb") as stream:
         content = stream.read(MAX_LINE_BYTES + 1)
     if len(content) > MAX_LINE_BYTES:
-        raise InputError(f"{path}: a document has at most {MAX_LINE_BYTES} bytes")
+        raise InputError(f"{name}: a document has at most {MAX_LINE_BYTES} bytes")
     before = content.removeprefix(BYTE_ORDER_MARK).split(b"\n")
-    return "\n".join(decode(line, f"{path}:{number}") for number, line in enumerate(before, 1))
+    return "\n".join(decode(line, f"{name}:{number}") for number, line in enumerate(before, 1))
 
 
 def _read_lines(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator[str]:
@@ -61,9 +61,9 @@ def _read_lines(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator
         blank = 0 if text else blank + 1
 
 
-def _read_file(path: Path, _: str, __: ReadOptions, tally: Tally) -> Iterator[str]:
+def _read_file(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator[str]:
     try:
-        yield read_text_file(path)
+        yield read_text_file(path, name)
     except InputError as error:
         tally.skip(error)
         yield ""

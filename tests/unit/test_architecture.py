@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "operations": {"cli", "data_prep", "stacks"},
     "local_aws": {"cli", "data_prep", "topics"},
 }
+SPARK = PROJECT / "data_prep/spark.py"
 # Names that say what part a module has in its folder: several modules may have them.
 ROLES = {"__init__", "__main__", "command", "construct", "handlers", "stack"}
 # Code of Lambda functions: what the runtime has, and nothing of the app.
@@ -71,8 +72,15 @@ def roots(file: Path) -> set[str]:
 def test_a_room_imports_only_what_the_design_allows(room: str) -> None:
     allowed = MAY_IMPORT[room] | LIBRARIES[room] | {room} | sys.stdlib_module_names
     for file in files(PROJECT / room):
-        if not set(HANDLERS) & set(file.parents):
+        if not set(HANDLERS) & set(file.parents) and file != SPARK:
             assert roots(file) <= allowed, file
+
+
+def test_one_program_knows_spark_and_only_when_it_runs() -> None:
+    """Spark's workers need `data_prep` and `cli`: what is not imported there needs no archive."""
+    assert roots(SPARK) - sys.stdlib_module_names == {"cli", "data_prep", "py4j", "pyspark"}
+    code = "import data_prep.spark, sys; assert not {'boto3', 'scipy', 'sklearn'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=True)
 
 
 def test_handlers_need_the_lambda_runtime_and_nothing_else() -> None:

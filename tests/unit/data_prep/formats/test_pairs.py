@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from data_prep.corpus import Tally
 from data_prep.errors import InputError
+from data_prep.formats import lines
 from data_prep.formats.pairs import Pairs
 from data_prep.formats.read_options import ReadOptions
 from tests.support.readers import dense, read_all
@@ -69,6 +70,23 @@ def test_a_blank_line_is_a_document_without_words(file: Path, blank: bytes) -> N
         [0, 0],
         [0, 0],
         [0, 1],
+    ]
+
+
+@pytest.mark.parametrize("block", range(1, 18))
+@pytest.mark.parametrize("span", [1, 10])
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n \n"])
+def test_no_document_is_lost_wherever_blocks_and_spans_end(
+    file: Path, block: int, span: int, end: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the end of the last line is all that the last block has."""
+    monkeypatch.setattr(lines, "BLOCK_BYTES", block)
+    monkeypatch.setattr(lines, "SPAN_BYTES", span)
+    assert read(file, b"1:2\n\n2:1,3:2\n2:5" + end, words=3) == [
+        [2, 0, 0],
+        [0, 0, 0],
+        [0, 1, 2],
+        [0, 5, 0],
     ]
 
 

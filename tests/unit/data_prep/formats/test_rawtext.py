@@ -111,6 +111,12 @@ def test_several_columns_or_fields_are_joined_in_their_order(file: Path) -> None
     assert read(file, "jsonl", field=("body", "title")) == (["cat", "dog"], [[1, 2]])
 
 
+def test_bad_lines_are_tolerated_where_text_is_a_guess_too(file: Path) -> None:
+    file.write_bytes(b"\xff\ncat dog cat\n")
+    with open_corpus(file, ["cat"], ReadOptions(skip_bad=1)) as (_, corpus):
+        assert dense(corpus, Tally(1)) == [[0], [2]]
+
+
 def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> None:
     file.write_bytes(b'{"body": "cat"}\nnonsense\n{"text": "x"}\n{"body": "dog"}\n')
     assert read(file, "jsonl", field=("body",), skip_bad=2)[1] == [[1, 0], [0, 0], [0, 0], [0, 1]]
@@ -122,8 +128,8 @@ def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> Non
     ("kind", "content", "problem"),
     [
         ("text", b"cat\ndog \xff\n", ":2:5: byte 0xff is not UTF-8"),
-        ("text", b"", ": empty vocabulary; perhaps the documents only contain stop words"),
-        ("text", b"a b c\n", ": empty vocabulary"),
+        ("text", b"", ": there is no word that is no stop word"),
+        ("text", b"a b c\n", ": there is no word"),
         ("jsonl", b'{"body": "cat"}\n{"body": }\n', ":2:10: not JSON: Expecting value"),
         ("jsonl", b'{"body": 1}\n', ":1: '{\"body\": 1}' must be an object with a text 'body'"),
         ("jsonl", b'{"text": "cat"}\n', ':1: \'{"text": "cat"}\' must be an object with'),
@@ -168,7 +174,7 @@ def test_a_text_of_the_folder_that_is_not_utf_8_is_told_by_its_name(tmp_path: Pa
 
 def test_a_vocabulary_that_keeps_no_word_is_refused(file: Path) -> None:
     file.write_text("cat\ndog\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no terms remain"):
+    with pytest.raises(InputError, match=r"in at least 2 and at most 2\.0 of 2 documents"):
         read(file, min_df=2)
 
 
