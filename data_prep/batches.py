@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data_prep.corpus import Corpus, Span, Tally
 from data_prep.errors import InputError
+from data_prep.files import sync_file
 from data_prep.formats import textlines
 from data_prep.formats.any_format import check_is_text, texts_of
 from data_prep.formats.chain import Chain
@@ -147,6 +148,7 @@ class Target:
         for file in (*encoded.train.files, *encoded.test.files):
             path = folder / file.file
             if isinstance(self.out, Path):
+                sync_file(path)
                 path.replace(self.out / file.file)
             else:
                 self.out.upload(path, file.file, file.sha256)

@@ -23,6 +23,12 @@ def sync(stream: BinaryIO) -> None:
     os.fsync(stream.fileno())
 
 
+def sync_file(path: Path) -> None:
+    """Wait until what a file has, whoever wrote it, is on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def write_synced(path: Path, content: bytes) -> tuple[int, str]:
     """Write a file and wait until it is on the disk; return its size and its SHA-256 digest."""
     with path.open("wb") as stream:

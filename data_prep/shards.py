@@ -20,7 +20,7 @@ from data_prep import recordio
 from data_prep.corpus import Corpus, Divisible, Span, Tally, check_promise
 from data_prep.counts import Counts
 from data_prep.errors import InputError
-from data_prep.files import sync
+from data_prep.files import sync_file
 from data_prep.manifest import Part, Shard
 
 SHARD_BYTES = 1 << 25  # of input: a third of a second of work
@@ -117,13 +117,16 @@ def write_shards(
         Progress("converting", corpus.documents) as progress,
         closing(run(encode_shard, tasks)) as results,
     ):
-        encoded = gather(_shown(results, progress), corpus.documents, tally)
+        encoded = gather(_synced(results, folder, progress), corpus.documents, tally)
     check_promise(corpus, tally)
     return encoded
 
 
-def _shown(results: Iterable[Encoded], progress: Progress) -> Iterator[Encoded]:
+def _synced(results: Iterable[Encoded], folder: Path, progress: Progress) -> Iterator[Encoded]:
+    """Wait until the files are on the disk, here, while other processes go on."""
     for encoded in results:
+        for file in (*encoded.train.files, *encoded.test.files):
+            sync_file(folder / file.file)
         yield encoded
         progress.advance(encoded.left_out.size)
 
@@ -313,10 +316,13 @@ class _File:
         self._tokens += int(counts.data.sum(dtype=np.float64))
 
     def finish(self) -> Part:
-        """Wait until the file is on the disk, and return it; delete it if it has no documents."""
+        """End the file and return it, which may not be on the disk yet.
+
+        It is deleted if it has no documents.
+        """
         if not self._documents:
             self._path.unlink()
             return Part.of([], 0, 0)
-        sync(self._stream)
+        self._stream.flush()
         file = Shard(self._name, self._documents, self._bytes, self._digest.hexdigest())
         return Part.of([file], self._nonzeros, self._tokens)
