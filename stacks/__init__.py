@@ -1,1 +1,1 @@
-"""The CDK stacks of one environment: storage, training, serving."""
+"""The CDK stacks of one environment: storage, preparation, training, serving."""

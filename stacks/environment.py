@@ -1,6 +1,7 @@
 """Connect the stacks of one environment, in the app or in a stage of a pipeline.
 
-They are split by lifetime: storage keeps data, training is paid for once, serving by the hour.
+They are split by lifetime: storage keeps data, preparation and training are paid for by the run,
+serving by the hour.
 """
 
 from functools import partial
@@ -22,6 +23,7 @@ from constructs import Construct
 
 from data_prep.manifest import MANIFEST, Manifest, ManifestError
 from stacks.parts.encryption import encrypt_logs
+from stacks.preparation import PreparationStack
 from stacks.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage import StorageStack
@@ -63,6 +65,18 @@ def add_environment(scope: Construct, settings: Settings, env: Environment) -> N
     stacks += [training, serving]
     for earlier, later in pairwise(stacks):
         later.add_stack_dependency(earlier)
+    if settings.preparation.source is not None:
+        preparation = PreparationStack(
+            scope,
+            settings=settings,
+            source=settings.preparation.source,
+            bucket=bucket,
+            key=key,
+            **common(f"{settings.name}-preparation"),
+        )
+        if not settings.bucket:
+            preparation.add_stack_dependency(storage)
+        stacks.append(preparation)
     if corpus is None:
         for incomplete in (training, serving):
             Annotations.of(incomplete).add_error(problem)

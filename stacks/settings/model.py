@@ -64,6 +64,19 @@ class _Strict(BaseModel):
         return {key: None if value == "" and key in off else value for key, value in values.items()}
 
 
+class PreparationSettings(_Strict):
+    """A Glue job that prepares a corpus in your account, by Spark; it costs nothing at rest."""
+
+    source: texts.Source | None = None
+    """The folder in S3 that the job may read, `s3://BUCKET/PREFIX`; it switches the job on."""
+
+    workers: int = Field(2, ge=2, le=100)
+    """How many workers a run has, each with 4 processors and 16 GB; one of them is the driver."""
+
+    max_minutes: int = Field(60, ge=1, le=10_080)
+    """Glue stops a run that takes longer than this."""
+
+
 class ModelSettings(_Strict):
     """What the model is. A change of one of these settings trains a new model."""
 
@@ -300,6 +313,7 @@ class Settings(_Strict):
     encryption_key: texts.Key | None = None
     """`create`, or the ARN of your KMS key: it encrypts bucket, disks, logs and notices."""
 
+    preparation: PreparationSettings = PreparationSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     endpoint: EndpointSettings = EndpointSettings()
@@ -318,8 +332,12 @@ class Settings(_Strict):
 
     @property
     def stacks(self) -> tuple[str, ...]:
-        """The names of this environment's stacks; with an existing `bucket` there is no storage."""
-        return tuple(f"{self.name}-{part}" for part in ("storage", "training", "serving"))
+        """The names that this environment's stacks can have.
+
+        With an existing `bucket` there is no storage, without `preparation.source` no preparation.
+        """
+        parts = ("storage", "preparation", "training", "serving")
+        return tuple(f"{self.name}-{part}" for part in parts)
 
     @property
     def all_tags(self) -> dict[str, str]:

@@ -25,6 +25,7 @@ from tests.support.synthesis import PROJECT, flags
 from .conftest import Synthesize, Templates
 
 ALL = {
+    "preparation.source": "s3://corpora/news",
     "notices": "me@example.com",
     "endpoint.instance_count": "2",
     "updates.strategy": "canary",

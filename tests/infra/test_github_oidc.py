@@ -87,7 +87,7 @@ def test_a_pull_request_reads_the_templates_of_our_stacks_and_nothing_else() -> 
     assert {json.dumps(arn).split(":cloudformation:")[1] for arn in statement["Resource"]} == {
         f'{region}:{ACCOUNT}:stack/topic-model-{env}-{part}/*"]]}}'
         for env, region in (("dev", "eu-west-1"), ("prod", "us-east-1"))
-        for part in ("storage", "training", "serving")
+        for part in ("storage", "preparation", "training", "serving")
     }
 
 

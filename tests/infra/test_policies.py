@@ -116,6 +116,31 @@ ACCEPTED = (
         "SageMaker names the groups and streams of jobs and endpoints itself",
     ),
     Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*:s3:::corpora/news/\*\]",
+        "JobRole/Resource",
+        "The source: files that the team names, below a prefix that the settings name",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*/data/\*(/(manifest\.json|(vocab|left_out)\.txt|golden\.json))?\]",
+        "(JobRole|PreparePolicy)/Resource",
+        "Prepared corpora below a prefix of one bucket; whoever prepares one names it",
+    ),
+    Accepted(
+        r"AwsSolutions-IAM5\[Resource::.*:log-group:/aws-glue/(\*|jobs/.*)\]",
+        "(JobRole|PreparePolicy)/Resource",
+        "Glue names the groups itself, and the streams after runs",
+    ),
+    Accepted(
+        "AwsSolutions-GL1",
+        "Job",
+        "The job's log is in the account's groups, which AWS encrypts with a key of its own",
+    ),
+    Accepted(
+        "AwsSolutions-GL3",
+        "Job",
+        "It uses no job bookmark",
+    ),
+    Accepted(
         r"AwsSolutions-IAM5\[Resource::.*:alarm:[\w-]+-serving-\*\]",
         "ExecutionRole/Resource",
         "CloudFormation names the alarms of the serving stack, which comes after the role",

@@ -15,11 +15,12 @@ from .conftest import Synthesize
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-@pytest.mark.parametrize("stack", ["storage", "training", "serving"])
+@pytest.mark.parametrize("stack", ["storage", "preparation", "training", "serving"])
 def test_template_is_unchanged(
     stack: str, synthesize: Synthesize, snapshot: SnapshotAssertion
 ) -> None:
-    template = json.dumps(synthesize()[stack].to_json())
+    given = {"preparation.source": "s3://corpora/news"} if stack == "preparation" else {}
+    template = json.dumps(synthesize(**given)[stack].to_json())
     readable = json.loads(DIGEST.sub("DIGEST", template))
     assert readable == snapshot(extension_class=JSONSnapshotExtension)
 
