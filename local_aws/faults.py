@@ -29,6 +29,8 @@ FAULTS = {
     "endpoint.no-ping": "an endpoint's new container does not answer pings",
     "endpoint.slow-start": "an endpoint's new container answers pings --seconds later",
     "endpoint.silent-rollback": "an update is rolled back, and CloudFormation reports success",
+    "glue.memory": "a run of a Glue job: the driver has not enough memory",
+    "glue.timeout": "a run of a Glue job reaches its time limit at once",
     "invoke.model-error": "InvokeEndpoint: the container answers 500 with --reason",
     "invoke.slow": "InvokeEndpoint: the container answers --seconds later",
     "invoke.throttle": "InvokeEndpoint: Rate exceeded",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ministack.core import iam_actions, iam_evaluator, responses, router
-from ministack.services import cloudwatch, ec2, eventbridge, iam, sts
+from ministack.services import cloudwatch, ec2, eventbridge, glue, iam, sts
 
 from local_aws.api.errors import ApiError
 
@@ -137,6 +137,11 @@ def role_may(role: str, action: str, resource: str) -> bool:
 
 def trusts_sagemaker(role_arn: str, source_arn: str, scope: Scope) -> bool:
     """Return whether the role exists and lets SageMaker assume it on behalf of `source_arn`."""
+    return trusts(role_arn, "sagemaker.amazonaws.com", source_arn, scope)
+
+
+def trusts(role_arn: str, service: str, source_arn: str, scope: Scope) -> bool:
+    """Return whether the role exists and lets a service assume it on behalf of `source_arn`."""
     with responses.request_scope(scope.account, scope.region):
         role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
     if role is None or role.get("Arn") != role_arn:
@@ -144,7 +149,7 @@ def trusts_sagemaker(role_arn: str, source_arn: str, scope: Scope) -> bool:
     document = role["AssumeRolePolicyDocument"]
     trust = json.loads(document) if isinstance(document, str) else document
     context = iam_evaluator.EvalContext(
-        principal_arn="sagemaker.amazonaws.com",
+        principal_arn=service,
         principal_type="Service",
         principal_account=scope.account,
         action="sts:AssumeRole",
@@ -157,9 +162,7 @@ def trusts_sagemaker(role_arn: str, source_arn: str, scope: Scope) -> bool:
         statement.get("Effect")
         for statement in ([statements] if isinstance(statements, dict) else statements)
         if "sts:AssumeRole" in _as_list(statement.get("Action"))
-        and iam_evaluator._service_principal_matches(
-            statement.get("Principal"), "sagemaker.amazonaws.com"
-        )
+        and iam_evaluator._service_principal_matches(statement.get("Principal"), service)
         and iam_evaluator._conditions_met(statement.get("Condition", {}), context)
     }
     return effects == {"Allow"}
@@ -169,9 +172,9 @@ def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def role_credentials(role_arn: str, scope: Scope) -> dict[str, str]:
-    """Return new temporary credentials of a role for SageMaker, as boto3's client takes them."""
-    return open_session(role_arn, scope.account, "SageMaker", time.time() + SESSION_SECONDS)
+def role_credentials(role_arn: str, scope: Scope, session: str = "SageMaker") -> dict[str, str]:
+    """Return new temporary credentials of a role for a service, as boto3's client takes them."""
+    return open_session(role_arn, scope.account, session, time.time() + SESSION_SECONDS)
 
 
 def open_session(role_arn: str, account: str, name: str, expires: float | None) -> dict[str, str]:
@@ -207,16 +210,29 @@ def service_credentials(scope: Scope) -> dict[str, str]:
     }
 
 
-def emit_event(scope: Scope, detail_type: str, detail: Mapping[str, Any], resource: str) -> None:
-    """Put an `aws.sagemaker` event on the default bus; the public API rejects such events."""
+def emit_event(
+    scope: Scope,
+    detail_type: str,
+    detail: Mapping[str, Any],
+    *resources: str,
+    source: str = "aws.sagemaker",
+) -> None:
+    """Put an event of a service on the default bus; the public API rejects such events."""
     entry = {
-        "Source": "aws.sagemaker",
+        "Source": source,
         "DetailType": detail_type,
         "Detail": json.dumps(detail),
-        "Resources": [resource],
+        "Resources": list(resources),
     }
     with responses.request_scope(scope.account, scope.region):
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def glue_job(scope: Scope, name: str) -> dict[str, Any] | None:
+    """Return a Glue job as GetJob answers it, or None."""
+    with responses.request_scope(scope.account, scope.region):
+        job: dict[str, Any] | None = glue._jobs.get(name)
+    return None if job is None else dict(job)
 
 
 def add_interface(scope: Scope, subnet: str, groups: list[str], description: str) -> str:

@@ -31,6 +31,8 @@ from local_aws.ministack.patches import (
     failure_destinations,
     function_credentials,
     function_logs,
+    glue_concurrency,
+    glue_job_runs,
     groups_in_use,
     interface_filters,
     lingering_tags,
@@ -68,6 +70,8 @@ PATCHES = (
     young_policies,
     function_credentials,
     session_threads,
+    glue_concurrency,
+    glue_job_runs,
 )
 
 Tags = Mapping[str, Mapping[str, str]]  # by ARN

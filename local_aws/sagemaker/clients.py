@@ -14,9 +14,9 @@ _session = boto3.session.Session()  # one for all: it reads each service's model
 _lock = threading.Lock()  # making clients is not safe in several threads
 
 
-def role_client(service: str, role_arn: str, scope: Scope) -> Any:
+def role_client(service: str, role_arn: str, scope: Scope, session: str = "SageMaker") -> Any:
     """Return a client of `service` that acts as the role, so that IAM decides what it may do."""
-    return _client(service, bridge.role_credentials(role_arn, scope), scope)
+    return _client(service, bridge.role_credentials(role_arn, scope, session), scope)
 
 
 def service_client(service: str, scope: Scope) -> Any:

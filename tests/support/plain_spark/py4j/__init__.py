@@ -1,0 +1,1 @@
+"""As `pyspark` beside it."""
