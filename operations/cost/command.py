@@ -11,7 +11,7 @@ from cli.arguments import Commands, whole_from
 from data_prep.manifest import Manifest, ManifestError
 from operations.cost.bill import bill, cost
 from operations.cost.prices import CURRENCY, PriceList, find_prices
-from operations.cost.quantities import LEFT_OUT, MONTH, TRAINING, TRANSFORM, Item, items
+from operations.cost.quantities import LEFT_OUT, Item, items
 from operations.environment import region_of
 from stacks.settings import load, read_context
 
@@ -35,8 +35,8 @@ def add(commands: Commands) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "cost",
         help="print what an environment costs",
-        description="Print what an environment of cdk.json costs: a month, a training run, a"
-        " transform job.",
+        description="Print what an environment of cdk.json costs: a month, a training run, a "
+        "transform job, a preparation run.",
         epilog=_EXAMPLES,
     )
     parser.add_argument(
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _lines(name: str, region: str, billed: list[Item], price_list: PriceList) -> Iterator[str]:
     yield f"{name} in {region}"
-    for per in (MONTH, TRAINING, TRANSFORM):
+    for per in dict.fromkeys(item.per for item in billed):
         yield f"\n{per}"
         yield bill([(item, item.amount) for item in billed if item.per == per], price_list)
     if price_list.prices:

@@ -1,7 +1,7 @@
 """What an environment uses, and how much of it, from its settings and its corpus.
 
 Each item names its product in the AWS Price List: a service, and the end of a usage type. Sources:
-the pricing pages of SageMaker AI, S3, CloudWatch and KMS.
+the pricing pages of SageMaker AI, S3, CloudWatch, KMS and Glue.
 """
 
 import math
@@ -15,6 +15,7 @@ MONTH = "a month"
 TRAINING = "a training run"
 TRANSFORM = "a transform job, for each instance and hour"
 TRANSFORM_TYPE = "ml.m4.xlarge"  # what `topics transform` takes if the user names no other
+PREPARATION = "a preparation run"
 HOURS_A_MONTH = 730  # as AWS counts
 GIGABYTE = 1 << 30
 ALARMS, ROLLBACK_ALARMS = 2, 3  # besides the idle alarm; a test counts those of the templates
@@ -52,7 +53,7 @@ class Item:
         name: What it is.
         amount: How many units of it.
         unit: The unit.
-        per: `MONTH`, `TRAINING` or `TRANSFORM`.
+        per: `MONTH`, `TRAINING`, `TRANSFORM` or `PREPARATION`.
         product: The product that has its price.
         divisor: How many of `unit` make one unit of the price.
     """
@@ -116,6 +117,8 @@ def items(
         TRANSFORM,
         Product("AmazonSageMaker", f"Tsform:{TRANSFORM_TYPE}", "instanceName", TRANSFORM_TYPE),
     )
+    if settings.preparation.source is not None:
+        yield _preparation(settings)
 
 
 def _instances(settings: Settings) -> Iterator[Item]:
@@ -162,4 +165,16 @@ def _training(settings: Settings) -> Iterator[Item]:
         TRAINING,
         Product("AmazonSageMaker", "Train:VolumeUsage.gp2", "productFamily", "Storage"),
         divisor=HOURS_A_MONTH,
+    )
+
+
+def _preparation(settings: Settings) -> Item:
+    """Return what a preparation run bills at its time limit; at rest the job bills nothing."""
+    preparation = settings.preparation
+    return Item(
+        f"preparation: {preparation.workers} workers, at most",
+        preparation.workers * preparation.max_minutes / 60,
+        "DPU hours",  # a worker of the type G.1X is one DPU
+        PREPARATION,
+        Product("AWSGlue", "ETL-DPU-Hour", "group", "ETL Job run"),
     )

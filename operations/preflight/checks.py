@@ -15,6 +15,7 @@ ONLINE = (
     online.bootstrap,
     online.stacks,
     online.changes,
+    online.preparation,
     online.bucket,
     online.role,
     online.endpoint,

@@ -153,6 +153,23 @@ def changes(target: Target) -> Iterator[Finding]:
         yield passed("changes", "no stack uses what another would delete")
 
 
+def preparation(target: Target) -> Iterator[Finding]:
+    """A preparation stack that is deployed is in the settings, so that `cdk destroy` knows it."""
+    name = f"{target.settings.name}-preparation"
+    if target.settings.preparation.source is not None:
+        yield passed("preparation", f"{name} reads {target.settings.preparation.source}")
+    elif _stack_state(target.client("cloudformation"), name) is None:
+        yield passed("preparation", "no preparation stack is asked for, and none is there")
+    else:
+        yield warned(
+            "preparation",
+            f"{name} is deployed, but preparation.source is not set: `cdk destroy` would not "
+            "delete it, nor the bucket that it uses",
+            f"set preparation.source in cdk.json, or run `aws cloudformation delete-stack "
+            f"--stack-name {name}`",
+        )
+
+
 def _resources(target: Target, part: str) -> dict[str, str]:
     """Return the physical ids of a stack's resources by `TYPE LOGICAL-ID`, without the digest."""
     stack = f"{target.settings.name}-{part}"

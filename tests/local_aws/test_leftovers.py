@@ -159,6 +159,7 @@ ARN = "arn:aws:{}:us-east-1:111122223333:{}"
         (ARN.format("logs", "log-group:/aws/x/crumb:*"), Resource("log group", "/aws/x/crumb")),
         (ARN.format("cloudwatch", "alarm:crumb"), Resource("alarm", "crumb")),
         (ARN.format("events", "rule/crumb"), Resource("rule", "crumb")),
+        (ARN.format("glue", "job/crumb"), Resource("Glue job", "crumb")),
         (ARN.format("ec2", "security-group/sg-1"), Resource("security group", "sg-1")),
         (ARN.format("ec2", "network-interface/eni-1"), None),
         (ARN.format("kms", "key/1-2"), None),
@@ -200,17 +201,23 @@ def test_a_key_that_waits_for_its_end_is_not_left(cloud: Cloud, client: Clients)
     assert left_of(SETTINGS, client) == []
 
 
-def test_roles_and_parameters_are_found_by_name(cloud: Cloud, client: Clients) -> None:
+def test_roles_jobs_and_parameters_are_found_by_name(cloud: Cloud, client: Clients) -> None:
     cloud.make_role("crumb-dev-training-ExecutionRole1A2B-xyz", allow("s3:*"))
+    glue = cloud.client("glue")
+    for env in ("dev", "dev-2"):
+        name, command = f"crumb-{env}-preparation", {"Name": "glueetl"}
+        glue.create_job(Name=name, Role="Preparing", Command=command)
     ssm, iam = cloud.client("ssm"), cloud.client("iam")
     for env in ("dev", "dev-2"):
         ssm.put_parameter(Name=f"/crumb/{env}/fingerprint", Value="a", Type="String")
     assert left_of(SETTINGS, client) == [
         Resource("role", "crumb-dev-training-ExecutionRole1A2B-xyz"),
+        Resource("Glue job", "crumb-dev-preparation"),
         Resource("parameter", "/crumb/dev/fingerprint"),
     ]
     for env in ("dev", "dev-2"):
         ssm.delete_parameter(Name=f"/crumb/{env}/fingerprint")
+        glue.delete_job(JobName=f"crumb-{env}-preparation")
     role = {"RoleName": "crumb-dev-training-ExecutionRole1A2B-xyz"}
     iam.delete_role_policy(**role, PolicyName="Policy")
     iam.delete_role(**role)

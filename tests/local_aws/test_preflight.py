@@ -86,6 +86,7 @@ def test_a_clean_account_passes(check: Check) -> None:
             "bootstrap",
             "stacks",
             "changes",
+            "preparation",
             "bucket",
             "role",
         ),
@@ -287,6 +288,19 @@ def test_a_stacks_state_stops_a_deployment_only_if_it_takes_none(
     assert bool(told[0]) is (advice is not None)
 
 
+@pytest.mark.parametrize(
+    ("settings", "status"),
+    [({}, Status.WARN), ({"preparation.source": "s3://corpora/news"}, Status.PASS)],
+)
+def test_a_preparation_stack_that_the_settings_have_forgotten_is_found(
+    check: Check, cloud: Cloud, settings: dict[str, str], status: Status
+) -> None:
+    there = {"Stacks": [{"StackStatus": "UPDATE_COMPLETE"}]}
+    found = check(client=answering(cloud, cloudformation=("describe_stacks", there)), **settings)
+    (told,) = [finding for finding in found if finding.check == "preparation"]
+    assert told.status is status
+
+
 def made(kind: str, logical_id: str, physical_id: str) -> dict[str, Any]:
     """What DescribeStackResources answers of a stack with one resource."""
     resource = {
@@ -395,7 +409,7 @@ def test_what_the_caller_may_not_see_is_a_warning(check: Check, cloud: Cloud) ->
     role = cloud.make_role("BlindToQuotas", allow("s3:*"))
     credentials = cloud.assume(role)
     found = check(client=lambda service: cloud.client(service, credentials))
-    asked = ["bootstrap", "stacks", "changes", "endpoint", "logs", "quotas"]
+    asked = ["bootstrap", "stacks", "changes", "preparation", "endpoint", "logs", "quotas"]
     assert problems(found) == [(name, Status.WARN) for name in asked]
 
 

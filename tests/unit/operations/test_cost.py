@@ -201,6 +201,12 @@ class TestQuantities:
         options = topics_parser().parse_args(["transform", "--env", "lda/dev"])
         assert amounts()[f"transform: {options.instance_type}"] == 1
 
+    def test_a_preparation_run_bills_its_workers_and_without_a_job_there_is_none(self) -> None:
+        assert not [name for name in amounts() if name.startswith("preparation")]
+        given = {"preparation.source": "s3://corpora/news", "preparation.workers": "10"}
+        found = amounts(**given, **{"preparation.max_minutes": "30"})
+        assert found["preparation: 10 workers, at most"] == 5
+
 
 @dataclass
 class Recorded:
@@ -243,6 +249,8 @@ class Recorded:
         ("awskms", "Encryption Key", "eu-west-1-KMS-Keys", {}),
         ("AmazonS3", "Storage", "EU-TimedStorage-ByteHrs", {"volumeType": "Standard"}),
         ("AmazonS3", "Storage", "EU-TimedStorage-GlacierByteHrs", {"volumeType": "Amazon Glacier"}),
+        ("AWSGlue", "AWS Glue", "EU-ETL-DPU-Hour", {"group": "ETL Job run"}),
+        ("AWSGlue", "AWS Glue", "EU-ETL-Flex-DPU-Hour", {"group": "ETL Job run"}),
     )
 
     def client(self, *_: Any, **__: Any) -> "Recorded":
@@ -269,6 +277,7 @@ class Recorded:
         {"encryption_key": "create", "updates.wait_seconds": "180"},
         {"notices": "me@example.com", "training.spot": "true"},
         {"serverless.memory_mb": "2048"},
+        {"preparation.source": "s3://corpora/news"},
         {"scaling.max_instances": "4", "scaling.instance_type": "ml.m4.xlarge"},
     ],
 )
