@@ -88,11 +88,17 @@ def test_handlers_need_the_lambda_runtime_and_nothing_else() -> None:
         assert roots(file) <= {"boto3", "botocore"} | sys.stdlib_module_names, file
 
 
-@pytest.mark.parametrize("room", ["operations", "stacks"])
-def test_of_data_prep_only_the_manifest_is_known(room: str) -> None:
+# What `operations prepare` needs beside the manifest: options, and corpora in S3.
+PREPARING = {"errors", "s3", "spark", "stored"}
+
+
+@pytest.mark.parametrize(("room", "modules"), [("operations", PREPARING), ("stacks", set[str]())])
+def test_of_data_prep_only_the_manifest_and_what_prepares_in_s3_is_known(
+    room: str, modules: set[str]
+) -> None:
     for file in files(PROJECT / room):
         known = {name for name in imports(file) if name.startswith("data_prep")}
-        assert known <= {"data_prep.manifest"}, file
+        assert known <= {f"data_prep.{name}" for name in modules | {"manifest"}}, file
 
 
 def test_synthesis_asks_aws_nothing() -> None:
