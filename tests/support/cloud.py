@@ -20,10 +20,15 @@ from operations import leftovers
 
 PROJECT = Path(__file__).parents[2]
 COMMAND_SECONDS = 240
-# SageMaker makes these groups for an account's first jobs, and they are never a stack's.
+# SageMaker and Glue make these groups for an account's first jobs, and they are never a stack's.
 ACCOUNTS_OWN = {
-    leftovers.Resource("log group", f"/aws/sagemaker/{kind}Jobs")
-    for kind in ("Training", "Transform")
+    leftovers.Resource("log group", name)
+    for name in (
+        "/aws/sagemaker/TrainingJobs",
+        "/aws/sagemaker/TransformJobs",
+        "/aws-glue/jobs/output",
+        "/aws-glue/jobs/error",
+    )
 }
 # Settings of an endpoint that is checked, captured, scaled, and updated in steps.
 FULL_ENDPOINT = {
@@ -171,8 +176,9 @@ def topics_of(runtime: Any, endpoint: str, corpus: Path) -> Callable[[], int]:
     return ask
 
 
-@pytest.fixture(scope="session")
-def environment() -> Iterator[dict[str, str]]:
+@contextmanager
+def bootstrapped() -> Iterator[dict[str, str]]:
+    """Run an embedded AWS that is bootstrapped for the CDK; yield the variables of its clients."""
     with instance.running() as started:
         # Away from the app, which the CDK CLI would synthesize, and into a folder that all share.
         away = Path(started.folder)
@@ -180,6 +186,12 @@ def environment() -> Iterator[dict[str, str]]:
         done = run("cdk", "bootstrap", account, environment=started.environment(), folder=away)
         assert done.returncode == 0, done.stdout
         yield started.environment()
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[dict[str, str]]:
+    with bootstrapped() as variables:
+        yield variables
 
 
 @pytest.fixture
