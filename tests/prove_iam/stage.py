@@ -27,7 +27,7 @@ from .permissions import Permission, documents, found_in, made_by
 
 PROJECT = "proved"
 NAME = f"{PROJECT}-dev"
-STACKS = [f"{NAME}-{part}" for part in ("storage", "training", "serving")]
+STACKS = [f"{NAME}-{part}" for part in ("storage", "training", "serving", "preparation")]
 OF_A_JOB = (
     "AlgorithmSpecification",
     "InputDataConfig",

@@ -45,6 +45,13 @@ WHY = {
     "s3:DeleteObject*": "delete the objects",
     "sagemaker:InvokeEndpoint": "ask the endpoint",
     "sns:Publish": "tell the topic",
+    "glue:StartJobRun": "start a run",
+    "glue:GetJobRun": "follow the run",
+    "glue:BatchStopJobRun": "stop the run",
+    "logs:GetLogEvents": "read the log of the run",
+    "s3:GetObject": "fetch what a deployment needs",
+    "s3:ListBucket": "see what is prepared",
+    "ssm:GetParameter": "find the job and the folder of its results",
 }
 # Of this very run, in the order in which they are looked for.
 NAMES = (
@@ -60,7 +67,10 @@ NAMES = (
     (instance.REGION, "REGION"),
     (r"sagemaker/lda-model", "PREFIX"),
     # CloudFormation's names end with what is random, after the digest of the logical id.
-    (rf"{NAME}-(?:storage|training|serving)-([A-Za-z]+?)(?:[0-9a-f]{{8}})?[0-9A-F]{{8}}-ID", r"\1"),
+    (
+        rf"{NAME}-(?:storage|training|serving|preparation)-([A-Za-z]+?)(?:[0-9a-f]{{8}})?[0-9A-F]{{8}}-ID",
+        r"\1",
+    ),
     # AWS names the groups of functions after stack, logical id and chance; MiniStack by a path.
     (rf"(?<=log-group:)/aws/cloudformation/{NAME}-\w+/\w+", "LOG-GROUP"),
     (NAME, "NAME"),

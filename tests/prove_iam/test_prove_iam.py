@@ -17,6 +17,8 @@ from .steps import STEPS
 from .steps.step import Step
 from .table import Row, readable
 
+WRITE_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+
 pytestmark = pytest.mark.prove_iam
 
 
@@ -84,7 +86,7 @@ def failure_of(step: Step, stage: Stage, permission: Permission) -> BaseExceptio
 
 def writes_own_log(permission: Permission) -> bool:
     """The execution role writes the logs of containers; every other role its function's own."""
-    return permission.action.startswith("logs:") and not permission.sid
+    return permission.action in WRITE_LOGS and not permission.sid
 
 
 def told(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from . import (
     gate,
     job_end,
     job_start,
+    preparation,
     users,
 )
 from .step import Step
@@ -18,5 +19,6 @@ STEPS: dict[str, list[Step]] = (
     | execution_role.STEPS
     | gate.STEPS
     | users.STEPS
+    | preparation.STEPS
     | aws_services.STEPS
 )
