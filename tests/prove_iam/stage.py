@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from local_aws import fault_route, instance
 from stacks.serving.gate.handlers import check
-from stacks.training_job.handlers import jobs, models, signals, start
+from stacks.training_job.handlers import denials, jobs, models, signals
 from tests.support.cloud import Cloud
 from tests.support.waiting import wait_for
 
@@ -416,7 +416,7 @@ class Stage(Cloud):
             patch.setattr(signals, "send", send)
             patch.setattr(jobs, "POLL_SECONDS", 0.1)
             patch.setattr(check, "POLL_SECONDS", 0.1)
-            patch.setattr(start, "PERMISSION_SECONDS", 0)
+            patch.setattr(denials, "PERMISSION_SECONDS", 0)
             models._s3.cache_clear()  # the client of the function before has its credentials
             yield told
 
