@@ -185,6 +185,7 @@ class _Writing(NamedTuple):
     min_words: int
 
     def testing(self, documents: int) -> NDArray[np.bool_]:
+        """Return which of so many documents are for testing, as a mask (documents,)."""
         return held_out(documents, self.split.test_fraction, self.split.seed)
 
     def target(self, shards: int, allowed: int) -> Target:
