@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from operations import __main__ as operations
-from tests.local_aws.conftest import IMAGE, Cloud, allow
+
+from .conftest import IMAGE, Cloud, allow
 
 PREFIX = "sagemaker/lda-model"
 OLD, STACKED, MODELLED, SERVED, NEW = (digit * 64 for digit in "abcde")

@@ -15,8 +15,9 @@ from data_prep.__main__ import main
 from data_prep.errors import InputError
 from data_prep.manifest import Manifest
 from data_prep.s3 import S3Folder
-from tests.local_aws.conftest import Cloud, allow
 from tests.support.synthesis import write_corpus
+
+from .conftest import Cloud, allow
 
 
 @pytest.fixture(scope="module")
