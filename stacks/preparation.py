@@ -26,7 +26,7 @@ FETCHED = ("manifest.json", "vocab.txt", "golden.json", "left_out.txt")
 SCHEME = "s3://"
 
 _PROJECT = Path(__file__).parent.parent
-_PACKAGES = ("data_prep", "cli")
+PACKAGES = ("data_prep", "cli")
 
 
 class PreparationStack(Stack):
@@ -203,7 +203,7 @@ class PreparationStack(Stack):
 
 def _add_packages(scope: Construct) -> assets.Asset:
     """Add the archive of the packages that the job imports, without what they don't need."""
-    kept = [f"!{name}" for package in _PACKAGES for name in (package, f"{package}/**")]
+    kept = [f"!{name}" for package in PACKAGES for name in (package, f"{package}/**")]
     return assets.Asset(
         scope,
         "Packages",

@@ -4,8 +4,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+from stacks.preparation import PACKAGES
+
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("data_prep", "cli")
 
 
 def write_archive(path: Path, change: Callable[[str, str], str] = lambda _, text: text) -> Path:
