@@ -66,6 +66,8 @@ NAMES = (
     (r"\b(sg|subnet)-\w+", r"\1-ID"),
     (instance.REGION, "REGION"),
     (r"sagemaker/lda-model", "PREFIX"),
+    (r"(?<=PREFIX/data/)[0-9a-f]{8}\b", "NAME"),
+    (r"\bjr_[0-9a-f]{64}\b", "RUN"),
     # CloudFormation's names end with what is random, after the digest of the logical id.
     (
         rf"{NAME}-(?:storage|training|serving|preparation)-([A-Za-z]+?)(?:[0-9a-f]{{8}})?[0-9A-F]{{8}}-ID",

@@ -86,7 +86,8 @@ def main_says(out: str) -> str:
     with redirect_stderr(said), waiting_little():
         where = ["-c", f"project={PROJECT}", "--name", name, "--out", out]
         code = main(["prepare", *where, "--", "--field", "body"])
-    return said.getvalue().splitlines()[-1] if code else ""
+    lines = said.getvalue().splitlines()
+    return next((line for line in lines if "not authorized" in line), lines[-1]) if code else ""
 
 
 @contextmanager
