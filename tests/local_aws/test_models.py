@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from operations import __main__ as operations
+from tests.support.waiting import wait_for
 
 from .conftest import IMAGE, Cloud, allow
 
@@ -84,6 +85,16 @@ def put_model(s3: Any, bucket: str, fingerprint: str) -> None:
     s3.put_object(Bucket=bucket, Key=f"{PREFIX}/data/{DATA[fingerprint]}/train.recordio", Body=b"d")
 
 
+def is_newer(s3: Any, bucket: str, fingerprint: str, other: str) -> bool:
+    """Write a model again; return whether it is newer than another by S3's seconds."""
+    put_model(s3, bucket, fingerprint)
+    times = [
+        s3.head_object(Bucket=bucket, Key=f"{PREFIX}/models/{each}/model.tar.gz")["LastModified"]
+        for each in (fingerprint, other)
+    ]
+    return bool(times[0] > times[1])
+
+
 def keys(cloud: Cloud, bucket: str) -> set[str]:
     found = cloud.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
     return {entry["Key"].removeprefix(f"{PREFIX}/") for entry in found}
@@ -134,7 +145,7 @@ def test_data_that_another_model_was_trained_on_stays(cloud: Cloud, bucket: str)
 
 
 def test_the_newest_of_those_that_nothing_needs_are_kept(cloud: Cloud, bucket: str) -> None:
-    put_model(cloud.client("s3"), bucket, NEW)
+    wait_for(lambda: is_newer(cloud.client("s3"), bucket, NEW, OLD))
     assert models(bucket, "prune", "--keep", "1", "--yes") == 0
     assert f"models/{NEW}/model.tar.gz" in keys(cloud, bucket)
     assert f"models/{OLD}/model.tar.gz" not in keys(cloud, bucket)

@@ -244,6 +244,15 @@ def test_a_name_that_is_used_starts_nothing(
     assert len(runs(cloud)) == before
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that was started in the background ignores interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_stops_the_run(
     cloud: Cloud, program: Program, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -237,7 +237,7 @@ def cleaned(cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch) -> 
     return cleanup.clean_up(there)
 
 
-STORAGE, TRAINING, SERVING = SETTINGS.stacks
+STORAGE, PREPARATION, TRAINING, SERVING = SETTINGS.stacks
 
 
 @pytest.mark.usefixtures("at_once")
@@ -246,7 +246,7 @@ class TestCleanUp:
         made = CloudFormation({name: ["CREATE_COMPLETE"] for name in SETTINGS.stacks})
         assert cleaned(made, monkeypatch) == []
         assert made.calls == [
-            f"delete {name} CREATE_COMPLETE" for name in (SERVING, TRAINING, STORAGE)
+            f"delete {name} CREATE_COMPLETE" for name in (SERVING, TRAINING, PREPARATION, STORAGE)
         ]
 
     def test_a_stack_that_trains_is_deleted_at_once_which_stops_its_job(
