@@ -64,6 +64,7 @@ NAMES = (
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}\b", "ID"),
     (r"(?<=-)[0-9A-F]{13,}\b|(?<=-)[0-9a-f]{8}\b", "ID"),
     (r"\b(sg|subnet)-\w+", r"\1-ID"),
+    (r"\bi-[0-9a-f]{16}-\d+\b", "INSTANCE"),
     (instance.REGION, "REGION"),
     (r"sagemaker/lda-model", "PREFIX"),
     (r"(?<=PREFIX/data/)[0-9a-f]{8}\b", "NAME"),
