@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,16 +54,20 @@ class Cloud:
         )
 
     def make_role(self, name: str, *statements: dict[str, Any], service: str = "sagemaker") -> str:
-        """A role that AWS's `service` may assume, and the account's own principals; its ARN."""
+        """A role that AWS's `service` may assume, and the account's own principals; its ARN.
+
+        It may be there: the tests of a module may be divided among processes, and begin again.
+        """
         principals = {"Service": f"{service}.amazonaws.com", "AWS": instance.ACCOUNT}
         trust = [TRUST | {"Principal": {kind: name}} for kind, name in principals.items()]
         iam = self.client("iam")
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(*trust))
+        with suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(*trust))
         if statements:
             iam.put_role_policy(
                 RoleName=name, PolicyName="Policy", PolicyDocument=_document(*statements)
             )
-        return str(role["Role"]["Arn"])
+        return str(iam.get_role(RoleName=name)["Role"]["Arn"])
 
     def make_queue(self, name: str, service: str) -> tuple[str, str]:
         """A queue that AWS's `service` may send to; its URL and ARN."""
