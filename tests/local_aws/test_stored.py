@@ -191,7 +191,7 @@ def test_an_address_without_a_corpus_is_bad_input(
 def test_a_folder_that_may_not_be_read_is_named(
     cloud: Cloud, source: S3Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = cloud.assume(cloud.make_role("Nobody", allow("s3:ListBucket")))
+    keys = cloud.assume(cloud.make_role("ListsAlone", allow("s3:ListBucket")))
     for name, value in keys.items():
         monkeypatch.setenv(name.upper(), value)
     forget_clients(monkeypatch)
