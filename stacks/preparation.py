@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import Aws, CfnOutput, IgnoreMode, Stack
+from aws_cdk import CfnOutput, IgnoreMode, Stack
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -13,6 +13,7 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from stacks.parts.encryption import import_key
+from stacks.parts.policies import arn, read_folder
 from stacks.settings import Settings
 
 GLUE_VERSION = "5.1"  # Spark 3.5, Python 3.11, NumPy 2.3
@@ -23,7 +24,6 @@ LOG_GROUPS = "/aws-glue/jobs/"  # the account's; Glue names the streams after ru
 RUN_PREFIX = "jr_"  # how the ids of runs begin
 # What a deployment needs of a prepared corpus; its documents stay in S3.
 FETCHED = ("manifest.json", "vocab.txt", "golden.json", "left_out.txt")
-SCHEME = "s3://"
 
 _PROJECT = Path(__file__).parent.parent
 PACKAGES = ("data_prep", "cli")
@@ -73,20 +73,8 @@ class PreparationStack(Stack):
 
     def _add_role(self) -> iam.Role:
         """Add the job's role: it reads the source, and writes below `PREFIX/data/`."""
-        source, _, prefix = self._source.removeprefix(SCHEME).partition("/")
-        source_bucket = f"arn:{Aws.PARTITION}:s3:::{source}"
         statements = [
-            iam.PolicyStatement(
-                sid="FindSource",
-                actions=["s3:ListBucket"],
-                resources=[source_bucket],
-                conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
-            ),
-            iam.PolicyStatement(
-                sid="ReadSource",
-                actions=["s3:GetObject"],
-                resources=[f"{source_bucket}/{prefix}/*"],
-            ),
+            *read_folder(self._source, "Source"),
             self._find_prepared_data(sid="FindPreparedData"),
             iam.PolicyStatement(
                 sid="WritePreparedData",
@@ -98,7 +86,7 @@ class PreparationStack(Stack):
             iam.PolicyStatement(
                 sid="WriteLogs",
                 actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[self._arn("logs", "log-group:/aws-glue/*")],
+                resources=[arn(self, "logs", "log-group:/aws-glue/*")],
             ),
             *self._use_of_key("kms:Decrypt", "kms:GenerateDataKey"),
         ]
@@ -148,13 +136,13 @@ class PreparationStack(Stack):
         return [
             iam.PolicyStatement(
                 actions=["glue:StartJobRun", "glue:GetJobRun", "glue:BatchStopJobRun"],
-                resources=[self._arn("glue", f"job/{self._job.ref}")],
+                resources=[arn(self, "glue", f"job/{self._job.ref}")],
             ),
             iam.PolicyStatement(
                 actions=["logs:GetLogEvents"],
                 # No job of ours is in a stream's name, only the run's id.
                 resources=[
-                    self._arn("logs", f"log-group:{LOG_GROUPS}{name}:log-stream:{RUN_PREFIX}*")
+                    arn(self, "logs", f"log-group:{LOG_GROUPS}{name}:log-stream:{RUN_PREFIX}*")
                     for name in ("error", "output")
                 ],
             ),
@@ -168,7 +156,7 @@ class PreparationStack(Stack):
             iam.PolicyStatement(
                 actions=["ssm:GetParameter"],
                 resources=[
-                    self._arn("ssm", f"{parameters}/{name}")
+                    arn(self, "ssm", f"{parameters}/{name}")
                     for name in ("preparation-job", "prepared-data")
                 ],
             ),
@@ -196,9 +184,6 @@ class PreparationStack(Stack):
             parameter_name=f"/{settings.project}/{settings.env}/{name}",
             string_value=value,
         )
-
-    def _arn(self, service: str, resource: str) -> str:
-        return f"arn:{Aws.PARTITION}:{service}:{self.region}:{self.account}:{resource}"
 
 
 def _add_packages(scope: Construct) -> assets.Asset:

@@ -13,10 +13,11 @@ from stacks import lda
 from stacks.parts.encryption import import_key
 from stacks.parts.network import import_network
 from stacks.parts.notices import add_notices
+from stacks.parts.policies import read_folder
 from stacks.settings import Settings
 from stacks.training_job import TrainingJob
 from stacks.training_job.handlers import LOG_GROUP as JOBS_LOG_GROUP
-from stacks.training_job.permissions import read_folder
+from stacks.training_job.permissions import IN_PLACE
 
 TRANSFORM_LOG_GROUP = "/aws/sagemaker/TransformJobs"
 METRIC_NAMESPACES = [
@@ -131,7 +132,7 @@ class TrainingStack(Stack):
             ),
         ]
         if location is not None:
-            statements += read_folder(location)
+            statements += read_folder(location, IN_PLACE)
         if self._settings.endpoint.capture_percent:
             statements.append(
                 iam.PolicyStatement(

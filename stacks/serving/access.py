@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk import aws_ssm as ssm
 
+from stacks.parts.policies import arn
 from stacks.settings import Settings
 from stacks.training import TRANSFORM_LOG_GROUP
 from stacks.training_job import TrainingJob
@@ -17,13 +18,9 @@ from stacks.training_job.permissions import USE_KEY
 Parameters = Mapping[str, ssm.StringParameter]
 
 
-def _arn(stack: Stack, service: str, resource: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{stack.region}:{stack.account}:{resource}"
-
-
 def endpoint_arn(stack: Stack, name: str) -> str:
     """Return the endpoint's ARN, whether the endpoint exists or not."""
-    return _arn(stack, "sagemaker", f"endpoint/{name}")
+    return arn(stack, "sagemaker", f"endpoint/{name}")
 
 
 def add_invoke_policy(stack: Stack, name: str) -> None:
@@ -72,7 +69,7 @@ def add_transform_policy(
 ) -> iam.ManagedPolicy:
     """Add a policy that allows `topics transform` with this model, and with no other."""
     job = f"{settings.name}-{'?' * 8}"  # the exact length excludes jobs of other environments
-    jobs = [_arn(stack, "sagemaker", f"transform-job/{job}")]
+    jobs = [arn(stack, "sagemaker", f"transform-job/{job}")]
     documents, predictions = (
         bucket.arn_for_objects(f"{settings.prefix}/{folder}/*")
         for folder in ("batches", "predictions")
@@ -85,7 +82,7 @@ def add_transform_policy(
             conditions={
                 # SageMaker's ARNs have names in lower case; whether this key has is not documented.
                 "StringEqualsIgnoreCase": {
-                    "sagemaker:ModelArn": _arn(stack, "sagemaker", f"model/{model.attr_model_name}")
+                    "sagemaker:ModelArn": arn(stack, "sagemaker", f"model/{model.attr_model_name}")
                 }
             },
         ),
@@ -121,12 +118,12 @@ def add_transform_policy(
         iam.PolicyStatement(
             sid="FindJobLogs",
             actions=["logs:DescribeLogStreams"],
-            resources=[_arn(stack, "logs", f"log-group:{TRANSFORM_LOG_GROUP}:*")],
+            resources=[arn(stack, "logs", f"log-group:{TRANSFORM_LOG_GROUP}:*")],
         ),
         iam.PolicyStatement(
             sid="ReadJobLogs",
             actions=["logs:GetLogEvents"],
-            resources=[_arn(stack, "logs", f"log-group:{TRANSFORM_LOG_GROUP}:log-stream:{job}/*")],
+            resources=[arn(stack, "logs", f"log-group:{TRANSFORM_LOG_GROUP}:log-stream:{job}/*")],
         ),
     ]
     if key is not None:

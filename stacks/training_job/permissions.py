@@ -8,12 +8,14 @@ from collections.abc import Iterable, Sequence
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_iam as iam
 
+from stacks.parts.policies import arn, read_folder
 from stacks.training_job.data import Staged
 from stacks.training_job.handlers import LOG_GROUP
 from stacks.training_job.request import Store
 
 # What S3 needs of a key to read and write objects, also in parts.
 USE_KEY = ("kms:Decrypt", "kms:GenerateDataKey")
+IN_PLACE = "DataInPlace"
 _NO_RESOURCE = "EC2's Describe actions support no resource"
 # Actions that are allowed on `*`, each with the reason.
 WILDCARDS = {
@@ -26,13 +28,9 @@ WILDCARDS = {
 }
 
 
-def _arn(stack: Stack, service: str, resource: str) -> str:
-    return f"arn:{Aws.PARTITION}:{service}:{stack.region}:{stack.account}:{resource}"
-
-
 def _jobs(stack: Stack, name: str, fingerprint: str = "?" * 12) -> str:
     """Return the ARN of all jobs of this name: 12 digits of a fingerprint and 8 more follow it."""
-    return _arn(stack, "sagemaker", f"training-job/{name}-{fingerprint[:12]}-{'?' * 8}")
+    return arn(stack, "sagemaker", f"training-job/{name}-{fingerprint[:12]}-{'?' * 8}")
 
 
 def start_job(
@@ -96,24 +94,7 @@ def _stage_data(data: Sequence[Staged]) -> list[iam.PolicyStatement]:
     )
     return [
         *([copying] if copies else []),
-        *(statement for folder in folders for statement in read_folder(folder)),
-    ]
-
-
-def read_folder(address: str) -> list[iam.PolicyStatement]:
-    """Allow finding and reading the objects in a folder, given by its S3 address."""
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
-    arn = f"arn:{Aws.PARTITION}:s3:::{bucket}"
-    return [
-        iam.PolicyStatement(
-            sid="ReadDataInPlace", actions=["s3:GetObject"], resources=[f"{arn}/{prefix}/*"]
-        ),
-        iam.PolicyStatement(
-            sid="FindDataInPlace",
-            actions=["s3:ListBucket"],
-            resources=[arn],
-            conditions={"StringLike": {"s3:prefix": [f"{prefix}/*"]}},
-        ),
+        *(statement for folder in folders for statement in read_folder(folder, IN_PLACE)),
     ]
 
 
@@ -161,12 +142,12 @@ def _conclude_job(
         iam.PolicyStatement(
             sid="FindJobLogs",
             actions=["logs:DescribeLogStreams"],
-            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:*")],
+            resources=[arn(stack, "logs", f"log-group:{LOG_GROUP}:*")],
         ),
         iam.PolicyStatement(
             sid="ReadJobLogs",
             actions=["logs:GetLogEvents"],
-            resources=[_arn(stack, "logs", f"log-group:{LOG_GROUP}:{streams}")],
+            resources=[arn(stack, "logs", f"log-group:{LOG_GROUP}:{streams}")],
         ),
     ]
 
@@ -175,15 +156,15 @@ def train_in_vpc(
     stack: Stack, subnets: Iterable[str], security_groups: Iterable[str]
 ) -> list[iam.PolicyStatement]:
     """Allow the execution role to attach SageMaker's instance to subnets."""
-    interfaces = _arn(stack, "ec2", "network-interface/*")
+    interfaces = arn(stack, "ec2", "network-interface/*")
     return [
         iam.PolicyStatement(
             sid="AttachToSubnets",
             actions=["ec2:CreateNetworkInterface"],
             resources=[
                 interfaces,
-                *(_arn(stack, "ec2", f"subnet/{subnet}") for subnet in subnets),
-                *(_arn(stack, "ec2", f"security-group/{group}") for group in security_groups),
+                *(arn(stack, "ec2", f"subnet/{subnet}") for subnet in subnets),
+                *(arn(stack, "ec2", f"security-group/{group}") for group in security_groups),
             ],
         ),
         iam.PolicyStatement(
