@@ -84,6 +84,16 @@ def _fail(name: str, code: int, message: str) -> int:
     return code
 
 
+def command_after(words: list[str]) -> list[str]:
+    """Return a command and its arguments, which may stand after `--`."""
+    return words[1:] if words[:1] == ["--"] else words
+
+
+def shell_code(code: int) -> int:
+    """Return the exit code that a shell gives a process, also one that a signal ended."""
+    return code if code >= 0 else 128 - code
+
+
 def whole_from(least: int, most: int | None = None) -> Callable[[str], int]:
     """Return a type of argument: a whole number from `least`, up to `most` if that is given."""
     allowed = f"from {least} on" if most is None else f"from {least} to {most}"

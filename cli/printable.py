@@ -49,3 +49,8 @@ class PrintableStream:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+def raw(stream: TextIO) -> TextIO:
+    """Return the stream that writes texts as they are, for what is meant to move the cursor."""
+    return stream.stream if isinstance(stream, PrintableStream) else stream

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Self
 
-from cli.printable import PrintableStream
+from cli.printable import raw
 
 _WIDTH = 30
 _PERIOD = 0.1  # seconds between two drawings
@@ -45,11 +45,9 @@ class Progress:
             self._draw(f"\r{self._label} {self._amount()}")
 
     def _draw(self, text: str) -> None:
-        stream = sys.stderr
-        # The bar moves the cursor, so it must not be escaped.
-        raw = stream.stream if isinstance(stream, PrintableStream) else stream
-        raw.write(text)
-        raw.flush()
+        stream = raw(sys.stderr)  # the bar moves the cursor
+        stream.write(text)
+        stream.flush()
 
     def _amount(self) -> str:
         if self._total is None:

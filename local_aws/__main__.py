@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.arguments import Parser, run_command, whole_from
+from cli.arguments import Parser, command_after, run_command, shell_code, whole_from
 from local_aws import fault_route, instance
 from local_aws.faults import FAULTS
 from local_aws.switches import SWITCHES
@@ -140,7 +140,7 @@ def _switch(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    argv = command_after(options.argv)
     if not argv:
         raise UsageError("run needs a command, for instance: run -- cdk deploy --all")
     with instance.running() as started:
@@ -149,7 +149,7 @@ def _run(options: argparse.Namespace) -> int:
             code = subprocess.run(argv, env=environment, check=False).returncode
         except OSError as error:
             raise instance.InstanceError(f"cannot run {argv[0]!r}: {error.strerror}") from None
-    return code if code >= 0 else 128 - code  # as a shell reports a command killed by a signal
+    return shell_code(code)
 
 
 def _up(_: argparse.Namespace) -> None:

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.arguments import Commands
-from cli.printable import printable
+from cli.arguments import Commands, command_after, shell_code
+from cli.printable import printable, raw
 from operations.environment import clients, region_of
 from operations.follow.watchers import Endpoint, Job, Stacks, short
 from stacks.settings import Settings, SettingsError, load, read_context
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError("follow prints no JSON")
     settings = load(read_context(options.env, options.context))
     following = Following(settings, region_of(settings))
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    argv = command_after(options.argv)
     code = _run(argv, following) if argv else _wait(following)
     following.tell_reason(failed=code != 0)
     return code
@@ -87,7 +87,7 @@ class Following:
     def look(self) -> bool:
         """Tell what is new; return whether there was anything."""
         told = False
-        for what, watcher in list(self._watchers.items()):
+        for what, watcher in self._watchers.items():
             try:
                 for line in watcher.look():
                     _print(short(line))
@@ -122,7 +122,7 @@ def _print(line: str) -> None:
 
 
 def _write(text: str) -> None:
-    stream = getattr(sys.stderr, "stream", sys.stderr)  # not escaped: the text is safe already
+    stream = raw(sys.stderr)  # the text is safe already
     stream.write(text)
     stream.flush()
 
@@ -147,7 +147,7 @@ def _run(argv: list[str], following: Following) -> int:
             except subprocess.TimeoutExpired:
                 following.look()
     following.look()
-    return code if code >= 0 else 128 - code  # as a shell says that a signal ended it
+    return shell_code(code)
 
 
 @contextmanager

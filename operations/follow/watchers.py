@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from operations.environment import Clients
+from operations.log_stream import LogStream
 from stacks.settings import Settings
 
-JOBS_LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-LINES_AT_ONCE = 40  # of a job's log, at a look
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"  # not from `stacks.training_job`, which starts the CDK
 _CHARACTERS = 160  # of a line
 # Resources that take minutes or say what went wrong; others are told only if they fail.
 _TOLD = ("Custom::TrainingJob", "Custom::EndpointGate", "AWS::CloudFormation::WaitCondition")
@@ -145,7 +145,7 @@ class Job:
         self._name: str | None = None
         self._over: set[str] | None = None  # jobs that had ended at the first look
         self._transitions = 0
-        self._tokens: dict[str, str] = {}
+        self._streams: dict[str, LogStream] = {}
         self._ended = False
         self.state: tuple[str, datetime] | None = None
 
@@ -179,28 +179,21 @@ class Job:
         name = jobs[0]["TrainingJobName"] if jobs else None
         if name not in (None, self._name) and name not in self._over:
             self._name, self._transitions, self._ended = name, 0, False
-            self._tokens = {}
+            self._streams = {}
             yield f"job {name}"
 
     def _log(self) -> Iterator[str]:
         try:
-            streams = self._logs.describe_log_streams(
-                logGroupName=JOBS_LOG_GROUP, logStreamNamePrefix=f"{self._name}/"
+            found = self._logs.describe_log_streams(
+                logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._name}/"
             )["logStreams"]
         except self._logs.exceptions.ResourceNotFoundException:
             return
-        for stream in (stream["logStreamName"] for stream in streams):
-            token = {"nextToken": self._tokens[stream]} if stream in self._tokens else {}
-            answer = self._logs.get_log_events(
-                logGroupName=JOBS_LOG_GROUP,
-                logStreamName=stream,
-                startFromHead=True,
-                limit=LINES_AT_ONCE,
-                **token,
-            )
-            self._tokens[stream] = answer["nextForwardToken"]
-            for event in answer["events"]:
-                yield f"job | {event['message']}"
+        for name in (each["logStreamName"] for each in found):
+            if name not in self._streams:
+                self._streams[name] = LogStream(self._logs, LOG_GROUP, name)
+            for line in self._streams[name].new_lines():
+                yield f"job | {line}"
 
 
 class Endpoint:

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.arguments import Commands
+from cli.arguments import Commands, command_after
 from data_prep.manifest import Manifest
 from data_prep.s3 import S3Folder
 from data_prep.spark import parser as parser_of_program
@@ -77,7 +77,7 @@ def _name(text: str) -> str:
 def run(options: argparse.Namespace) -> int:
     """Prepare, fetch and print what is prepared; 1 or 2 if the run failed."""
     settings = load(read_context(options.env, options.context))
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    argv = command_after(options.argv)
     _check(argv, settings)
     client = clients(region_of(settings), retries=5)
     job, data = _deployed(client, settings)

@@ -2,11 +2,12 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from operations.environment import Clients
+from operations.log_stream import LogStream, cut
 
 LOG_GROUP = "/aws-glue/jobs"
 POLL_SECONDS = 5.0
@@ -15,8 +16,6 @@ STATUS_SECONDS = 60.0  # between two lines that say that the run goes on
 ACTIVE = ("STARTING", "RUNNING", "STOPPING", "WAITING")
 OUR_LINE = "data_prep"  # how a line of our program begins, among Spark's own
 NO_MEMORY = "java.lang.OutOfMemoryError"
-MOST_LINES = 1000  # of the log that are shown
-MOST_CHARACTERS = 1000  # of a line
 KEPT_LINES = 20  # of what the program says on stderr, the last ones
 BAD_INPUT = re.compile(r"\bSystemExit: 2\b")
 
@@ -51,7 +50,9 @@ def follow(client: Clients, job: str, id: str, say: Say) -> Run:
     Raises:
         RunFailedError: The run failed, was stopped or took too long.
     """
-    output = _Output(client("logs"), id)
+    output = LogStream(
+        client("logs"), f"{LOG_GROUP}/output", id, lambda line: not line.startswith(OUR_LINE)
+    )
     begin = said_at = time.monotonic()
     state = ""
     while True:
@@ -96,7 +97,7 @@ def _failure(run: Run, told: list[str]) -> RunFailedError:
             f"a machine ran out of memory ({told[-1]}): cut the corpus into smaller files, of 64 "
             "to 256 MB each"
         )
-    reason = _short(message) or "Glue gives no reason; look at its console"
+    reason = cut(message) or "Glue gives no reason; look at its console"
     return RunFailedError(reason, bad_input=bad_input)
 
 
@@ -113,39 +114,7 @@ def _errors(logs: Any, id: str) -> list[str]:
                 event["message"].rstrip("\n") for event in logs.get_log_events(**place)["events"]
             ]
             told += [line for line in lines if line.startswith(OUR_LINE) or NO_MEMORY in line]
-    return [_short(line) for line in told[-KEPT_LINES:]]
-
-
-class _Output:
-    """What the program prints to stdout; its stream is there with the first line."""
-
-    def __init__(self, logs: Any, id: str) -> None:
-        self._logs = logs
-        self._place = {"logGroupName": f"{LOG_GROUP}/output", "logStreamName": id}
-        self._next: dict[str, str] = {}
-        self._left = MOST_LINES
-
-    def new_lines(self) -> Iterator[str]:
-        """Yield the lines that have come since, up to `MOST_LINES` of a run."""
-        while self._left:
-            try:
-                answer = self._logs.get_log_events(**self._place, **self._next, startFromHead=True)
-            except self._logs.exceptions.ResourceNotFoundException:
-                return
-            lines = [event["message"].rstrip("\n") for event in answer["events"]]
-            shown = [line for line in lines if not line.startswith(OUR_LINE)][: self._left]
-            self._left -= len(shown)
-            yield from map(_short, shown)
-            if not self._left:
-                yield f"... further lines are in the log group {self._place['logGroupName']}"
-            token = {"nextToken": answer["nextForwardToken"]}
-            if token == self._next:  # the end of the stream
-                return
-            self._next = token
-
-
-def _short(line: str) -> str:
-    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} ..."
+    return [cut(line) for line in told[-KEPT_LINES:]]
 
 
 def _clock(seconds: float) -> str:

@@ -68,8 +68,9 @@ class World:
         **_: Any,
     ) -> dict[str, Any]:
         lines = self.lines[logStreamName]
-        new = [{"message": line} for line in lines[int(nextToken) :]]
-        return {"events": new, "nextForwardToken": str(len(lines))}
+        after = min(len(lines), int(nextToken) + 40)  # AWS answers in pages too
+        new = [{"message": line} for line in lines[int(nextToken) : after]]
+        return {"events": new, "nextForwardToken": str(after)}
 
     def describe_endpoint(self, EndpointName: str) -> dict[str, Any]:  # noqa: N803
         if self.endpoint is None:
@@ -183,6 +184,16 @@ class TestJob:
         assert list(job.look()) == ["job: Failed", "job | two", "job: Failed"]
         assert list(job.look()) == []
         assert job.state is None
+
+    def test_of_a_long_log_the_last_line_is_told_too(self, world: World) -> None:
+        """The job ends at the same look, and the last lines say why it failed."""
+        job = Job(SETTINGS, world.client)
+        assert list(job.look()) == []
+        world.job("topic-model-dev-1", "Failed", "Failed")
+        world.lines["topic-model-dev-1/algo-1"] = [str(number) for number in range(100)]
+        told = list(job.look())
+        assert told[2:-1] == [f"job | {number}" for number in range(100)]
+        assert told[-1] == "job: Failed"
 
     def test_another_environments_job_is_not_followed(self, world: World) -> None:
         job = Job(SETTINGS, world.client)

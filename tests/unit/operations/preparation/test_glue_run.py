@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from operations import log_stream
 from operations.preparation import glue_run as module
 from operations.preparation.glue_run import RunFailedError, follow
 
@@ -89,8 +90,8 @@ def test_what_the_driver_prints_is_said_once_and_as_it_comes() -> None:
 
 
 def test_a_log_is_cut_where_it_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_LINES", 3)
-    monkeypatch.setattr(module, "MOST_CHARACTERS", 4)
+    monkeypatch.setattr(log_stream, "MOST_LINES", 3)
+    monkeypatch.setattr(log_stream, "MOST_CHARACTERS", 4)
     aws = Aws("RUNNING", "SUCCEEDED")
     aws.grows[OUTPUT] = [["a" * 4, "b" * 5], ["c", "d", "e"]]
     lines = [line for line in said(aws) if ", " not in line]
@@ -123,7 +124,7 @@ def test_a_failure_is_told_once_where_spark_joins_stderr_with_stdout() -> None:
 
 
 def test_a_failure_after_more_lines_than_are_shown_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_LINES", 3)
+    monkeypatch.setattr(log_stream, "MOST_LINES", 3)
     aws = Aws("FAILED", ErrorMessage="SystemExit: 1")
     aws.log[OUTPUT] = [*"abcdefgh", "data_prep: why"]
     assert str(failure(aws)) == "data_prep: why"
