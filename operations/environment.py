@@ -1,7 +1,7 @@
 """The options that choose an environment, its Region, and clients of AWS there."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -55,3 +55,19 @@ def clients(region: str | None, *, retries: int) -> Clients:
         return session.client(service, config=config)
 
     return client
+
+
+def pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+    """Yield the entries of all pages of a list.
+
+    Args:
+        client: The client of a service.
+        operation: Its method, which may answer all at once.
+        member: The member of an answer with the entries; S3 leaves it out where there are none.
+        **arguments: The request.
+    """
+    if not client.can_paginate(operation):
+        yield from getattr(client, operation)(**arguments)[member]
+        return
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page.get(member, [])

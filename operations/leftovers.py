@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from cli.arguments import Commands
-from operations.environment import Clients, clients, region_of
+from operations.environment import Clients, clients, pages, region_of
 from stacks.settings import Settings, load, read_context
 
 # What follows the environment's name in the name of a training job, a transform job, a dashboard.
@@ -86,11 +86,11 @@ class Resource:
 def list_resources(client: Clients) -> Iterator[Resource]:
     """List all resources of the account and Region, of each kind that an environment has."""
     for kind, service, operation, member, name in LISTS:
-        for entry in _pages(client(service), operation, member):
+        for entry in pages(client(service), operation, member):
             yield Resource(kind, entry[name])
-    for policy in _pages(client("iam"), "list_policies", "Policies", Scope="Local"):
+    for policy in pages(client("iam"), "list_policies", "Policies", Scope="Local"):
         yield Resource("policy", policy["PolicyName"])
-    for target in _pages(
+    for target in pages(
         client("application-autoscaling"),
         "describe_scalable_targets",
         "ScalableTargets",
@@ -99,18 +99,10 @@ def list_resources(client: Clients) -> Iterator[Resource]:
         yield Resource("scalable target", target["ResourceId"])
     for kind, state in product(JOBS, RUNNING):
         name = kind.capitalize()
-        for job in _pages(
+        for job in pages(
             client("sagemaker"), f"list_{kind}_jobs", f"{name}JobSummaries", StatusEquals=state
         ):
             yield Resource("running job", job[f"{name}JobName"])
-
-
-def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[dict[str, Any]]:
-    if not client.can_paginate(operation):
-        yield from getattr(client, operation)(**arguments)[member]
-        return
-    for page in client.get_paginator(operation).paginate(**arguments):
-        yield from page[member]
 
 
 def left_of(settings: Settings, client: Clients) -> list[Resource]:
@@ -177,7 +169,7 @@ def _tagged(settings: Settings, client: Clients) -> Iterator[Resource]:
     tags = {"project": settings.project, "environment": settings.env}
     filters = [{"Key": key, "Values": [value]} for key, value in tags.items()]
     tagging = client("resourcegroupstaggingapi")
-    for resource in _pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
+    for resource in pages(tagging, "get_resources", "ResourceTagMappingList", TagFilters=filters):
         arn = resource["ResourceARN"]
         service, resource_id = arn.split(":", 5)[2], arn.split(":", 5)[5]
         if service == "sagemaker" and resource_id.startswith(
@@ -206,7 +198,7 @@ def _interfaces(settings: Settings, client: Clients) -> Iterator[Resource]:
     filters = [{"Name": "subnet-id", "Values": list(network.subnets)}]
     if network.security_groups:
         filters.append({"Name": "group-id", "Values": list(network.security_groups)})
-    interfaces = _pages(
+    interfaces = pages(
         client("ec2"), "describe_network_interfaces", "NetworkInterfaces", Filters=filters
     )
     for interface in interfaces:

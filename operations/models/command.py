@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from operations.models import prune
 from operations.models.stored import Model, Place, list_models, place_of
 from stacks.settings import Settings, SettingsError, load, read_context
 
+_HEAD = ("fingerprint", "made", "topics", "documents", "size", "commit", "metrics", "needed by")
 _SHORT = 12  # digits of a fingerprint, as in the names of jobs
 _RETRIES = 8
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -122,8 +123,7 @@ def _find(models: Sequence[Model], begin: str) -> Model:
 
 
 def _lines(models: Sequence[Model]) -> Iterator[str]:
-    head = ("fingerprint", "made", "topics", "documents", "size", "commit", "metrics", "needed by")
-    rows = [head, *(_row(model) for model in models)]
+    rows = [_HEAD, *(_row(model) for model in models)]
     yield table(rows, right=(2, 3, 4))
     yield f"\n{_models(len(models))}, {_size(sum(model.bytes for model in models))}"
 
@@ -172,8 +172,7 @@ def _as_json(model: Model, place: Place) -> dict[str, Any]:
 
 def _compare(place: Place, prepared: Path, first: Model, second: Model) -> int:
     rows = zip(*(_row(model) for model in (first, second)), strict=True)
-    head = ("fingerprint", "made", "topics", "documents", "size", "commit", "metrics", "needed by")
-    facts = [(name, *cells) for name, cells in zip(head, rows, strict=True)]
+    facts = [(name, *cells) for name, cells in zip(_HEAD, rows, strict=True)]
     others = sorted({*first.metadata, *second.metadata} - {"fingerprint", "commit", "metrics"})
     facts += [
         (name, *(model.metadata.get(name, "-") for model in (first, second))) for name in others
@@ -197,11 +196,8 @@ def _prune(
             f"retain_data is on: {settings.name} keeps its data and models; --retained deletes "
             "them all the same"
         )
-    before = (
-        None
-        if options.older_than is None
-        else prune.days_ago(options.older_than, datetime.now(UTC))
-    )
+    days = options.older_than
+    before = None if days is None else datetime.now(UTC) - timedelta(days=days)
     chosen = prune.choose(models, keep=options.keep, made_before=before)
     if not chosen:
         print(f"{place}: nothing to delete of {_models(len(models))}")
@@ -209,9 +205,14 @@ def _prune(
     found = prune.find(place, models, chosen, client)
     print("\n".join(_lines(chosen)), file=sys.stderr)
     what = f"{_models(len(chosen))}, {len(found.keys)} files, {_size(found.bytes)}"
-    if not options.yes and not _agreed(f"Delete {what} in {place}? [y/N] "):
-        print("nothing was deleted", file=sys.stderr)
-        return 1
+    if not options.yes:
+        if not _agreed(f"Delete {what} in {place}? [y/N] "):
+            print("nothing was deleted", file=sys.stderr)
+            return 1
+        # The question may have waited for hours: what nothing needed then may be needed now.
+        now = list_models(place, client)
+        if now != models or prune.find(place, now, chosen, client) != found:
+            raise SettingsError(f"{place}, or what needs it, has changed meanwhile: look again")
     failed = prune.delete(place, found.keys, client)
     for each in failed:
         print(f"operations models: not deleted: {each}", file=sys.stderr)

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cli.progress import Progress
-from operations.environment import Clients
+from operations.environment import Clients, pages
 from operations.models.stored import FINGERPRINT, Model, Place
 from stacks.settings import SettingsError
 
@@ -19,12 +19,10 @@ class Unneeded:
     """What can be deleted.
 
     Attributes:
-        models: The models.
         keys: The objects: their archives, the outputs of their jobs, and data of no other model.
         bytes: The size of all objects.
     """
 
-    models: Sequence[Model]
     keys: Sequence[str]
     bytes: int
 
@@ -43,11 +41,6 @@ def choose(
     if keep is not None:
         return free[keep:]
     return [model for model in free if made_before is not None and model.made < made_before]
-
-
-def days_ago(days: int, now: datetime) -> datetime:
-    """Return the time so many days before `now`."""
-    return now - timedelta(days=days)
 
 
 def find(
@@ -69,34 +62,24 @@ def find(
         f"{kind}/{fingerprint}/" for fingerprint in sorted(gone) for kind in ("models", "jobs")
     ]
     folders += [f"data/{digest}/" for digest in sorted(data) if re.fullmatch(FINGERPRINT, digest)]
-    entries = [
-        entry
-        for folder in folders
-        for page in client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=place.bucket, Prefix=f"{place.prefix}/{folder}")
-        for entry in page.get("Contents", [])
-    ]
-    keys = [entry["Key"] for entry in entries]
-    return Unneeded(chosen, keys, sum(entry["Size"] for entry in entries))
+    entries = [entry for folder in folders for entry in place.objects(folder, client)]
+    return Unneeded([entry["Key"] for entry in entries], sum(entry["Size"] for entry in entries))
 
 
 def _check_nothing_is_under_way(client: Clients) -> None:
-    for page in client("cloudformation").get_paginator("describe_stacks").paginate():
-        for stack in page["Stacks"]:
-            if stack["StackStatus"].endswith("_IN_PROGRESS"):
-                raise SettingsError(
-                    f"stack {stack['StackName']} is {stack['StackStatus']}; it may need any model: "
-                    "wait until it is done"
-                )
-    for page in (
-        client("sagemaker").get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
-    ):
-        for job in page["TrainingJobSummaries"]:
+    for stack in pages(client("cloudformation"), "describe_stacks", "Stacks"):
+        if stack["StackStatus"].endswith("_IN_PROGRESS"):
             raise SettingsError(
-                f"training job {job['TrainingJobName']} is running; it may need any data: wait "
-                "until it has ended"
+                f"stack {stack['StackName']} is {stack['StackStatus']}; it may need any model: "
+                "wait until it is done"
             )
+    for job in pages(
+        client("sagemaker"), "list_training_jobs", "TrainingJobSummaries", StatusEquals="InProgress"
+    ):
+        raise SettingsError(
+            f"training job {job['TrainingJobName']} is running; it may need any data: wait until "
+            "it has ended"
+        )
 
 
 def delete(place: Place, keys: Sequence[str], client: Clients) -> list[str]:

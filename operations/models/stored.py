@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cli.progress import Progress
-from operations.environment import Clients
+from operations.environment import Clients, pages
 from stacks.settings import Settings, SettingsError
 
 FINGERPRINT = "[0-9a-f]{64}"
@@ -23,6 +23,16 @@ class Place:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
+
+    def objects(self, folder: str, client: Clients) -> Iterator[dict[str, Any]]:
+        """Yield the objects in a folder below the prefix, as S3 lists them."""
+        return pages(
+            client("s3"),
+            "list_objects_v2",
+            "Contents",
+            Bucket=self.bucket,
+            Prefix=f"{self.prefix}/{folder}",
+        )
 
 
 @dataclass(frozen=True)
@@ -85,18 +95,12 @@ def list_models(place: Place, client: Clients) -> list[Model]:
     """Return all models in a folder, the newest first."""
     needed = dict(_needed(place, client))
     key = re.compile(rf"{re.escape(place.prefix)}/models/({FINGERPRINT})/model\.tar\.gz")
-    pages = (
-        client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=place.bucket, Prefix=f"{place.prefix}/models/")
-    )
     found = []
     with Progress("looking at models") as progress:
-        for page in pages:
-            for entry in page.get("Contents", []):
-                if match := key.fullmatch(entry["Key"]):
-                    found.append(_describe(place, match[1], entry, needed.get(match[1]), client))
-                    progress.advance(1)
+        for entry in place.objects("models/", client):
+            if match := key.fullmatch(entry["Key"]):
+                found.append(_describe(place, match[1], entry, needed.get(match[1]), client))
+                progress.advance(1)
     return sorted(found, key=lambda model: model.made, reverse=True)
 
 
@@ -137,49 +141,43 @@ def _number(hyperparameters: Mapping[str, str], name: str) -> int | None:
 
 def _needed(place: Place, client: Clients) -> Iterator[tuple[str, str]]:
     """Yield the fingerprints that something needs, and what it is; the strongest reason last."""
-    name = re.compile(rf"{re.escape(place.prefix)}/models/({FINGERPRINT})/")
-    for stack, text in _templates(place, client):
-        for fingerprint in name.findall(text):
+    key = re.compile(rf"{re.escape(place.prefix)}/models/({FINGERPRINT})/")
+    for stack, text in _templates(client):
+        for fingerprint in key.findall(text):
             yield fingerprint, f"stack {stack}"
     address = re.compile(rf"{re.escape(str(place))}/models/({FINGERPRINT})/model\.tar\.gz")
     sagemaker = client("sagemaker")
     serving = _served_models(sagemaker)
-    for page in sagemaker.get_paginator("list_models").paginate():
-        for model in page["Models"]:
-            described = sagemaker.describe_model(ModelName=model["ModelName"])
-            containers = [described.get("PrimaryContainer", {}), *described.get("Containers", [])]
-            for container in containers:
-                if match := address.fullmatch(container.get("ModelDataUrl", "")):
-                    endpoint = serving.get(model["ModelName"])
-                    by = f"endpoint {endpoint}" if endpoint else f"model {model['ModelName']}"
-                    yield match[1], by
+    for name in (model["ModelName"] for model in pages(sagemaker, "list_models", "Models")):
+        described = sagemaker.describe_model(ModelName=name)
+        containers = [described.get("PrimaryContainer", {}), *described.get("Containers", [])]
+        for container in containers:
+            if match := address.fullmatch(container.get("ModelDataUrl", "")):
+                yield match[1], f"endpoint {serving[name]}" if name in serving else f"model {name}"
 
 
 def _served_models(sagemaker: Any) -> dict[str, str]:
     """Return the models behind endpoints, each with an endpoint that has it."""
     found = {}
-    for page in sagemaker.get_paginator("list_endpoints").paginate():
-        for endpoint in page["Endpoints"]:
-            described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
-            name = described.get("EndpointConfigName")
-            if name is None:
-                continue
-            config = sagemaker.describe_endpoint_config(EndpointConfigName=name)
-            for variant in config["ProductionVariants"]:
-                found[variant["ModelName"]] = endpoint["EndpointName"]
+    for endpoint in pages(sagemaker, "list_endpoints", "Endpoints"):
+        described = sagemaker.describe_endpoint(EndpointName=endpoint["EndpointName"])
+        name = described.get("EndpointConfigName")
+        if name is None:
+            continue
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        for variant in config["ProductionVariants"]:
+            found[variant["ModelName"]] = endpoint["EndpointName"]
     return found
 
 
-def _templates(place: Place, client: Clients) -> Iterator[tuple[str, str]]:
-    """Yield the stacks that could name a model in this place, and the texts that could."""
+def _templates(client: Clients) -> Iterator[tuple[str, str]]:
+    """Yield all stacks, each with the texts of its template and its outputs."""
     cloudformation = client("cloudformation")
-    for page in cloudformation.get_paginator("describe_stacks").paginate():
-        for stack in page["Stacks"]:
-            template = cloudformation.get_template(StackName=stack["StackName"])["TemplateBody"]
-            text = template if isinstance(template, str) else _flat(template)
-            outputs = " ".join(each["OutputValue"] for each in stack.get("Outputs", []))
-            if place.prefix in text or place.prefix in outputs:
-                yield stack["StackName"], f"{text} {outputs}"
+    for stack in pages(cloudformation, "describe_stacks", "Stacks"):
+        template = cloudformation.get_template(StackName=stack["StackName"])["TemplateBody"]
+        text = template if isinstance(template, str) else _flat(template)
+        outputs = (each["OutputValue"] for each in stack.get("Outputs", []))
+        yield stack["StackName"], " ".join([text, *outputs])
 
 
 def _flat(value: Any) -> str:

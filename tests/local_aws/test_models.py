@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from operations import __main__ as operations
+from operations.models import command
 from tests.support.waiting import wait_for
 
 from .conftest import IMAGE, Cloud, allow
@@ -201,6 +202,30 @@ def test_while_a_deployment_is_under_way_nothing_is_deleted(
     finally:
         cloudformation.delete_stack(StackName="under-way")
         cloudformation.get_waiter("stack_delete_complete").wait(StackName="under-way")
+
+
+@pytest.mark.parametrize("comes_to_need", [True, False])
+def test_what_came_to_be_needed_while_one_was_asked_is_not_deleted(
+    cloud: Cloud,
+    bucket: str,
+    reader: str,
+    comes_to_need: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def agree(_: str) -> bool:
+        url = f"s3://{bucket}/{PREFIX}/models/{OLD}/model.tar.gz"
+        container = {"Image": IMAGE, "ModelDataUrl": url}
+        if comes_to_need:
+            cloud.client("sagemaker").create_model(
+                ModelName="late", ExecutionRoleArn=reader, PrimaryContainer=container
+            )
+        return True
+
+    monkeypatch.setattr(command, "_agreed", agree)
+    assert models(bucket, "prune", "--keep", "0") == (2 if comes_to_need else 0)
+    assert (f"models/{OLD}/model.tar.gz" in keys(cloud, bucket)) is comes_to_need
+    assert ("has changed meanwhile: look again" in capsys.readouterr().err) is comes_to_need
 
 
 def test_an_environment_that_is_not_deployed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
