@@ -145,7 +145,7 @@ class Target:
         return done
 
     def _publish(self, encoded: Encoded, folder: Path) -> None:
-        for file in (*encoded.train.files, *encoded.test.files):
+        for file in encoded.files:
             path = folder / file.file
             if isinstance(self.out, Path):
                 sync_file(path)

@@ -5,7 +5,6 @@ documents, and the words of raw text. Then the split is drawn and the vocabulary
 the second pass writes the documents; of raw text, it needs the counts alone.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -52,12 +51,12 @@ from data_prep.formats.format import Format, Head
 from data_prep.formats.rawtext import choose_words, document_bounds
 from data_prep.formats.read_options import DEFAULTS, ReadOptions
 from data_prep.inputs import Input, list_inputs, unchanged
-from data_prep.manifest import MANIFEST, Manifest, Part, Source, Split
+from data_prep.manifest import Manifest, Part, Source, Split
 from data_prep.prepared import complete, publish
 from data_prep.s3 import S3Folder
 from data_prep.shards import PARTS, Encoded, batches, gather, group, names_of_shards
 from data_prep.split import held_out
-from data_prep.stored import refuse_used
+from data_prep.stored import put_files, refuse_used
 from data_prep.vocabulary import NumberedWords
 
 FORMATS = ("pairs", "ldac", "svmlight", "text", "folder", "jsonl", "csv")
@@ -349,11 +348,7 @@ def _upload(manifest: Manifest, staged: Path, out: S3Folder) -> None:
     """Write all files but the documents, which are there, to S3; the manifest last."""
     _refuse_others(out, (file.file for file in manifest.shards))
     manifest.write(staged)
-    for file in manifest.files:
-        if file not in manifest.shards:
-            out.upload(staged / file.file, file.file, file.sha256)
-    digest = hashlib.sha256((staged / MANIFEST).read_bytes()).hexdigest()
-    out.upload(staged / MANIFEST, MANIFEST, digest)
+    put_files(staged, manifest.others, out)
 
 
 def _refuse_others(out: S3Folder, names: Iterable[str]) -> None:

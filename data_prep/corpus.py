@@ -67,10 +67,11 @@ class Tally:
             self.skip(error)
 
     def following(self, results: Iterable[_Result]) -> Iterator[_Result]:
-        """Yield results of tasks that have tallies of their own, in order.
+        """Yield the results of tasks, in order; their tallies are added to this one meanwhile.
 
-        If one had too many bad lines, raise the error of the first line that is too much with those
-        of the results before it, which were added to this tally.
+        A task ends with an error at the first bad line that is too much for it alone. The lines of
+        earlier tasks count too, so an earlier line of its own may be the one that is too much. Then
+        that line's error is raised.
         """
         try:
             yield from results

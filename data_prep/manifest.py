@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from types import NoneType
 from typing import Any, ClassVar, Self, TypeAlias, get_args, get_origin, get_type_hints
@@ -181,11 +181,14 @@ class Manifest:
         return [shard for part in self.parts.values() for shard in part.files]
 
     @property
+    def others(self) -> list[File]:
+        """The entry of each file that has no documents to train on or to test with."""
+        return [self.vocabulary, self.golden, *([] if self.left_out is None else [self.left_out])]
+
+    @property
     def files(self) -> list[File]:
         """The entry of each file beside the manifest."""
-        shards = [] if self.location else self.shards
-        left_out = [] if self.left_out is None else [self.left_out]
-        return [self.vocabulary, *shards, self.golden, *left_out]
+        return self.others if self.location else [*self.others, *self.shards]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -293,7 +296,7 @@ def _check(manifest: Manifest) -> None:
             f"location is {manifest.location!r}, must be null or s3://BUCKET/FOLDER, of letters, "
             "digits and /!_.'()=+@,-"
         )
-    files = [*replace(manifest, location=None).files]
+    files = [*manifest.others, *manifest.shards]
     for file in files:
         if not _FILE.fullmatch(file.file):
             raise ManifestError(f"file {file.file!r} must be a name, or a folder and a name")

@@ -78,6 +78,11 @@ class Encoded(NamedTuple):
     short: int
     tally: Tally
 
+    @property
+    def files(self) -> tuple[Shard, ...]:
+        """All files."""
+        return self.train.files + self.test.files
+
 
 Run = Callable[[Callable[[Task], Encoded], Sequence[Task]], Generator[Encoded]]
 """Calls a function with each task, wherever it likes; yields the results in order."""
@@ -125,7 +130,7 @@ def write_shards(
 def _synced(results: Iterable[Encoded], folder: Path, progress: Progress) -> Iterator[Encoded]:
     """Wait until the files are on the disk, here, while other processes go on."""
     for encoded in results:
-        for file in (*encoded.train.files, *encoded.test.files):
+        for file in encoded.files:
             sync_file(folder / file.file)
         yield encoded
         progress.advance(encoded.left_out.size)

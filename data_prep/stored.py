@@ -1,6 +1,7 @@
 """Prepared corpora in S3: put one there, and fetch what a deployment needs to use it in place."""
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from data_prep.manifest import MANIFEST, File, Manifest
 from data_prep.prepared import publish
 from data_prep.s3 import S3Folder
 
-MAX_MANIFEST_BYTES = 1 << 28  # a million files
+_MAX_MANIFEST_BYTES = 1 << 28  # a million files
 _MAX_FETCHED_BYTES = 1 << 30
 _AT_ONCE = 8  # files
 
@@ -40,19 +41,32 @@ def put(prepared: Path, target: S3Folder) -> None:
         OSError: S3 can't be asked at present.
     """
     refuse_used(target)
-    manifest = Manifest.load(prepared)
+    put_files(prepared, Manifest.load(prepared).files, target)
+
+
+def put_files(folder: Path, files: Sequence[File], target: S3Folder) -> None:
+    """Copy some files of a prepared corpus into S3, and the manifest last.
+
+    Args:
+        folder: Has the files and the manifest.
+        files: The entries of the files.
+        target: The folder in S3.
+
+    Raises:
+        InputError: The folder in S3 can't be used.
+        OSError: S3 can't be asked at present.
+    """
 
     def upload(file: File) -> None:
-        target.upload(prepared / file.file, file.file, file.sha256)
+        target.upload(folder / file.file, file.file, file.sha256)
 
-    files = manifest.files
     with (
         Progress(f"writing to {target}", len(files)) as progress,
         ThreadPoolExecutor(_AT_ONCE) as threads,
     ):
         for _ in threads.map(upload, files):
             progress.advance(1)
-    path = prepared / MANIFEST
+    path = folder / MANIFEST
     target.upload(path, MANIFEST, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -78,7 +92,7 @@ def fetch(source: S3Folder, out: Path) -> Manifest:
             f"{source}: there is no {MANIFEST}; `python -m data_prep convert --out {source}` "
             "writes a prepared corpus"
         )
-    text = source.read(MANIFEST, MAX_MANIFEST_BYTES)
+    text = source.read(MANIFEST, _MAX_MANIFEST_BYTES)
     stored = Manifest.parse(text, f"{source}/{MANIFEST}")
     if stored.location is not None:
         raise InputError(

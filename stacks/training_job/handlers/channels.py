@@ -86,7 +86,7 @@ def _check(address: str, listed: Sequence[tuple[str, int, str]]) -> None:
     _refuse(bucket, wrong, "has another size than the manifest says")
     stored = _stored_digests(bucket, list(digests))
     none = [key for key, digest in stored.items() if digest is None]
-    _refuse(bucket, none, "has no SHA-256 of the whole object, which S3 keeps if it is written so")
+    _refuse(bucket, none, "has no SHA-256 of the whole object; its writer must give S3 one")
     wrong = [key for key, digest in digests.items() if stored[key] != digest]
     _refuse(bucket, wrong, "has another SHA-256 than the manifest says")
 
