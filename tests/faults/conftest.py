@@ -20,10 +20,10 @@ import app as cdk_app
 from local_aws import instance
 from stacks.settings import load
 from stacks.synthesis import context_of
-from tests.support.cloud import COMMAND_SECONDS, PROJECT, Cloud, corpus, environment, run
+from tests.support.cloud import COMMAND_SECONDS, PROJECT, Cloud, cloud, corpus, environment, run
 from tests.support.templates import Edit, change
 
-__all__ = ["COMMAND_SECONDS", "corpus", "environment"]
+__all__ = ["COMMAND_SECONDS", "cloud", "corpus", "environment"]
 
 BUCKET = "faults"
 TABLE = PROJECT / "docs/faults.md"

@@ -10,7 +10,7 @@ import pytest
 from tests.support.cloud import Cloud, run
 from tests.support.synthesis import cut_into_shards
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.faults
 
 ADDRESS = "s3://corpora/prepared/news"
 SHARD = "prepared/news/train/part-00001.recordio"
