@@ -1,6 +1,7 @@
 """Read and write a vocabulary: a word a line."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
@@ -101,15 +102,32 @@ def _refuse_columns(lines: list[str], name: str) -> None:
     if not any(map(str.isdigit, lines[-1])):
         return
     for delimiter in (",", ";", None):
-        columns = len(lines[-1].split(delimiter))
-        if columns < 2:
-            continue
         rows = [line.split(delimiter) for line in lines]
-        rows = rows[1:] if len(rows) > 2 else rows  # it may be a header, or a number of documents
-        if len(rows) < 2 or any(len(row) != columns for row in rows):
+        body = rows[1:] if len(rows) > 2 else rows  # a header, or a number of documents
+        columns = len(body[0])
+        if columns < 2 or len(body) < 2 or any(len(row) != columns for row in body):
             continue
-        if any(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows, strict=True)):
+        if numbers := _columns_of_numbers(body):
+            headed = len(rows[0]) != columns or not _NUMBER.fullmatch(rows[0][numbers[0]])
+            command = _extract(rows[headed:], numbers, delimiter)
             raise InputError(
-                f"{name}: the lines have {columns} columns, but must have one word; sort them by id"
-                " with sort -n, then extract the words with cut"
+                f"{name}: the lines have {columns} columns, but must have one word; "
+                f"extract the words: tail -n +{1 + headed} {shlex.quote(name)} | {command}"
             )
+
+
+def _columns_of_numbers(rows: list[list[str]]) -> list[int]:
+    columns = enumerate(zip(*rows, strict=True))
+    return [at for at, column in columns if all(map(_NUMBER.fullmatch, column))]
+
+
+def _extract(rows: list[list[str]], numbers: list[int], delimiter: str | None) -> str:
+    """Return the command that brings words into the order of their ids, if a column has ids."""
+    words = next((at for at in range(len(rows[0])) if at not in numbers), numbers[-1])
+    awk, sort = ("", "") if delimiter is None else (f"-F'{delimiter}' ", f"-t'{delimiter}' ")
+    printed = f"awk {awk}'{{print ${words + 1}}}'"
+    for at in numbers:
+        ids = sorted(float(row[at]) for row in rows)
+        if at != words and ids == [ids[0] + step for step in range(len(ids))]:
+            return f"sort {sort}-n -k {at + 1} | {printed}"
+    return printed
