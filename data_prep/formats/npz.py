@@ -6,6 +6,7 @@ memory is bounded by what the file has, and a large matrix is read in blocks.
 
 import math
 import os
+import re
 import tokenize
 import warnings
 import zipfile
@@ -32,7 +33,7 @@ _MAX_DENSE_BLOCK = 1 << 22  # elements of a dense block within a sparse matrix
 _MAX_SIDE = (1 << 31) - 1
 _LAYOUTS = ("csr", "csc", "coo", "bsr", "dia")
 _MAGIC = npy.MAGIC_PREFIX
-_ZIP = b"PK\x03\x04"
+_ZIP = re.compile(rb"PK\x03\x04.{26}.{1,99}?\.npy", re.DOTALL)  # the first member is an array
 
 _Chunk = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 """Document numbers and word numbers, which may be out of range, and counts."""
@@ -339,7 +340,7 @@ def _open_arrays(path: Path, name: str) -> Iterator[_Arrays]:
 NPZ = Format(
     name="npz",
     description="a sparse matrix of SciPy, or one dense array of NumPy",
-    matches=lambda head: head.content.startswith(_ZIP),
+    matches=lambda head: _ZIP.match(head.content) is not None,
     is_signed=True,
     knows_words=True,
     open=Npz.open,

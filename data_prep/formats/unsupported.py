@@ -104,6 +104,11 @@ _UNSUPPORTED = (
         "unpack it: only gzip is unpacked here, and only once",
     ),
     Unsupported(
+        _starts(b"PK\x03\x04"),
+        "a zip archive, or a document of an office program",
+        "unpack it, or save it as text or CSV: a folder is read",
+    ),
+    Unsupported(
         _starts(b"PAR1"),
         "a Parquet file",
         'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)',
@@ -112,6 +117,16 @@ _UNSUPPORTED = (
         _starts(b"RDX2\n", b"RDX3\n", b"X\n\x00\x00\x00"),
         "data of R",
         "Matrix::writeMM writes word counts that are read",
+    ),
+    Unsupported(
+        _starts(b"\xac\xed\x00\x05"),
+        "a file of Java's objects, as Mallet writes",
+        "convert the texts that were imported there",
+    ),
+    Unsupported(
+        _matches(rb"#doc source pos typeindex type topic\n"),
+        "a state of Mallet, with the topic of each word",
+        "convert the texts that were imported there",
     ),
     Unsupported(_starts(b"MATLAB 5.0 MAT-file"), "a file of MATLAB", _MAKE_COUNTS),
     Unsupported(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),

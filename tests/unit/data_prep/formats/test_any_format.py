@@ -133,7 +133,7 @@ def test_what_was_kept_meanwhile_is_removed(
         (gzip.compress(PAIRS, mtime=0) + b"more", "not a whole gzip file"),
         (gzip.compress(PAIRS, mtime=0).replace(b"\x08", b"\x09", 1), "not a whole gzip file"),
         (b"\x89PNG\r\n\x1a\n", "neither word counts of a known format nor prose"),
-        (b"PK\x03\x04 and more", "not a matrix of SciPy or NumPy"),
+        (b"PK\x03\x04" + bytes(26) + b"data.npy and more", "not a matrix of SciPy or NumPy"),
         (b"hello\n", "none of the words of the text is in the vocabulary"),
         (b"1 1\n", "neither word counts of a known format nor prose"),
         (b"hello\n1:1\n", ":1:1: 'hello' must be of the form id:count"),
@@ -201,6 +201,7 @@ COLUMNS = "this looks like a table with blanks between its columns"
 LAYOUT = "this looks like counts in a layout that is not known"
 
 
+STATE = b"#doc source pos typeindex type topic\n#alpha : 0.1 0.1\n0 NA 0 0 one 1\n0 NA 1 1 two 1\n"
 STRANGE = [
     (b"1:2 3:1\n4:2 1:1\n", LAYOUT),
     (b"| one:2 two:1\n| two:1\n", LAYOUT),
@@ -234,6 +235,12 @@ STRANGE = [
     (b"\x04\x22\x4d\x18" + PAIRS, "a compressed file"),
     (b"\x1f\x9d\x90" + PAIRS, "a compressed file"),
     (gzip.compress(b"RDX3\nX\n\x00\x00", mtime=0), "data of R, which is not read; Matrix::"),
+    (
+        b"PK\x03\x04\x14" + bytes(21) + b"\x13\x00\x00\x00[Content_Types].xml<x/>",
+        "a zip archive, or a ",
+    ),
+    (b"\xac\xed\x00\x05sr\x00\x1ecc.mallet.types.InstanceList", "Java's objects, as Mallet"),
+    (STATE, "a state of Mallet, .*; convert the texts"),
     (b"MATLAB 5.0 MAT-file, Platform: GLNXA64", "a file of MATLAB"),
     ("one two".encode("utf-16-le"), "text in UTF-16, which is not read; iconv"),
     ("one two".encode("utf-16-be"), "text in UTF-16, which is not read; iconv"),
