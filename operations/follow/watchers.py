@@ -3,6 +3,7 @@
 A watcher asks AWS and returns lines. It keeps what it has told, and tells it once.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ _CHARACTERS = 160  # of a line
 _TOLD = ("Custom::TrainingJob", "Custom::EndpointGate", "AWS::CloudFormation::WaitCondition")
 _CANCELLED = ("Resource creation cancelled", "Resource update cancelled")
 _ENDS = ("_COMPLETE", "_FAILED")
+# The CDK's framework for custom resources tells where in its own code it was.
+_CALLS = re.compile(r"\n+ +at [^\n]*")
 
 
 def short(text: str) -> str:
@@ -87,7 +90,8 @@ class Stacks:
         reason = event.get("ResourceStatusReason", "")
         failed = status.endswith("_FAILED") and not reason.startswith(_CANCELLED)
         if failed and not self.reason and not _is_of_stack(event):
-            self.reason = f"{stack}: {event['LogicalResourceId']}: {reason}"
+            without_calls = _CALLS.sub("", reason).rstrip()
+            self.reason = f"{stack}: {event['LogicalResourceId']}: {without_calls}"
         if _is_of_stack(event):
             self._note(stack, event)
             yield f"stack {stack}: {_words(status)}"

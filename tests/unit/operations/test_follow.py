@@ -157,6 +157,18 @@ class TestStacks:
         assert stacks.reason == "training: Job: out of money"
         assert stacks.has_failed
 
+    def test_the_reason_is_without_the_calls_of_the_framework_for_custom_resources(
+        self, world: World
+    ) -> None:
+        calls = (
+            "\n\n    at invokeUserFunction (/var/task/framework.js:2:6)\n    at async onEvent (x)"
+        )
+        world.event("CREATE_IN_PROGRESS")
+        stacks = Stacks(SETTINGS, world.client)
+        world.event("CREATE_FAILED", "Job", why=f"Error: no money\n\nLogs: /aws/lambda/a{calls}")
+        list(stacks.look())
+        assert stacks.reason == "training: Job: Error: no money\n\nLogs: /aws/lambda/a"
+
     def test_a_stack_that_is_gone_has_ended(self, world: World) -> None:
         world.event("DELETE_IN_PROGRESS")
         stacks = Stacks(SETTINGS, world.client)
