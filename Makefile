@@ -124,8 +124,15 @@ fetch: ## Copy a corpus from S3 to build/source [SOURCE=s3://BUCKET/PREFIX]
 pipeline: prepare ## Synthesize the pipeline of cdk.json [CORPUS=file VOCAB=file]
 	set -f; cdk synth --quiet --app "python3 -m toolchain.pipeline" $$CDK_OPTIONS
 
+# Where the documents have stayed in S3 there are words alone. What topics have most of (--top) would be read from
+# the model, which whoever may only ask the endpoint may not read.
 smoke: .venv/ready ## Ask an endpoint for a few documents of the prepared corpus [ENDPOINT=name]
-	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(or $(wildcard $(PREPARED)/train),$(PREPARED)/train.recordio)
+ifneq ($(wildcard $(PREPARED)/train*),)
+	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(wildcard $(PREPARED)/train*)
+else
+	python -m topics predict --endpoint "$$ENDPOINT" --top 0 --vocab $(PREPARED)/vocab.txt \
+	--text "$$(head -n 5 $(PREPARED)/vocab.txt)"
+endif
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]
 	set -f; python -m operations follow --env "$$ENV" -- cdk deploy --all -c "env=$$ENV" $$CDK_OPTIONS

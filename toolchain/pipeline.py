@@ -73,15 +73,16 @@ class PipelineStack(Stack):
     def _build_synth(self, settings: Settings, source: str) -> pipelines.CodeBuildStep:
         """Build the step that fetches the corpus, prepares it and synthesizes this app."""
         corpus, vocab = settings.pipeline.corpus, settings.pipeline.vocab
-        files = f"CORPUS=build/source/{corpus}" + (f" VOCAB=build/source/{vocab}" if vocab else "")
+        fetch, files = [f"make fetch SOURCE={source}"], f"CORPUS=build/source/{corpus}"
+        if corpus is None:  # it is prepared, and `make pipeline` fetches what is needed of it
+            fetch, files = [], f"CORPUS={source}"
+        if vocab:
+            files += f" VOCAB=build/source/{vocab}"
         return pipelines.CodeBuildStep(
             "Synth",
             input=self._source,
             env={"COMMIT": self._source.source_attribute("CommitId")},
-            commands=[
-                f"make fetch SOURCE={source}",
-                f'make pipeline {files} CDK_OPTIONS="-c commit=$COMMIT"',
-            ],
+            commands=[*fetch, f'make pipeline {files} CDK_OPTIONS="-c commit=$COMMIT"'],
             primary_output_directory="cdk.out",
             role_policy_statements=self._read(*source.removeprefix("s3://").split("/", 1)),
         )

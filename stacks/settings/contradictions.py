@@ -132,6 +132,8 @@ def _of_pipeline(settings: "Settings") -> Iterator[str]:
     }.items():
         if value is None:
             yield f"pipeline.connection is set but {name} is not; a pipeline needs both"
+    if pipeline.corpus is None and pipeline.vocab is not None:
+        yield "pipeline.vocab is set but pipeline.corpus is null; a prepared corpus has its own"
     if len(set(pipeline.environments)) < len(pipeline.environments):
         named = ", ".join(pipeline.environments)
         yield f"pipeline.environments is {named}; name each only once"

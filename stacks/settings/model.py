@@ -220,11 +220,11 @@ class PipelineSettings(_Strict):
     source: texts.Source | None = None
     """The folder in S3 to fetch the corpus from, `s3://BUCKET/PREFIX`."""
 
-    corpus: texts.File = "corpus.txt"
-    """The name of the corpus in `source`."""
+    corpus: texts.File | None = "corpus.txt"
+    """The name of the corpus in `source`; null if `source` is a prepared corpus, to stay there."""
 
     vocab: texts.File | None = None
-    """The name of the vocabulary in `source`; raw text needs none."""
+    """The name of the vocabulary in `source`; raw text and prepared corpora need none."""
 
     environments: Names = ("dev", "prod")
     """The environments to deploy, in this order; somebody must approve all but the first."""

@@ -103,6 +103,13 @@ def test_there_is_no_pipeline_unless_the_settings_ask_for_all_of_it(
         Built(tmp_path, corpus, **{missing: None})
 
 
+def test_a_prepared_corpus_with_a_vocabulary_of_its_own_is_refused(
+    tmp_path: Path, corpus: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"^pipeline\.vocab is set"):
+        Built(tmp_path, corpus, **{"pipeline.corpus": ""})
+
+
 def test_an_environment_that_is_not_declared_is_refused(tmp_path: Path, corpus: Path) -> None:
     with pytest.raises(SettingsError, match="env is 'test'"):
         Built(tmp_path, corpus, **{"pipeline.environments": "dev,test"})
@@ -157,6 +164,16 @@ def test_raw_text_has_no_vocabulary(make: Callable[..., Built]) -> None:
     assert built.commands("Synth")[1].startswith(
         "make pipeline CORPUS=build/source/articles.jsonl CDK_OPTIONS="
     )
+
+
+def test_the_documents_of_a_prepared_corpus_are_not_fetched(
+    make: Callable[..., Built], built: Built
+) -> None:
+    prepared = make(**{"pipeline.vocab": None, "pipeline.corpus": ""})
+    assert prepared.commands("Synth") == [
+        'make pipeline CORPUS=s3://corpora/team/nyt CDK_OPTIONS="-c commit=$COMMIT"'
+    ]
+    assert prepared.statements("Synth") == built.statements("Synth")
 
 
 def test_the_tools_of_the_steps_are_pinned(built: Built, make: Callable[..., Built]) -> None:

@@ -18,7 +18,7 @@ from toolchain.pipeline import build
 
 BUCKET, PREFIX = "corpora", "team/sample"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "model": {"num_topics": 5},
     "repository": "OWNER/NAME",
     "pipeline": {
@@ -26,6 +26,9 @@ DEFAULTS = {
         "source": f"s3://{BUCKET}/{PREFIX}",
         "vocab": "vocab.txt",
     },
+}
+STAYS_IN_S3 = DEFAULTS | {
+    "pipeline": {**DEFAULTS["pipeline"], "corpus": "", "vocab": ""},
 }
 SETUP = (
     "locks/deploy.txt",
@@ -43,7 +46,7 @@ def write_sample(folder: Path) -> Path:
     return folder
 
 
-def checkout(folder: Path) -> Path:
+def checkout(folder: Path, defaults: dict[str, Any] = DEFAULTS) -> Path:
     """A checkout that asks for a pipeline, and in which `make setup` has been done."""
     ignored = (".git", ".venv*", "node_modules", "build", "cdk.out", "tests", "__pycache__")
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns(*ignored))
@@ -52,7 +55,7 @@ def checkout(folder: Path) -> Path:
     for name in SETUP:
         os.utime(folder / name, (0, 0))  # older than what was made of them
     content = json.loads((folder / "cdk.json").read_text())
-    content["context"]["defaults"] = DEFAULTS
+    content["context"]["defaults"] = defaults
     (folder / "cdk.json").write_text(json.dumps(content))
     return folder
 

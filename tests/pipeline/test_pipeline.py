@@ -5,7 +5,8 @@ artifacts, deploys the stacks of a stage, and gives each step its role.
 """
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +18,29 @@ from botocore.exceptions import ClientError
 from local_aws.instance import ACCOUNT, REGION
 from tests.support.cloud import Cloud, run
 
-from .steps import BUCKET, COMMIT, PREFIX, Step, by_hand, checkout, execute, write_sample
+from .steps import (
+    BUCKET,
+    COMMIT,
+    DEFAULTS,
+    PREFIX,
+    STAYS_IN_S3,
+    Step,
+    by_hand,
+    checkout,
+    execute,
+    write_sample,
+)
 
 pytestmark = pytest.mark.pipeline
 
 
 @pytest.fixture
-def corpora(cloud: Cloud, tmp_path: Path) -> Iterator[None]:
-    """A team's bucket, with a corpus beside what is none of ours."""
-    folder = write_sample(tmp_path / "sample")
+def sample(cloud: Cloud, tmp_path: Path) -> Iterator[Path]:
+    """A corpus on the disk, and a team's bucket with what is none of ours."""
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    for name in ("corpus.txt", "vocab.txt"):
-        s3.upload_file(str(folder / name), BUCKET, f"{PREFIX}/{name}")
     s3.put_object(Bucket=BUCKET, Key="team/other.txt", Body=b"not ours")
-    yield
+    yield write_sample(tmp_path / "sample")
     for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         s3.delete_object(Bucket=BUCKET, Key=entry["Key"])
     s3.delete_bucket(Bucket=BUCKET)
@@ -89,11 +98,37 @@ def client(environment: dict[str, str], service: str) -> Any:
     )
 
 
-@pytest.mark.usefixtures("corpora")
+def put_counts(sample: Path, cloud: Cloud) -> None:
+    for name in ("corpus.txt", "vocab.txt"):
+        cloud.client("s3").upload_file(str(sample / name), BUCKET, f"{PREFIX}/{name}")
+
+
+def put_prepared(sample: Path, cloud: Cloud) -> None:
+    files = ["--corpus", f"{sample}/corpus.txt", "--vocab", f"{sample}/vocab.txt"]
+    done = run(
+        *(sys.executable, "-m", "data_prep", "convert", *files, "--out", f"s3://{BUCKET}/{PREFIX}"),
+        environment=cloud.environment,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("put", "defaults", "documents", "asked"),
+    [(put_counts, DEFAULTS, 2, 5), (put_prepared, STAYS_IN_S3, 0, 1)],
+    ids=["word counts", "a prepared corpus"],
+)
 def test_the_steps_make_a_stage_and_ask_its_endpoint_with_their_own_permissions_alone(
-    cloud: Cloud, roles: Roles, tmp_path: Path
+    put: Callable[[Path, Cloud], None],
+    defaults: dict[str, Any],
+    documents: int,
+    asked: int,
+    sample: Path,
+    cloud: Cloud,
+    roles: Roles,
+    tmp_path: Path,
 ) -> None:
-    project = checkout(tmp_path / "project")
+    put(sample, cloud)
+    project = checkout(tmp_path / "project", defaults)
     template = by_hand(project, tmp_path / "by-hand")
     synth = Step(template, "Synth")
     environment = roles.assume("synth", synth.statements)
@@ -102,6 +137,7 @@ def test_the_steps_make_a_stage_and_ask_its_endpoint_with_their_own_permissions_
     with pytest.raises(ClientError, match="AccessDenied"):
         client(environment, "s3").get_object(Bucket=BUCKET, Key="team/other.txt")
 
+    assert len(list((project / "cdk.out").rglob("*.recordio"))) == documents
     stage = ["--app", str(project / "cdk.out"), "topic-model-pipeline/topic-model-dev/*"]
     done = run(
         *("cdk", "deploy", *stage, "--require-approval", "never"), environment=cloud.environment
@@ -113,7 +149,7 @@ def test_the_steps_make_a_stage_and_ask_its_endpoint_with_their_own_permissions_
     environment |= {"CODEBUILD_SRC_DIR_Synth_build_prepared": str(project / "build/prepared")}
     done = execute(smoke, checkout(tmp_path / "asking"), environment)
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count('"topic_mixture"') == 5
+    assert done.stdout.count('"topic_mixture"') == asked
     with pytest.raises(ClientError, match="AccessDenied"):
         client(environment, "sagemaker").list_endpoints()
 
