@@ -69,10 +69,11 @@ test-acceptance: .venv/ready-dev ## Test that an interrupted acceptance leaves n
 prove-iam: .venv/ready-dev ## Test what breaks without each permission, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
 
-check: .venv/ready-dev scan ## Check format, lint, types, templates, workflows and secrets
+check: .venv/ready-dev scan ## Check format, lint, types, scripts, templates, workflows and secrets
 	ruff format --check
 	ruff check
 	mypy .
+	node_modules/.bin/biome check --error-on-warnings
 
 # Digests and fingerprints look like secrets of high entropy, so only known forms of secrets count.
 scan: prepare .venv-audit/ready ## Lint the templates and workflows, and look for secrets
