@@ -31,6 +31,19 @@ _SWITCHES = (
     "--remote-debugging-pipe",
 )
 _SECONDS = 60  # for an answer
+# Of the keys that a person presses here: the code that old scripts read, and the text.
+_KEYS = {
+    "Tab": (9, ""),
+    "Enter": (13, "\r"),
+    "Escape": (27, ""),
+    " ": (32, " "),
+    "End": (35, ""),
+    "Home": (36, ""),
+    "ArrowLeft": (37, ""),
+    "ArrowUp": (38, ""),
+    "ArrowRight": (39, ""),
+    "ArrowDown": (40, ""),
+}
 
 
 class BrowserError(RuntimeError):
@@ -83,12 +96,14 @@ class Page:
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def open(self, file: Path) -> None:
+    def open(self, file: Path, fragment: str = "") -> None:
         """Open a file and wait until it has been loaded."""
-        before = len(self.events)
-        self.call("Page.navigate", url=file.absolute().as_uri())
-        while not any(name == "Page.loadEventFired" for name, _ in self.events[before:]):
-            self._next()
+        # From another page: where only the fragment differs, nothing would be loaded.
+        for url in ("about:blank", file.absolute().as_uri() + fragment):
+            before = len(self.events)
+            self.call("Page.navigate", url=url)
+            while not any(name == "Page.loadEventFired" for name, _ in self.events[before:]):
+                self._next()
 
     def look(self, *, width: int, height: int = 900, dark: bool = False, paper: str = "") -> None:
         """Set the size of the window in CSS pixels, the colour scheme and the medium."""
@@ -103,11 +118,49 @@ class Page:
         self.call("Emulation.setEmulatedMedia", media=paper, features=[scheme])
 
     def evaluate(self, script: str) -> Any:
-        """The value of a JavaScript expression, which runs outside the page's own policy."""
-        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of a JavaScript expression, which runs outside the page's own policy.
+
+        A promise is awaited.
+        """
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
+        )
         if "exceptionDetails" in answer:
             raise BrowserError(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def press(self, key: str, times: int = 1) -> None:
+        """Press a key."""
+        code, text = _KEYS[key]
+        for _ in range(times):
+            for kind in ("keyDown" if text else "rawKeyDown", "keyUp"):
+                self.call(
+                    "Input.dispatchKeyEvent",
+                    type=kind,
+                    key=key,
+                    code="Space" if key == " " else key,
+                    windowsVirtualKeyCode=code,
+                    text=text if kind == "keyDown" else "",
+                )
+
+    def type(self, text: str) -> None:
+        """Type into the field that has the focus, as a keyboard of any script does."""
+        self.call("Input.insertText", text=text)
+
+    def click(self, element: str) -> None:
+        """Click with the mouse on the middle of what a JavaScript expression gives."""
+        x, y = self.evaluate(
+            f"(e => {{ e.scrollIntoView({{block: 'center', behavior: 'instant'}});"
+            " const b = e.getBoundingClientRect();"
+            f" return [b.x + b.width / 2, b.y + b.height / 2]; }})({element})"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def screenshot(self, file: Path) -> None:
+        """Write what is on the page, all of it."""
+        answer = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(answer["data"]))
 
     def pdf(self) -> bytes:
         """The page as it would be printed."""

@@ -13,6 +13,7 @@ from topics.__main__ import main
 from topics.model.archive import Model, save
 
 from . import chromium
+from .explorer import see
 
 pytestmark = pytest.mark.browser
 
@@ -100,7 +101,8 @@ def test_a_page_can_be_read_everywhere(
     name: str, width: int, dark: bool, folder: Path, page: chromium.Page
 ) -> None:
     page.look(width=width, dark=dark)
-    page.open(folder / name)
+    see(page, folder / name)
+    page.evaluate("document.querySelector('details').open = true")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(OVERFLOW) == []
     texts = page.evaluate(TEXTS)
@@ -113,18 +115,21 @@ def test_a_page_can_be_read_everywhere(
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_nothing_runs_and_nothing_is_fetched(name: str, folder: Path, page: chromium.Page) -> None:
+def test_nothing_but_the_explorer_runs_and_nothing_is_fetched(
+    name: str, folder: Path, page: chromium.Page
+) -> None:
     page.look(width=DESK)
-    page.open(folder / name)
+    see(page, folder / name)
     asked = [p["request"]["url"] for method, p in page.events if "requestWillBe" in method]
     assert asked[0] == (folder / name).as_uri()
     assert all(url.startswith("data:image/svg+xml") for url in asked[1:])
     told = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
     assert [event for event in page.events if event[0] in told] == []
     assert page.evaluate("document.title") != "run"
-    assert page.evaluate("document.scripts.length") == 0
+    kinds = page.evaluate("[...document.scripts].map(script => script.type)")
+    assert kinds == ["application/json", "module"]
     assert page.evaluate("document.querySelectorAll('[onclick], [onerror]').length") == 0
-    body = page.evaluate("document.body.textContent")
+    body = page.evaluate("document.querySelector('main').textContent")
     assert "</style><script>document.title='run'</script>" in body
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from data_prep.corpus_arguments import add_read_options, read_options
 from data_prep.documents import Documents, TrainTest, is_prepared, open_documents, read_train_test
 from data_prep.errors import InputError
+from topics.report.titles import read_titles
 
 _PREPARED = Path("build/prepared")
 
@@ -66,6 +67,27 @@ def add_documents(
 def add_json(command: argparse.ArgumentParser) -> None:
     """Add the option `--json`."""
     command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_titles(command: argparse.ArgumentParser) -> None:
+    """Add the option `--titles`."""
+    command.add_argument(
+        "--titles",
+        type=Path,
+        metavar="FILE",
+        help="titles that the page names documents by: a line for each document of the source",
+    )
+
+
+def chosen_titles(options: argparse.Namespace, corpus: TrainTest) -> list[str] | None:
+    """Read the titles that `add_titles` names; None if it names none.
+
+    Raises:
+        InputError: The file can't be read, or has too few lines.
+    """
+    if options.titles is None:
+        return None
+    return read_titles(options.titles, int(corpus.numbers.max()))
 
 
 def open_chosen(

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 
 from cli.arguments import Commands, whole_from
-from topics.commands.common_arguments import add_documents, add_json, read_chosen
+from data_prep.errors import InputError
+from topics.commands.common_arguments import (
+    add_documents,
+    add_json,
+    add_titles,
+    chosen_titles,
+    read_chosen,
+)
 from topics.commands.outputs import print_json
 from topics.commands.quality_columns import HEAD, cells
 from topics.model import archive
@@ -12,6 +19,7 @@ from topics.model.top_words import top_words
 from topics.quality.matching import ALIKE, Comparison, Move, compare
 from topics.quality.measures import Quality, measure
 from topics.report.comparison_page import write_comparison
+from topics.report.sample import take_sample
 
 _WAYS = ("up", "down")
 
@@ -39,18 +47,24 @@ def add(commands: Commands) -> None:
     )
     add_json(command)
     command.add_argument("--html", type=Path, metavar="FILE", help="write a page too")
+    add_titles(command)
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Print a comparison."""
+    if options.titles and not options.html:
+        raise InputError("--titles is for the page: give --html FILE too")
     models = archive.load(options.a), archive.load(options.b)
     corpus = read_chosen(options)
+    titles = chosen_titles(options, corpus)
     qualities = [measure(model, corpus) for model in models]
     found = compare(*models, corpus.words, options.words)
     tops = [top_words(model, corpus.words, options.words) for model in models]
     if options.html:
-        write_comparison(options.html, (options.a, options.b), found, qualities, tops)
+        samples = [take_sample(model, corpus) for model in models]
+        names = options.a, options.b
+        write_comparison(options.html, names, found, qualities, tops, samples, titles)
     if options.json:
         print_json(_as_json(options, found, qualities))
     else:

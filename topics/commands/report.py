@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from cli.arguments import PICTURES, Commands, picture
-from topics.commands.common_arguments import add_documents, add_model, read_chosen
+from topics.commands.common_arguments import (
+    add_documents,
+    add_model,
+    add_titles,
+    chosen_titles,
+    read_chosen,
+)
 from topics.model import archive
 from topics.report.model_page import write_report
 from topics.report.overview import summarize
@@ -20,7 +26,8 @@ def add(commands: Commands) -> None:
         description="Write a page that shows alpha, beta, the words, size and documents of each"
         " topic, how similar the topics are, and how good the model is: coherence, and held-out log"
         " likelihood per word. Topics that are too large, repeat another or are incoherent get a"
-        " warning. The page is one file that needs no other.",
+        " warning. In a browser one can ask its map, its topics and its words. The page is one file"
+        " that needs no other.",
     )
     add_model(command)
     add_documents(command, uses="the training and the held-out documents", test=True)
@@ -31,6 +38,7 @@ def add(commands: Commands) -> None:
         metavar="FILE",
         help="the page (default: %(default)s)",
     )
+    add_titles(command)
     command.add_argument(
         "--plot",
         type=picture,
@@ -44,10 +52,11 @@ def run(options: argparse.Namespace) -> None:
     """Write the page and the pictures."""
     model = archive.load(options.model)
     corpus = read_chosen(options)
+    titles = chosen_titles(options, corpus)
     if sys.stderr.isatty():
         print("inferring the topics of the documents ...", file=sys.stderr)
     overview = summarize(model, options.model, corpus)
-    write_report(options.html, overview)
+    write_report(options.html, overview, titles)
     suspect = sum(topic.suspect for topic in overview.topics)
     warned = f" ({suspect} with a warning)" if suspect else ""
     print(f"{len(overview.topics)} topics{warned} -> {options.html}")

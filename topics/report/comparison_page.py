@@ -1,10 +1,13 @@
 """The page of two models side by side."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from topics.quality.matching import ALIKE, Comparison
 from topics.quality.measures import Quality
+from topics.report.explorer import explorer_data
 from topics.report.rendering import write_page
+from topics.report.sample import Sample
 
 
 def write_comparison(
@@ -13,6 +16,8 @@ def write_comparison(
     comparison: Comparison,
     qualities: list[Quality],
     tops: list[list[list[str]]],
+    samples: Sequence[Sample],
+    titles: Sequence[str] | None = None,
 ) -> None:
     """Write the page.
 
@@ -22,6 +27,8 @@ def write_comparison(
         comparison: Of the two models.
         qualities: Of each model.
         tops: The most probable words of each topic, for each model.
+        samples: The mixtures of the training documents, for each model.
+        titles: Of all documents of the source corpus, in order.
     """
     only = (comparison.only_first, comparison.only_second)
     models = [
@@ -37,4 +44,5 @@ def write_comparison(
         models=models,
         comparison=comparison,
         alike=ALIKE,
+        explorer=explorer_data(samples, comparison, titles),
     )

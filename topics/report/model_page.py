@@ -1,12 +1,15 @@
 """The page of one model."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from topics.report.overview import COMMON, RELEVANCE, REPEATED, Overview, Topic
+from topics.quality.relevance import RELEVANCE
+from topics.report.explorer import explorer_data
+from topics.report.overview import COMMON, REPEATED, Overview, Topic
 from topics.report.pictures import DARK, LIGHT, PICTURES, Palette, Picture, svg
 from topics.report.rendering import MINUS, decimal, percent, write_page
 
@@ -25,17 +28,29 @@ _CAPTIONS = {
 
 
 class _Shown(NamedTuple):
-    """A picture on the page; `light` and `dark` are data URLs."""
+    """A picture on the page.
+
+    Attributes:
+        light, dark: Data URLs.
+        left_out: Words that are left out of it.
+    """
 
     title: str
     light: str
     dark: str
     alt: str
     caption: str
+    left_out: Sequence[str]
 
 
-def write_report(file: Path, overview: Overview) -> None:
-    """Write the page."""
+def write_report(file: Path, overview: Overview, titles: Sequence[str] | None = None) -> None:
+    """Write the page.
+
+    Args:
+        file: The file to write.
+        overview: What it shows.
+        titles: Of all documents of the source corpus, in order.
+    """
     topics = len(overview.topics)
     heading = f"{topics} topic{'s' if topics > 1 else ''} of {overview.train:,} documents"
     by_number = {topic.number: topic for topic in overview.topics}
@@ -54,6 +69,9 @@ def write_report(file: Path, overview: Overview) -> None:
             (by_number[first], by_number[second], cosine)
             for first, second, cosine in _close_pairs(overview)
         ],
+        explorer=explorer_data([overview.sample], titles=titles),
+        titles=titles,
+        common=COMMON,
         relevance=RELEVANCE,
         repeated=REPEATED,
     )
@@ -92,14 +110,9 @@ def _show(picture: Picture, overview: Overview) -> _Shown:
         content = base64.b64encode(svg(picture, palette, overview)).decode()
         return f"data:image/svg+xml;base64,{content}"
 
-    caption = _CAPTIONS[picture.name]
-    if picture.name == "similarity" and overview.common:
-        caption += (
-            f" Words with more than {percent(COMMON)} of all words are left out, since they would"
-            f" make all topics alike: {', '.join(overview.common)}."
-        )
-    alt = _describe(picture.name, overview)
-    return _Shown(picture.title, address(LIGHT), address(DARK), alt, caption)
+    left_out = overview.common if picture.name == "similarity" else []
+    alt, caption = _describe(picture.name, overview), _CAPTIONS[picture.name]
+    return _Shown(picture.title, address(LIGHT), address(DARK), alt, caption, left_out)
 
 
 def _describe(name: str, overview: Overview) -> str:

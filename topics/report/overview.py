@@ -1,6 +1,5 @@
 """Compute everything that a report shows about a model."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,18 +8,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from data_prep.documents import TrainTest
-from topics.lda.mixtures import infer
 from topics.model.top_words import top_ids
 from topics.model.topic_model import Model
 from topics.quality.measures import Quality, baseline, measure
+from topics.quality.relevance import most_relevant
+from topics.report.sample import Sample, take_sample
 
 Array = NDArray[np.float64]
 
-MAX_DOCUMENTS = 20_000  # whose mixtures are inferred, which takes some seconds
 WORDS = 10  # of a topic
-RELEVANCE = 0.6  # weight of a word's probability; the rest is the weight of its lift
 _DOCUMENTS = 3  # of a topic
-_DOCUMENT_WORDS = 6
 
 LARGE = 1 / 3  # of all words; a topic with more gets a warning
 # It must also have this many times its equal share: of two or three topics, one always has more
@@ -102,7 +99,7 @@ class Overview:
         source: Where the model comes from.
         model: The model.
         train, test: Numbers of training and held-out documents.
-        sampled: Number of training documents whose mixtures were inferred.
+        sample: The mixtures of the training documents, or of some if there are many.
         quality: The measures.
         frequencies: The held-out log likelihood of the word frequencies.
         topics: All topics, the largest first.
@@ -114,12 +111,17 @@ class Overview:
     model: Model
     train: int
     test: int
-    sampled: int
+    sample: Sample
     quality: Quality
     frequencies: float | None
     topics: list[Topic]
     similarity: Array
     common: list[str]
+
+    @property
+    def sampled(self) -> int:
+        """Number of training documents whose mixtures were inferred."""
+        return len(self.sample.numbers)
 
 
 def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
@@ -129,18 +131,11 @@ def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
         InputError: The vocabularies of model and corpus differ in size.
     """
     quality = measure(model, corpus)
-    sampled = _sample(corpus.train.shape[0])
-    counts = sparse.csr_array(corpus.train[sampled])
-    numbers = corpus.numbers[sampled]
-    mixtures = infer(model, counts)
-    lengths = counts.sum(axis=1, dtype=np.float64)
-    sizes = lengths @ mixtures / lengths.sum()
-    lift = _log_lift(model, sizes)
-    relevance = RELEVANCE * np.log(np.maximum(model.beta, 1e-12)) + (1 - RELEVANCE) * lift
-    telling = np.argsort(-relevance, axis=1, kind="stable")[:, :WORDS]
+    sample = take_sample(model, corpus)
+    sizes, order = sample.shares, sample.order
+    telling = most_relevant(model.beta, sizes, WORDS)
     common = _common(corpus.train)
     similarity = _cosines(model.beta[:, ~common])
-    order = np.argsort(-sizes, kind="stable")
     repeats = _repeats(similarity, order)
     large = max(LARGE, _TIMES_EQUAL / len(sizes))
     ids = top_ids(model, WORDS)
@@ -153,7 +148,7 @@ def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
             float(quality.umass[topic]),
             [Word(corpus.words[id_], float(model.beta[topic, id_])) for id_ in ids[topic]],
             [corpus.words[id_] for id_ in telling[topic]],
-            _documents(mixtures[:, topic], lift[topic], counts, numbers, corpus.words),
+            _documents(sample, topic),
             bool(sizes[topic] > large),
             repeats.get(topic),
         )
@@ -164,7 +159,7 @@ def summarize(model: Model, source: str, corpus: TrainTest) -> Overview:
         model,
         corpus.train.shape[0],
         0 if corpus.test is None else corpus.test.shape[0],
-        len(sampled),
+        sample,
         quality,
         baseline(corpus),
         topics,
@@ -204,34 +199,13 @@ def _repeats(similarity: Array, order: NDArray[np.int64]) -> dict[int, int]:
     return found
 
 
-def _sample(documents: int) -> NDArray[np.int64]:
-    """Return the rows of evenly spread documents; all rows if they are not too many."""
-    return np.unique(np.linspace(0, documents - 1, min(documents, MAX_DOCUMENTS)).astype(np.int64))
-
-
-def _log_lift(model: Model, sizes: Array) -> Array:
-    """Return (K, V) the log ratio of a word's probability in a topic to that in all topics.
-
-    Source: Sievert, Shirley: "LDAvis: A method for visualizing and interpreting topics", ACL
-    workshop on interactive language learning, visualization, and interfaces, 2014.
-    """
-    lift: Array = np.log(np.maximum(model.beta, 1e-12) / np.maximum(sizes @ model.beta, 1e-12))
-    return lift
-
-
-def _documents(
-    shares: Array,
-    telling: Array,
-    counts: sparse.csr_array,
-    numbers: NDArray[np.int64],
-    words: Sequence[str],
-) -> list[Document]:
+def _documents(sample: Sample, topic: int) -> list[Document]:
     """Return the documents with the largest shares of a topic."""
-    found = []
-    for row in np.argsort(-shares, kind="stable")[:_DOCUMENTS].tolist():
-        entries = slice(counts.indptr[row], counts.indptr[row + 1])
-        ids = counts.indices[entries]
-        weights = counts.data[entries] * telling[ids]
-        best = ids[np.argsort(-weights, kind="stable")[:_DOCUMENT_WORDS]]
-        found.append(Document(int(numbers[row]), float(shares[row]), [words[id_] for id_ in best]))
-    return found
+    return [
+        Document(
+            int(sample.numbers[row]),
+            float(sample.mixtures[row, topic]),
+            [sample.words[id_] for id_ in sample.telling_words(topic, row)],
+        )
+        for row in sample.best_documents(topic, _DOCUMENTS)
+    ]

@@ -1,6 +1,7 @@
 """The page and the pictures of a model."""
 
 import base64
+import hashlib
 import itertools
 import re
 from dataclasses import replace
@@ -17,7 +18,7 @@ from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, save
 from topics.quality.matching import Comparison, Move, Pair
-from topics.report import overview as overview_module
+from topics.report import sample as sample_module
 from topics.report.comparison_page import write_comparison
 from topics.report.model_page import write_report
 from topics.report.overview import Document, Overview, Word, summarize
@@ -89,7 +90,7 @@ def test_sizes_are_shares_of_all_words_and_documents_are_those_of_the_topic(corp
 
 
 def test_a_large_corpus_is_sampled_evenly(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview_module, "MAX_DOCUMENTS", 5)
+    monkeypatch.setattr(sample_module, "MAX_DOCUMENTS", 5)
     found = summarize(MODEL, "here", read_train_test(corpus))
     assert (found.sampled, found.train) == (5, 45)
     numbers = {document.number for topic in found.topics for document in topic.documents}
@@ -195,7 +196,7 @@ class Outline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("img", "meta"):
+        if tag not in ("img", "input", "meta"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -216,8 +217,11 @@ def outline(made: Path) -> Outline:
 def test_the_page_is_well_formed_and_holds_all_it_shows(made: Path, outline: Outline) -> None:
     assert outline.open == []
     names = {name for name, _ in outline.elements}
-    assert not names & {"script", "link", "iframe", "object", "form", "base", "video", "audio"}
+    assert not names & {"link", "iframe", "object", "form", "base", "video", "audio"}
+    scripts = [attributes.get("type") for attributes in outline.all("script")]
+    assert scripts == ["application/json", "module"]
     text = (made / "report.html").read_text(encoding="utf-8")
+    text = text.replace("http://www.w3.org/2000/svg", "")  # a name, which is never fetched
     for picture in outline.all("img"):
         assert picture["src"] is not None
         kind, _, content = picture["src"].partition(",")
@@ -234,11 +238,23 @@ def test_the_page_is_well_formed_and_holds_all_it_shows(made: Path, outline: Out
 
 def test_words_can_not_become_markup(outline: Outline) -> None:
     assert "</script><script>alert(1)</script>" in outline.text
+    assert len(outline.all("script")) == 2
 
 
-def test_a_page_may_neither_run_nor_fetch_anything(outline: Outline) -> None:
+def test_a_page_may_run_its_own_script_alone_and_fetch_nothing(
+    made: Path, outline: Outline
+) -> None:
+    text = (made / "report.html").read_text(encoding="utf-8")
+    _, _, rest = text.partition('<script type="module">')
+    own, _, _ = rest.partition("</script>")
+    digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
     policies = [meta["content"] for meta in outline.all("meta") if "http-equiv" in meta]
-    assert policies == ["default-src 'none'; style-src 'unsafe-inline'; img-src data:"]
+    assert policies == [
+        (
+            f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline';"
+            " img-src data:; base-uri 'none'; form-action 'none'"
+        )
+    ]
 
 
 HOSTILE = [
@@ -268,14 +284,16 @@ def test_text_is_escaped_wherever_it_is_put_in(tmp_path: Path) -> None:
     moves = [Move(word, 0.1) for word in HOSTILE]
     comparison = Comparison([Pair(0, 0, 0.1, moves, moves)], [1], [1])
     tops = [[HOSTILE, HOSTILE]] * 2
-    write_comparison(pages[1], (HOSTILE[0], HOSTILE[1]), comparison, [found.quality] * 2, tops)
+    names = HOSTILE[0], HOSTILE[1]
+    samples = [replace(found.sample, words=HOSTILE)] * 2
+    write_comparison(pages[1], names, comparison, [found.quality] * 2, tops, samples)
     for page in pages:
         text = page.read_text(encoding="utf-8")
         read = Outline(text)
         assert read.open == []
-        assert not read.all("script")
+        assert len(read.all("script")) == 2
         assert not {name for _, given in read.elements for name in given if name.startswith("on")}
-        assert ", ".join(HOSTILE) in read.text
+        assert ", ".join(HOSTILE) in "".join(read.text)
         assert text.count("<style>") == text.count("</style>") == 1
 
 
@@ -284,7 +302,7 @@ def test_everything_has_a_text_for_those_who_do_not_see(outline: Outline) -> Non
     assert len(outline.all("h1")) == len(outline.all("main")) == len(outline.all("title")) == 1
     assert len(outline.all("img")) == 8
     assert all(len(picture["alt"] or "") > 20 for picture in outline.all("img"))
-    assert len(outline.all("table")) == len(outline.all("caption")) == 2
+    assert len(outline.all("table")) == len(outline.all("caption")) == 2 + 3
     assert all("scope" in head for head in outline.all("th"))
     levels = [int(name[1]) for name, _ in outline.elements if re.fullmatch("h[1-6]", name)]
     assert levels[0] == 1
@@ -326,7 +344,7 @@ def test_the_table_lists_the_largest_topic_first_with_the_words_that_set_it_apar
     assert links[:2] == [f"#topic-{topic.number}" for topic in found.topics]
     assert "Words that set it apart" in outline.text
     for topic in found.topics:
-        assert ", ".join(topic.telling[:6]) in outline.text
+        assert ", ".join(topic.telling[:6]) in "".join(outline.text)
 
 
 def test_the_same_model_gives_the_same_page(made: Path, corpus: Path) -> None:
