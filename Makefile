@@ -90,9 +90,10 @@ scan: prepare .venv-audit/ready ## Lint the templates and workflows, and look fo
 	$(@D)/bin/$(PIP_INSTALL) -r $<
 	touch $@
 
-conformance: .venv/ready-dev .venv-sagemaker/ready .venv-mxnet/ready ## Compare our formats with those of the SageMaker SDK and MXNet
+conformance: .venv/ready-dev .venv-sagemaker/ready .venv-mxnet/ready .venv-pyldavis/ready ## Compare with the SageMaker SDK, MXNet and pyLDAvis
 	CONFORMANCE_SAGEMAKER_PYTHON="$(CURDIR)/.venv-sagemaker/bin/python" \
-	CONFORMANCE_MXNET_PYTHON="$(CURDIR)/.venv-mxnet/bin/python" pytest tests/conformance
+	CONFORMANCE_MXNET_PYTHON="$(CURDIR)/.venv-mxnet/bin/python" \
+	CONFORMANCE_PYLDAVIS_PYTHON="$(CURDIR)/.venv-pyldavis/bin/python" pytest tests/conformance
 
 audit: .venv-audit/ready ## Ask PyPI for known vulnerabilities of the locked packages
 	for lock in locks/*.txt; do .venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock; done
@@ -161,7 +162,7 @@ LOCK := .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 lock: .venv-uv/ready ## Update locks/ from the requirements files
 	$(LOCK) locks/dev.txt requirements-dev.txt
 	$(LOCK) locks/deploy.txt --constraints locks/dev.txt requirements.txt
-	for tool in audit aws mxnet sagemaker spark uv; do \
+	for tool in audit aws mxnet pyldavis sagemaker spark uv; do \
 	$(LOCK) locks/$$tool.txt tests/conformance/requirements-$$tool.txt; done
 	$(LOCK) locks/lda.txt benchmarks/requirements-lda.txt
 

@@ -7,6 +7,7 @@ import os
 
 _ORACLES = {
     "test_artifact_mxnet.py": "CONFORMANCE_MXNET_PYTHON",
+    "test_explorer_pyldavis.py": "CONFORMANCE_PYLDAVIS_PYTHON",
     "test_recordio_sdk.py": "CONFORMANCE_SAGEMAKER_PYTHON",
 }
 
