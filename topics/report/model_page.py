@@ -1,6 +1,5 @@
 """The page of one model."""
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from topics.quality.relevance import RELEVANCE
+from topics.report import charts
 from topics.report.explorer import explorer_data
 from topics.report.overview import COMMON, REPEATED, Overview, Topic
-from topics.report.pictures import DARK, LIGHT, PICTURES, Palette, Picture, svg
 from topics.report.rendering import MINUS, decimal, percent, write_page
 
 _CLOSE_PAIRS = 5
@@ -28,16 +27,10 @@ _CAPTIONS = {
 
 
 class _Shown(NamedTuple):
-    """A picture on the page.
-
-    Attributes:
-        light, dark: Data URLs.
-        left_out: Words that are left out of it.
-    """
+    """A chart on the page; `left_out` are words that are left out of it."""
 
     title: str
-    light: str
-    dark: str
+    chart: charts.Chart
     alt: str
     caption: str
     left_out: Sequence[str]
@@ -64,7 +57,12 @@ def write_report(file: Path, overview: Overview, titles: Sequence[str] | None = 
         figures=_key_figures(overview),
         suspect=sum(topic.suspect for topic in overview.topics),
         warnings=_warnings,
-        pictures=[_show(picture, overview) for picture in PICTURES],
+        pictures=[_show(title, draw(overview), overview) for title, draw in charts.CHARTS.items()],
+        width=charts.WIDTH,
+        height=charts.HEIGHT,
+        left=charts.LEFT,
+        top=charts.TOP,
+        bottom=charts.BOTTOM,
         close_pairs=[
             (by_number[first], by_number[second], cosine)
             for first, second, cosine in _close_pairs(overview)
@@ -105,14 +103,9 @@ def _warnings(topic: Topic) -> str:
     return "; ".join(told)
 
 
-def _show(picture: Picture, overview: Overview) -> _Shown:
-    def address(palette: Palette) -> str:
-        content = base64.b64encode(svg(picture, palette, overview)).decode()
-        return f"data:image/svg+xml;base64,{content}"
-
-    left_out = overview.common if picture.name == "similarity" else []
-    alt, caption = _describe(picture.name, overview), _CAPTIONS[picture.name]
-    return _Shown(picture.title, address(LIGHT), address(DARK), alt, caption, left_out)
+def _show(title: str, chart: charts.Chart, overview: Overview) -> _Shown:
+    left_out = overview.common if chart.name == "similarity" else []
+    return _Shown(title, chart, _describe(chart.name, overview), _CAPTIONS[chart.name], left_out)
 
 
 def _describe(name: str, overview: Overview) -> str:
