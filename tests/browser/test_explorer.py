@@ -130,7 +130,7 @@ def test_circles_have_areas_in_the_proportion_of_the_shares(
     radii = page.evaluate(RADII)
     for topic, share in enumerate(sample.shares):
         least = 2 if share < 1e-3 else 0
-        wanted = max(least, 360 * np.sqrt(share * 0.12 / np.pi))
+        wanted = max(least, 360 * np.sqrt(share * 0.1 / np.pi))
         assert radii[str(topic)] == pytest.approx(wanted, abs=0.06)
 
 
@@ -147,13 +147,37 @@ def test_a_click_on_the_map_chooses_a_topic(
         assert page.evaluate(chosen) == str(topic)
 
 
+def test_small_circles_lie_above_large_ones_whatever_is_chosen(
+    folder: Path, page: chromium.Page
+) -> None:
+    see(page, folder / "report.html")
+    radii = "[...document.querySelectorAll('#map .disc')].map(e => Number(e.getAttribute('r')))"
+    for place in range(3):
+        page.click(f"document.querySelectorAll('#words tbody button')[{place}]")
+        found = page.evaluate(radii)
+        assert found == sorted(found, reverse=True)
+        assert max(found) > 2 * min(found)
+
+
+def test_no_circle_leaves_the_map_whatever_is_chosen(folder: Path, page: chromium.Page) -> None:
+    see(page, folder / "compare.html")
+    outside = (
+        "(m => [...document.querySelectorAll('#map .disc')].map(e => e.getBoundingClientRect())"
+        ".filter(b => b.left < m.left || b.right > m.right || b.top < m.top || b.bottom > m.bottom)"
+        ".length)(map.getBoundingClientRect())"
+    )
+    words = page.evaluate("document.querySelectorAll('#words tbody button').length")
+    for place in range(words):
+        page.evaluate(f"document.querySelectorAll('#words tbody button')[{place}].click()")
+        assert page.evaluate(outside) == 0
+
+
 def test_a_touch_beside_a_small_circle_chooses_it(
     folder: Path, sample: Sample, page: chromium.Page
 ) -> None:
     page.look(width=PHONE)
     see(page, folder / "report.html", f"#topic=0&word={WORDS[3]}")
     small = min(page.evaluate(RADII).items(), key=lambda each: each[1])[0]
-    page.evaluate(f"map.append({mark(small)})")  # on top, whatever lies near it
     page.evaluate(f"{mark(small)}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
     disc = f"{mark(small)}.querySelector('.disc')"
     x, y = page.evaluate(
@@ -221,7 +245,7 @@ def test_choosing_a_word_resizes_the_circles_by_what_each_topic_has_of_it(
     radii = page.evaluate(RADII)
     assert radii != before
     for topic, share in enumerate(given):
-        wanted = max(2, 360 * np.sqrt(round(share, 4) * 0.12 / np.pi))
+        wanted = max(2, 360 * np.sqrt(round(share, 4) * 0.1 / np.pi))
         assert radii[str(topic)] == pytest.approx(wanted, abs=0.06)
     assert page.evaluate(f"{button}.ariaPressed") == "true"
     most = int(given.argmax())

@@ -2,11 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import xlogy
 
 Array = NDArray[np.float64]
 
 _WORDS = 1 << 13  # taken at a time, so that the rows of a pair stay in the cache
+_LEAST = 1e-300  # a probability of 0 has a logarithm too
 _ZERO = 1e-8  # smaller eigenvalues are rounding errors, as pyLDAvis takes them
 
 
@@ -27,7 +27,8 @@ def jensen_shannon(beta: Array) -> Array:
         part = np.ascontiguousarray(beta[:, start : start + _WORDS])
         for topic in range(topics):
             middle = (part[topic] + part[topic:]) / 2
-            together[topic, topic:] -= xlogy(middle, middle).sum(axis=1)
+            logarithms = np.log(np.maximum(middle, _LEAST))
+            together[topic, topic:] -= np.einsum("ij,ij->i", middle, logarithms)
     entropies = together.diagonal()
     upper = together - (entropies[:, np.newaxis] + entropies) / 2
     divergences = np.maximum(np.triu(upper, 1), 0)

@@ -2,7 +2,8 @@
 
 Its size is bounded, whatever the model and the vocabulary: it has the largest topics, a few
 documents of each, and of the words only those that can show up: the most relevant of a topic for
-any lambda, the telling ones of a document, and those that moved between two models.
+any lambda, the telling ones of a document, and those that moved between two models. All together
+these are less than 100,000.
 """
 
 import base64
@@ -28,6 +29,10 @@ from topics.report.sample import Sample
 
 MAX_TOPICS = 150  # of a model
 SHOWN = 30  # words of a topic
+# Of a topic for all lambdas. Real models have 50 to 90. Only a model that was made for it has more,
+# and its least probable ones are left out.
+_RELEVANT = 250
+_MOVED = 10  # words of a pair of topics that gained, and that lost
 _DOCUMENTS = 10  # of a topic
 _MIXTURE = 8  # topics of a document
 _LEAST_SHARE = 0.01  # of a topic in a document
@@ -103,7 +108,8 @@ def explorer_data(
 
 def _look(letter: str, sample: Sample) -> _Model:
     topics = sample.order[:MAX_TOPICS].tolist()
-    relevant = ever_most_relevant(sample.model.beta, sample.shares, SHOWN)
+    beta = sample.model.beta
+    relevant = ever_most_relevant(beta, sample.shares, SHOWN)
     documents = [
         [
             _Best(row, sample.telling_words(topic, row))
@@ -111,12 +117,18 @@ def _look(letter: str, sample: Sample) -> _Model:
         ]
         for topic in topics
     ]
-    return _Model(letter, sample, topics, [relevant[topic] for topic in topics], documents)
+    kept = [_most_probable(relevant[topic], beta[topic]) for topic in topics]
+    return _Model(letter, sample, topics, kept, documents)
+
+
+def _most_probable(ids: NDArray[np.int64], topic: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return as many of a topic's words as the page may have, ascending."""
+    return np.sort(ids[np.argsort(-topic[ids], kind="stable")[:_RELEVANT]])
 
 
 def _ids_of_moved(comparison: Comparison | None, words: Sequence[str]) -> dict[str, int]:
     pairs = comparison.pairs if comparison else []
-    moved = {move.word for pair in pairs for move in (*pair.up, *pair.down)}
+    moved = {move.word for pair in pairs for move in (*pair.up[:_MOVED], *pair.down[:_MOVED])}
     return {word: id_ for id_, word in enumerate(words) if word in moved} if moved else {}
 
 
@@ -214,7 +226,7 @@ def _pairs(
     at = [{topic: at for at, topic in enumerate(model.topics)} for model in models]
 
     def moves(given: list[Move]) -> list[tuple[int, float]]:
-        return [(place[move.word], round(move.change, _DIGITS)) for move in given]
+        return [(place[move.word], round(move.change, _DIGITS)) for move in given[:_MOVED]]
 
     return [
         {

@@ -168,6 +168,35 @@ def test_a_model_of_a_topic_and_a_word_that_no_topic_has_can_be_asked_too(topics
     }
 
 
+def test_a_page_has_a_few_words_of_a_topic_whatever_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(explorer, "_RELEVANT", 12)
+    monkeypatch.setattr(explorer, "_MOVED", 2)
+    samples = [sampled(drawn(4, 300)), sampled(drawn(3, 300))]
+    comparison = compare(samples[0].model, samples[1].model, samples[0].words, 40)
+    found = read(explorer_data(samples, comparison))
+    for model, sample in zip(found["models"], samples, strict=True):
+        assert [topic["stop"] for topic in model["topics"]] == [
+            12 * (at + 1) for at in range(len(model["topics"]))
+        ]
+        ever = ever_most_relevant(sample.model.beta, sample.shares, found["shown"])
+        for topic in model["topics"]:
+            own = ever[topic["number"]]
+            best = own[np.argsort(-sample.model.beta[topic["number"], own])[:12]]
+            ids = model["ids"][topic["stop"] - 12 : topic["stop"]]
+            assert {found["words"][id_] for id_ in ids} == {sample.words[id_] for id_ in best}
+    assert all(len(pair["up"]) == len(pair["down"]) == 2 for pair in found["pairs"])
+
+
+@pytest.mark.parametrize(
+    ("topics", "words", "megabytes"), [(10, 3012, 0.3), (100, 50_000, 3)], ids=str
+)
+def test_the_data_of_a_large_model_stay_small(topics: int, words: int, megabytes: float) -> None:
+    sample = sampled(drawn(topics, words, 1), documents=300)
+    assert len(explorer_data([sample])) < 1e6 * megabytes
+
+
 HOSTILE = {
     "</script><script>alert(1)</script>": "</script><script>alert(1)</script>",
     "<!--<script>": "<!--<script>",

@@ -4,11 +4,11 @@ import { shareOf } from "./data.js";
 import { get, list, make, percent, separated, word } from "./elements.js";
 
 const SIZE = 360;
-const MARGIN = 34;
-const CIRCLES = 0.12; // share of the map that all circles of a model have together
+const MARGIN = 64; // no circle is larger
+const CIRCLES = 0.1; // share of the map that all circles of a model have together
 const LEAST_RADIUS = 2;
 const TOUCHED = 11; // radius that a finger hits
-const LABELLED = 7; // least radius of a circle with its number in it
+const LABELLED = 6; // least radius of a circle with its number in it
 
 // Draw the map; `choose` is called with a topic.
 export function drawMap(data, choose) {
@@ -25,8 +25,7 @@ export function drawMap(data, choose) {
       map.append(make("line", { class: "joined", x1, y1, x2, y2 }));
     }
   }
-  // Small circles are drawn last, so that they lie above large ones.
-  for (const topic of data.topics.toSorted((a, b) => b.share - a.share)) {
+  for (const topic of data.topics) {
     const [x, y] = place(topic);
     topic.disc = make("circle", { class: "disc" });
     topic.tip = make("title");
@@ -101,18 +100,27 @@ export function updateMap(data, state) {
   const chosen = state.word === null ? null : data.words[state.word];
   for (const topic of data.topics) {
     const share = chosen === null ? topic.share : shareOf(state.word, topic);
-    const radius = Math.max(LEAST_RADIUS, SIZE * Math.sqrt((share * CIRCLES) / Math.PI));
+    topic.radius = Math.max(LEAST_RADIUS, SIZE * Math.sqrt((share * CIRCLES) / Math.PI));
     const says = `Topic ${topic.label}, ${percent(topic.share)} of all words: ${list(topic.title)}`;
     const more = chosen === null ? "" : `; ${percent(share)} of ${list([chosen])}`;
     const isChosen = topic === state.topic;
-    topic.disc.setAttribute("r", radius.toFixed(1));
+    topic.disc.setAttribute("r", topic.radius.toFixed(1));
     topic.tip.textContent = says + more;
     topic.mark.setAttribute("aria-label", says + more);
     topic.mark.setAttribute("aria-checked", isChosen);
     topic.mark.setAttribute("tabindex", isChosen ? 0 : -1);
     topic.mark.classList.toggle("partner", topic === state.topic.partner);
-    topic.mark.classList.toggle("small", radius < LABELLED);
+    topic.mark.classList.toggle("small", topic.radius < LABELLED);
     topic.cell.textContent = chosen === null ? "–" : percent(share);
   }
+  raiseSmall(data.topics);
   get("map-word").replaceChildren(chosen === null ? "Of the word" : word(chosen));
+}
+
+// Draw small circles last, so that they lie above large ones and can be hit.
+function raiseSmall(topics) {
+  const focused = document.activeElement;
+  const marks = topics.toSorted((a, b) => b.radius - a.radius).map((topic) => topic.mark);
+  get("map").append(...marks);
+  if (marks.includes(focused)) focused.focus({ preventScroll: true });
 }
