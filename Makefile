@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
+.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-explorer bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -106,6 +106,9 @@ bench-data: .venv/ready-dev .venv-sagemaker/ready ## Compare the speed of data_p
 
 bench-lda: .venv/ready-dev .venv-lda/ready ## Compare topics with other libraries; takes an hour
 	BENCH_LDA_PYTHON="$(CURDIR)/.venv-lda/bin/python" python -m benchmarks.lda
+
+bench-explorer: .venv/ready-dev .venv-pyldavis/ready ## Compare the page of a model with pyLDAvis; takes a quarter of an hour
+	CONFORMANCE_PYLDAVIS_PYTHON="$(CURDIR)/.venv-pyldavis/bin/python" python -m benchmarks.explorer
 
 bench-spark: .venv/ready-dev .venv-spark/ready ## Compare Spark with one machine; takes half an hour
 	python -m benchmarks.spark

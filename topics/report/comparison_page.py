@@ -5,7 +5,7 @@ from pathlib import Path
 
 from topics.quality.matching import ALIKE, Comparison
 from topics.quality.measures import Quality
-from topics.report.explorer import explorer_data
+from topics.report.explorer import MAX_TOPICS, explorer_data
 from topics.report.rendering import write_page
 from topics.report.sample import Sample
 
@@ -44,5 +44,7 @@ def write_comparison(
         models=models,
         comparison=comparison,
         alike=ALIKE,
+        crowded=any(len(top) > MAX_TOPICS for top in tops),
+        most_topics=MAX_TOPICS,
         explorer=explorer_data(samples, comparison, titles),
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from topics.quality.relevance import RELEVANCE
 from topics.report import charts
-from topics.report.explorer import explorer_data
+from topics.report.explorer import MAX_TOPICS, explorer_data
 from topics.report.overview import COMMON, REPEATED, Overview, Topic
 from topics.report.rendering import MINUS, decimal, percent, write_page
 
@@ -68,6 +68,8 @@ def write_report(file: Path, overview: Overview, titles: Sequence[str] | None = 
             for first, second, cosine in _close_pairs(overview)
         ],
         explorer=explorer_data([overview.sample], titles=titles),
+        crowded=topics > MAX_TOPICS,
+        most_topics=MAX_TOPICS,
         titles=titles,
         common=COMMON,
         relevance=RELEVANCE,

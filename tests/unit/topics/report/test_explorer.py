@@ -140,6 +140,20 @@ def test_a_page_has_the_150_largest_topics_of_a_model_with_more() -> None:
         assert all(at < 150 for document in topic["documents"] for at, _ in document["mixture"])
 
 
+@pytest.mark.parametrize(("topics", "told"), [(150, False), (151, True)])
+def test_a_page_says_so_when_it_does_not_show_all_topics(
+    topics: int, told: bool, tmp_path: Path
+) -> None:
+    write_corpus(tmp_path / "corpus", [f"word{number}" for number in range(20)])
+    save(Model(np.ones(topics), drawn(topics, 20)), tmp_path / "model.tar.gz")
+    where = ["--prepared", f"{tmp_path}/corpus", "--html", f"{tmp_path}/page.html"]
+    model = f"{tmp_path}/model.tar.gz"
+    for command in (["report", model], ["compare", model, model]):
+        assert main([*command, *where]) == 0
+        text = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert ("Of a model with more topics, the 150 largest are shown." in text) == told
+
+
 def test_pairs_of_topics_that_are_not_shown_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(explorer, "MAX_TOPICS", 2)
     samples = [sampled(drawn(4, 60)), sampled(drawn(3, 60))]
