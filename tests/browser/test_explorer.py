@@ -27,16 +27,19 @@ HOSTILE = [
     "<img/src=x/onerror=document.title='run'>",
     '"onclick="x',
     "w" * 1000,
-    "\u05e9\u05dc\u05d5\u05dd",  # from right to left
 ]
-# Search finds each of these, and none by a part of another.
-SCRIPTS = [
-    "\u732b\u732b",
-    "\u043c\u0438\u0440",
-    "\u0928\u092e\u0938\u094d\u0924\u0947",
-    "Stra\u00dfe",
-]
+# Beside each word, what one types for it.
+SCRIPTS = {
+    "\u732b\u732b": "\u732b",
+    "\u043c\u0438\u0440": "\u041c\u0418",
+    "\u0928\u092e\u0938\u094d\u0924\u0947": "\u0928\u092e",
+    "\u03ba\u03cc\u03c3\u03bc\u03bf\u03c2": "\u039a\u038c\u03a3",
+    "Stra\u00dfe": "STRASS",
+    "caf\u00e9": "cafe\u0301",
+    "\u05e9\u05dc\u05d5\u05dd": "\u05dc\u05d5",
+}
 WORDS = [*(f"word{number}" for number in range(90)), *SCRIPTS, *HOSTILE]
+CATS = next(iter(SCRIPTS))
 PHONE, DESK = 390, 1280
 SHOWN = "[...document.querySelectorAll('#words tbody th')].map(e => e.textContent)"
 CHOSEN = "document.querySelector('#map [aria-checked=true] text').textContent"
@@ -57,7 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_corpus(folder / "corpus", WORDS, documents=200)
     rng = np.random.default_rng(0)
     beta = rng.dirichlet(np.full(len(WORDS), 0.2), 8)
-    beta[0, -len(HOSTILE) :] = 1 / len(HOSTILE)  # the words of topic 0
+    odd = len(SCRIPTS) + len(HOSTILE)
+    beta[0, -odd:] = 1 / odd  # the words of topic 0
     beta /= beta.sum(axis=1, keepdims=True)
     save(Model(np.linspace(0.5, 0.1, 8), beta), folder / "a.tar.gz")
     other = beta[[3, 0, 1, 4, 2]] * 0.9 + 0.1 / len(WORDS)
@@ -261,13 +265,13 @@ def test_choosing_a_word_resizes_the_circles_by_what_each_topic_has_of_it(
     assert page.evaluate("document.activeElement.id") == "word"
 
 
-@pytest.mark.parametrize("word", SCRIPTS)
+@pytest.mark.parametrize(("word", "typed"), SCRIPTS.items())
 def test_search_finds_words_of_any_script_as_one_types(
-    word: str, folder: Path, page: chromium.Page
+    word: str, typed: str, folder: Path, page: chromium.Page
 ) -> None:
     see(page, folder / "report.html")
     page.click("word")
-    page.type(word[:2].lower())
+    page.type(typed)
     offered = page.evaluate("[...offers.children].map(e => e.textContent)")
     assert word in offered
     assert page.evaluate("word.ariaExpanded") == "true"
@@ -275,6 +279,19 @@ def test_search_finds_words_of_any_script_as_one_types(
     assert page.evaluate("told.textContent").startswith(f"{word}: ")
     assert page.evaluate("word.value") == word
     assert page.evaluate("offers.hidden") is True
+
+
+def test_a_key_that_composes_a_letter_chooses_nothing(folder: Path, page: chromium.Page) -> None:
+    """As one types Chinese: Enter takes the letters, and then a word is searched."""
+    see(page, folder / "report.html")
+    page.click("word")
+    page.type(SCRIPTS[CATS])
+    key = "new KeyboardEvent('keydown', {key: 'Enter', isComposing: %s, bubbles: true})"
+    page.evaluate(f"word.dispatchEvent({key % 'true'})")
+    assert page.evaluate("told.textContent") == ""
+    assert page.evaluate("offers.hidden") is False
+    page.evaluate(f"word.dispatchEvent({key % 'false'})")
+    assert page.evaluate("told.textContent").startswith(f"{CATS}: ")
 
 
 def test_search_offers_a_few_words_the_same_first_and_says_when_there_is_none(
@@ -382,10 +399,10 @@ def test_a_topic_of_a_document_leads_to_that_topic(folder: Path, page: chromium.
 def test_a_link_that_was_sent_shows_the_same_choice(
     folder: Path, sample: Sample, page: chromium.Page
 ) -> None:
-    see(page, folder / "report.html", f"#topic=5&lambda=0.25&word={quote(SCRIPTS[0])}")
+    see(page, folder / "report.html", f"#topic=5&lambda=0.25&word={quote(CATS)}")
     assert page.evaluate(CHOSEN) == "5"
     assert page.evaluate(SHOWN) == expected(sample, 5, 0.25)
-    assert page.evaluate("told.textContent").startswith(f"{SCRIPTS[0]}: ")
+    assert page.evaluate("told.textContent").startswith(f"{CATS}: ")
     assert page.evaluate("lambda.value") == "0.25"
     assert (
         page.evaluate("document.getElementById('choose-topic').selectedOptions[0].text")[0] == "5"

@@ -64,8 +64,9 @@ export function frequency(word, model) {
   return model.probabilities[word] * model.tokens;
 }
 
+// Return a text for comparisons. Capitals have one form each where small letters have two: ς and σ.
 function fold(text) {
-  return text.normalize("NFKC").toLowerCase();
+  return text.normalize("NFKC").toUpperCase();
 }
 
 // Return words that begin with a text, then those that have it elsewhere; frequent ones first.

@@ -53,6 +53,7 @@ export function offerWords(data, choose) {
   field.addEventListener("blur", () => show([]));
   field.addEventListener("keydown", (event) => {
     const options = offers.children;
+    if (event.isComposing) return; // the key is for the letter that is being composed
     if (event.key === "Escape") show([]);
     else if (!options.length) return;
     else if (event.key === "ArrowDown") mark(active + 1);
