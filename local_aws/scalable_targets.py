@@ -17,10 +17,11 @@ DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 @dataclass
 class Policy:
-    """A target-tracking policy; `stopped` ends its thread."""
+    """A target-tracking policy; an answer names its `alarms`, and `stopped` ends its thread."""
 
     arn: str
     request: dict[str, Any]
+    alarms: list[dict[str, str]] = field(default_factory=list)
     created: float = field(default_factory=time.time)
     stopped: threading.Event = field(default_factory=threading.Event)
 

@@ -1,7 +1,9 @@
-"""Check requests against botocore's models of the APIs, with AWS's error messages."""
+"""Read requests, and check them against botocore's models of the APIs, with AWS's errors."""
 
 import contextlib
 import functools
+import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from local_aws.api.errors import invalid
+from local_aws.api import s3_address
+from local_aws.api.errors import ApiError, invalid
 
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
@@ -21,8 +24,9 @@ PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "double": (int, float),
     "boolean": (bool,),
-    "timestamp": (int, float, str),
+    "timestamp": (int, float),  # seconds since 1970
 }
+BITS = {"integer": 32, "long": 64}
 # Java's syntax in the models' patterns, and Python's for the same.
 JAVA = {
     r"\p{L}\p{Z}\p{N}_": r"\w\s",
@@ -66,8 +70,46 @@ def _typed(shape: Shape | None, value: Any) -> Any:
     return value
 
 
+def parse(body: bytes) -> dict[str, Any]:
+    """Return the members of a JSON request; a member that is null counts as absent.
+
+    Raises:
+        ApiError: The body is no JSON object.
+    """
+    try:
+        request = json.loads(body or b"{}", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"The request is no JSON: {error}") from None
+    if not isinstance(request, dict):
+        raise _unreadable(f"The request must be a JSON object, got {_kind(request)}")
+    return _without_nulls(request)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _unreadable(message: str) -> ApiError:
+    return ApiError("SerializationException", message)
+
+
+def _without_nulls(value: dict[str, Any]) -> dict[str, Any]:
+    return {name: _cleaned(item) for name, item in value.items() if item is not None}
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _without_nulls(value)
+    return [_cleaned(item) for item in value] if isinstance(value, list) else value
+
+
 def check(service: str, operation: str, request: Mapping[str, Any]) -> None:
-    """Raise the API's ValidationException if `request` breaks the model of `operation`."""
+    """Check `request` against the model of `operation`.
+
+    Raises:
+        ApiError: It is the API's error: SerializationException for a value of another type, else
+            ValidationException.
+    """
     shape = model(service).operation_model(operation).input_shape
     found = list(_problems(shape, request, "")) if shape is not None else []
     if found:
@@ -77,8 +119,10 @@ def check(service: str, operation: str, request: Mapping[str, Any]) -> None:
 
 def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if not _has_type(value, shape.type_name):
-        yield f"Value at '{path}' failed to satisfy constraint: Member must be a {shape.type_name}"
-        return
+        article = "an" if shape.type_name == "integer" else "a"
+        raise _unreadable(
+            f"{_kind(value)} can not be converted to {article} {shape.type_name} at '{path}'"
+        )
     yield from _constraints(shape, value, path)
     if isinstance(shape, StructureShape):
         yield from _members(shape, value, path)
@@ -93,11 +137,24 @@ def _problems(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 def _has_type(value: Any, name: str) -> bool:
     types = PYTHON_TYPES.get(name, (object,))
-    return isinstance(value, types) and (name == "boolean" or not isinstance(value, bool))
+    if not isinstance(value, types) or (isinstance(value, bool) and name != "boolean"):
+        return False
+    if isinstance(value, float):
+        return math.isfinite(value)
+    bound = 2 ** (BITS.get(name, 1024) - 1)
+    return not isinstance(value, int) or -bound <= value < bound
+
+
+def _kind(value: Any) -> str:
+    """Return what AWS's errors call a JSON value."""
+    if isinstance(value, bool):
+        return f"{value}_VALUE".upper()
+    kinds = {dict: "START_OBJECT", list: "START_ARRAY", str: "STRING_VALUE", type(None): "NULL"}
+    return kinds.get(type(value), "NUMBER_VALUE")
 
 
 def _members(shape: StructureShape, value: dict[str, Any], path: str) -> Iterator[str]:
-    for name in value.keys() - shape.members.keys():
+    for name in sorted(value.keys() - shape.members.keys()):
         yield f"Unknown member '{name}' at '{path or shape.name}'"
     for name in shape.required_members:
         if name not in value:
@@ -105,7 +162,7 @@ def _members(shape: StructureShape, value: dict[str, Any], path: str) -> Iterato
                 f"Value null at '{_join(path, name)}' failed to satisfy constraint: "
                 "Member must not be null"
             )
-    for name in value.keys() & shape.members.keys():
+    for name in sorted(value.keys() & shape.members.keys()):
         yield from _problems(shape.members[name], value[name], _join(path, name))
 
 
@@ -124,10 +181,14 @@ def _constraints(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield f"{where} {measure} greater than or equal to {limits['min']}"
     if "max" in limits and size > limits["max"]:
         yield f"{where} {measure} less than or equal to {limits['max']}"
+        return  # some patterns take very long for a value of any length
     if limits.get("enum") and value not in limits["enum"]:
         yield f"{where} satisfy enum value set: [{', '.join(limits['enum'])}]"
-    if (pattern := limits.get("pattern")) and not _pattern(pattern).fullmatch(value):
+    pattern = limits.get("pattern")
+    if pattern and not _pattern(pattern).fullmatch(value):
         yield f"{where} satisfy regular expression pattern: {pattern}"
+    elif pattern in s3_address.PATTERNS and not s3_address.is_valid(value):
+        yield f"{where} be {s3_address.ALLOWED}"
 
 
 @functools.cache

@@ -1,10 +1,10 @@
 """The Application Auto Scaling service: the ARN that IAM checks, and the answer."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from local_aws import scalable_targets
+from local_aws.api import validation
 from local_aws.autoscaling import scaling_api, scaling_resources
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Response, Scope
@@ -26,4 +26,4 @@ def resource_of(operation: str, request: Mapping[str, Any], scope: Scope) -> str
 def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> Response:
     """Answer a request that IAM has let through."""
     operation = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
-    return bridge.success(scaling_api.call(scope, operation, json.loads(body or b"{}")))
+    return bridge.success(scaling_api.call(scope, operation, validation.parse(body)))

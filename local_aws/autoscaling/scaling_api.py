@@ -1,10 +1,14 @@
-"""The operations of Application Auto Scaling, for production variants of SageMaker alone."""
+"""The operations of Application Auto Scaling, for production variants of SageMaker alone.
 
+A policy names its alarms, but CloudWatch does not have them: `tracking` looks at the metric itself.
+"""
+
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from local_aws import scalable_targets
-from local_aws.api import validation
+from local_aws.api import pages, validation
 from local_aws.api.errors import ApiError, invalid, unknown_operation
 from local_aws.autoscaling import tracking
 from local_aws.ministack.bridge import Scope
@@ -13,6 +17,11 @@ from local_aws.scalable_targets import DIMENSION, NAMESPACE, Policy, Target
 
 SERVICE = "application-autoscaling"
 METRIC = "SageMakerVariantInvocationsPerInstance"
+PAGE = 50
+ROLE = (
+    "arn:aws:iam::{account}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
 BURSTABLE = ("ml.t2.", "ml.t3.")
 
 Request = Mapping[str, Any]
@@ -73,29 +82,29 @@ def _check_variant(scope: Scope, resource: str) -> None:
 
 def _describe_targets(scope: Scope, request: Request) -> dict[str, Any]:
     wanted = request.get("ResourceIds")
-    return {
-        "ScalableTargets": [
-            {
-                "ServiceNamespace": NAMESPACE,
-                "ResourceId": target.resource_id,
-                "ScalableDimension": DIMENSION,
-                "MinCapacity": target.minimum,
-                "MaxCapacity": target.maximum,
-                "CreationTime": target.created,
-                "SuspendedState": {
-                    name: target.suspended.get(name, False)
-                    for name in (
-                        "DynamicScalingInSuspended",
-                        "DynamicScalingOutSuspended",
-                        "ScheduledScalingSuspended",
-                    )
-                },
-                "ScalableTargetARN": target.arn,
-            }
-            for target in scalable_targets.everyone(scope)
-            if not wanted or target.resource_id in wanted
-        ]
-    }
+    targets = [
+        {
+            "ServiceNamespace": NAMESPACE,
+            "ResourceId": target.resource_id,
+            "ScalableDimension": DIMENSION,
+            "MinCapacity": target.minimum,
+            "MaxCapacity": target.maximum,
+            "RoleARN": ROLE.format(account=scope.account),
+            "CreationTime": target.created,
+            "SuspendedState": {
+                name: target.suspended.get(name, False)
+                for name in (
+                    "DynamicScalingInSuspended",
+                    "DynamicScalingOutSuspended",
+                    "ScheduledScalingSuspended",
+                )
+            },
+            "ScalableTargetARN": target.arn,
+        }
+        for target in scalable_targets.everyone(scope)
+        if not wanted or target.resource_id in wanted
+    ]
+    return _page("ScalableTargets", request, targets, "ResourceId")
 
 
 def _deregister(scope: Scope, request: Request) -> dict[str, Any]:
@@ -118,26 +127,43 @@ def _put_policy(scope: Scope, request: Request) -> dict[str, Any]:
     with scalable_targets.lock:
         if old := target.policies.get(name):
             old.stopped.set()
-            arn = old.arn
+            arn, alarms = old.arn, old.alarms
         else:
             tail = target.arn.rsplit("/", 1)[-1]
             resource = f"scalingPolicy:{tail}:resource/{NAMESPACE}/{target.resource_id}"
             arn = scope.arn(f"{resource}:policyName/{name}", "autoscaling")
-        policy = target.policies[name] = Policy(arn, dict(request))
+            alarms = _name_alarms(target)
+        policy = target.policies[name] = Policy(arn, dict(request), alarms)
     tracking.follow(target, policy)
-    return {"PolicyARN": policy.arn, "Alarms": []}
+    return {"PolicyARN": policy.arn, "Alarms": policy.alarms}
+
+
+def _name_alarms(target: Target) -> list[dict[str, str]]:
+    """Return two alarms as AWS names them; source: the answer in boto/boto3#2839."""
+    names = [
+        f"TargetTracking-{target.resource_id}-{kind}-{uuid.uuid4()}"
+        for kind in ("AlarmHigh", "AlarmLow")
+    ]
+    return [
+        {"AlarmName": name, "AlarmARN": target.scope.arn(f"alarm:{name}", "cloudwatch")}
+        for name in names
+    ]
 
 
 def _describe_policies(scope: Scope, request: Request) -> dict[str, Any]:
     names = request.get("PolicyNames")
-    return {
-        "ScalingPolicies": [
-            {**policy.request, "PolicyARN": policy.arn, "CreationTime": policy.created}
-            for target in _selected(scope, request)
-            for policy in list(target.policies.values())
-            if not names or policy.request["PolicyName"] in names
-        ]
-    }
+    policies = [
+        {
+            **policy.request,
+            "PolicyARN": policy.arn,
+            "Alarms": policy.alarms,
+            "CreationTime": policy.created,
+        }
+        for target in _selected(scope, request)
+        for policy in list(target.policies.values())
+        if not names or policy.request["PolicyName"] in names
+    ]
+    return _page("ScalingPolicies", request, policies, "ResourceId", "PolicyName")
 
 
 def _delete_policy(scope: Scope, request: Request) -> dict[str, Any]:
@@ -152,13 +178,31 @@ def _delete_policy(scope: Scope, request: Request) -> dict[str, Any]:
 
 def _describe_activities(scope: Scope, request: Request) -> dict[str, Any]:
     with scalable_targets.lock:
-        return {
-            "ScalingActivities": [
-                dict(activity)
-                for target in _selected(scope, request)
-                for activity in target.activities
-            ]
-        }
+        activities = [
+            dict(activity) for target in _selected(scope, request) for activity in target.activities
+        ]
+    key = ("StartTime", "ActivityId")
+    return _page("ScalingActivities", request, activities, *key, descending=True)
+
+
+def _page(
+    member: str,
+    request: Request,
+    items: list[dict[str, Any]],
+    *key: str,
+    descending: bool = False,
+) -> dict[str, Any]:
+    """Return the page of items that a Describe request asks for, sorted by the members `key`."""
+    found, further = pages.cut(
+        SERVICE,
+        f"Describe{member}",
+        request,
+        items,
+        lambda item: tuple(item[name] for name in key),
+        size=PAGE,
+        descending=descending,
+    )
+    return {member: found, **further}
 
 
 def _selected(scope: Scope, request: Request) -> list[Target]:

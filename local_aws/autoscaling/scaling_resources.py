@@ -19,9 +19,11 @@ def _call(operation: str, request: dict[str, Any]) -> dict[str, Any]:
 def _key(properties: dict[str, Any]) -> dict[str, Any]:
     """Return the three properties that name a target; a policy may have its physical id instead."""
     if target := properties.get("ScalingTargetId"):
-        resource, dimension, namespace = target.split("|")
-        return dict(zip(KEYS, (namespace, resource, dimension), strict=True))
-    return {name: properties[name] for name in KEYS}
+        match str(target).split("|"):
+            case [resource, dimension, namespace]:
+                return dict(zip(KEYS, (namespace, resource, dimension), strict=True))
+        raise ValueError(f"ScalingTargetId {target!r} must be the Ref of a scalable target")
+    return {name: properties[name] for name in KEYS if name in properties}
 
 
 def _create_target(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:

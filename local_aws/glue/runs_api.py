@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from local_aws.api import validation
+from local_aws.api import pages, validation
 from local_aws.api.errors import ApiError
 from local_aws.glue.job_run import JobRun
 from local_aws.ministack import bridge
@@ -66,11 +66,17 @@ def _list(scope: Scope, request: Request) -> dict[str, Any]:
     if bridge.glue_job(scope, name) is None:
         raise _missing(f"Job {name} not found.")
     with _lock:
-        runs = list(reversed(_runs.get((scope, name), [])))
-    start = int(request.get("NextToken", "0"))
-    end = start + request.get("MaxResults", PAGE)
-    further = {"NextToken": str(end)} if end < len(runs) else {}
-    return {"JobRuns": [run.describe() for run in runs[start:end]], **further}
+        runs = list(_runs.get((scope, name), []))
+    found, further = pages.cut(
+        "glue",
+        "GetJobRuns",
+        request,
+        enumerate(runs),
+        lambda one: (one[0],),
+        size=PAGE,
+        descending=True,
+    )
+    return {"JobRuns": [run.describe() for _, run in found], **further}
 
 
 def _stop(scope: Scope, request: Request) -> dict[str, Any]:

@@ -2,17 +2,18 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
 
 import ministack.app as gateway
 from ministack.core import iam_actions, router
 from ministack.services import tagging
 from ministack.services.cloudformation import provisioners, stacks
 
-from local_aws.api.errors import ApiError
+from local_aws.api.errors import ApiError, invalid
 from local_aws.ministack.bridge import (
     INVOCATIONS,
     ResourceType,
@@ -77,6 +78,10 @@ PATCHES = (
 Tags = Mapping[str, Mapping[str, str]]  # by ARN
 ConditionKeys = Callable[[str, Mapping[str, Any], Scope], Mapping[str, str]]
 
+T = TypeVar("T")
+
+logger = logging.getLogger("local_aws")
+
 INVOKING = ThreadPoolExecutor(200, "invocation")  # the largest MaxConcurrency
 
 
@@ -136,25 +141,53 @@ def _answer(service: Service, *request: Any) -> Response:
     """Return a service's answer, or the answer that says what error it raised."""
     try:
         return service.answer(*request)
-    except json.JSONDecodeError as error:
-        return failure(ApiError("SerializationException", str(error)))
     except ApiError as error:
         return failure(error)
+    except Exception as error:
+        logger.exception("%s can't answer", service.NAME)
+        return failure(invalid(_unexpected(error)))
+
+
+def _unexpected(error: Exception) -> str:
+    """Return the text about a request that is valid and that nobody has thought of.
+
+    It is no server error: clients would send the request again and again.
+    """
+    return (
+        f"This request is not offered here ({type(error).__name__}: {error}). The log of the "
+        "embedded AWS has the traceback."
+    )
 
 
 def _provision(types: Mapping[str, ResourceType]) -> None:
     """Add CloudFormation types; their handlers block, so they run on worker threads."""
     for name, handlers in types.items():
         provisioners._RESOURCE_HANDLERS[name] = {
-            "create": handlers.create,
-            "update": handlers.update,
-            "delete": handlers.delete,
+            "create": _explained(handlers.create),
+            "update": _explained(handlers.update),
+            "delete": _explained(handlers.delete),
         }
         provisioners._REPLACING_PROPERTIES[name] = handlers.replaced_by
         if handlers.tagged:
             provisioners._STACK_TAG_PROPERTY[name] = ("Tags", "list")
     original = stacks._runs_on_worker_thread
     stacks._runs_on_worker_thread = lambda name: name in types or original(name)
+
+
+def _explained(handler: Callable[..., T]) -> Callable[..., T]:
+    """Return a handler whose errors are all sentences, since they are a resource's reason."""
+
+    @wraps(handler)
+    def handle(*arguments: Any) -> T:
+        try:
+            return handler(*arguments)
+        except (ApiError, ValueError):
+            raise
+        except Exception as error:
+            logger.exception("%s", handler.__name__)
+            raise ValueError(_unexpected(error)) from error
+
+    return handle
 
 
 def _collector(
@@ -211,6 +244,6 @@ def _request(body: bytes) -> dict[str, Any]:
     """Return the members of a JSON request; none if it is no JSON object."""
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}

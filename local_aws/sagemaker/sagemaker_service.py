@@ -1,6 +1,5 @@
 """The SageMaker service: what the caller of a request must be allowed, and the answer."""
 
-import json
 import logging
 from collections.abc import Mapping
 
@@ -72,7 +71,7 @@ def answer(scope: Scope, path: str, headers: Mapping[str, str], body: bytes) -> 
     if operation not in OPERATIONS:
         raise unknown_operation(operation or path)
     logger.info("%s", operation)
-    request = json.loads(body or b"{}")
+    request = validation.parse(body)
     validation.check(NAME, operation, request)
     _check_pass_role(here, request, headers)
     _check_tagging(here, operation, request, headers)

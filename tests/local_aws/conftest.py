@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import numpy as np
 import pytest
+from botocore.config import Config
 from scipy.sparse import csr_array
 
 from data_prep import recordio
@@ -40,7 +41,12 @@ class Cloud:
 
     environment: dict[str, str]
 
-    def client(self, service: str, credentials: dict[str, str] | None = None) -> Any:
+    def client(
+        self,
+        service: str,
+        credentials: dict[str, str] | None = None,
+        config: Config | None = None,
+    ) -> Any:
         keys = credentials or {
             "aws_access_key_id": self.environment["AWS_ACCESS_KEY_ID"],
             "aws_secret_access_key": self.environment["AWS_SECRET_ACCESS_KEY"],
@@ -50,6 +56,7 @@ class Cloud:
             region_name=self.environment["AWS_REGION"],
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             verify=self.environment["AWS_CA_BUNDLE"],
+            config=config,
             **keys,
         )
 

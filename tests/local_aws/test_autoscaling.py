@@ -89,12 +89,20 @@ def test_a_policy_is_described_and_goes_with_its_target(cloud: Cloud, endpoint: 
     with pytest.raises(ClientError, match="No scalable target found"):
         scaling.put_scaling_policy(**key(endpoint), **tracking(70))
     scaling.register_scalable_target(**key(endpoint), MinCapacity=1, MaxCapacity=4)
-    arn = scaling.put_scaling_policy(**key(endpoint), **tracking(70))["PolicyARN"]
+    put = scaling.put_scaling_policy(**key(endpoint), **tracking(70))
+    high, low = (alarm["AlarmName"] for alarm in put["Alarms"])
+    assert high.startswith(f"TargetTracking-{key(endpoint)['ResourceId']}-AlarmHigh-")
+    assert low.startswith(f"TargetTracking-{key(endpoint)['ResourceId']}-AlarmLow-")
+    assert put["Alarms"][0]["AlarmARN"].endswith(f":alarm:{high}")
     (policy,) = scaling.describe_scaling_policies(**key(endpoint))["ScalingPolicies"]
-    assert (policy["PolicyARN"], policy["PolicyName"]) == (arn, "follow")
+    assert (policy["PolicyARN"], policy["PolicyName"]) == (put["PolicyARN"], "follow")
+    assert policy["Alarms"] == put["Alarms"]
+    again = scaling.put_scaling_policy(**key(endpoint), **tracking(60))
+    assert again["Alarms"] == put["Alarms"]
     scaling.register_scalable_target(**key(endpoint), MaxCapacity=3)
     (target,) = scaling.describe_scalable_targets(**selected(endpoint))["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 3)
+    assert target["RoleARN"].endswith("/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint")
     scaling.deregister_scalable_target(**key(endpoint))
     assert scaling.describe_scaling_policies(**key(endpoint))["ScalingPolicies"] == []
 

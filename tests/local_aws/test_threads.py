@@ -135,7 +135,9 @@ def test_policies_are_listed_while_another_is_put() -> None:
             target.policies.setdefault("of another thread", Policy("arn", {}))
             return super().__getitem__(member)
 
-    target.policies |= {name: Policy(name, Request(PolicyName=name)) for name in ("one", "two")}
+    named = {"ResourceId": target.resource_id}
+    for name in ("one", "two"):
+        target.policies[name] = Policy(name, Request(PolicyName=name, **named))
     wanted = {"PolicyNames": ["one", "two"]}
     scalable_targets.add(target)
     try:

@@ -27,8 +27,55 @@ def test_what_is_no_number_is_left_for_the_check_to_name() -> None:
     request = {"ServiceNamespace": "sagemaker", "MinCapacity": "many"}
     typed = validation.typed("application-autoscaling", "RegisterScalableTarget", request)
     assert typed == request
-    with pytest.raises(ApiError, match=r"'minCapacity' failed .* Member must be a integer"):
+    with pytest.raises(ApiError, match="STRING_VALUE can not be converted to an integer") as caught:
         validation.check("application-autoscaling", "RegisterScalableTarget", typed)
+    assert caught.value.code == "SerializationException"
+    assert "minCapacity" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'"text"', b"5", b"{", b"\xff", b"[" * 100_000, b'{"MinCapacity": NaN}', b"{'a': 1}"],
+)
+def test_a_body_that_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(ApiError) as caught:
+        validation.parse(body)
+    assert caught.value.code == "SerializationException"
+
+
+def test_a_member_that_is_null_counts_as_absent() -> None:
+    assert validation.parse(b'{"a": null, "b": {"c": null, "d": [{"e": null}]}}') == {
+        "b": {"d": [{}]}
+    }
+    assert validation.parse(b"") == {}
+
+
+@pytest.mark.parametrize(
+    "value", ["1", [], {}, True, 1.5, 2**31, -(2**31) - 1, float("inf"), [None]]
+)
+def test_a_value_of_another_type_is_refused(value: Any) -> None:
+    with pytest.raises(ApiError, match="can not be converted to an integer at 'maxResults'"):
+        validation.check("sagemaker", "ListModels", {"MaxResults": value})
+
+
+def test_a_time_is_a_number() -> None:
+    validation.check("sagemaker", "ListModels", {"CreationTimeAfter": 1.5})
+    with pytest.raises(ApiError, match="STRING_VALUE can not be converted to a timestamp"):
+        validation.check("sagemaker", "ListModels", {"CreationTimeAfter": "yesterday"})
+
+
+def test_a_name_that_is_far_too_long_is_refused_at_once() -> None:
+    with pytest.raises(ApiError, match="length less than or equal to 63"):
+        validation.check("sagemaker", "DescribeModel", {"ModelName": "a" * 1_000_000 + "_"})
+
+
+@pytest.mark.parametrize("address", ["https://host/data/train/", "https://s3.amazonaws.com/"])
+def test_an_address_must_be_one_in_s3(address: str) -> None:
+    container = {"ModelDataUrl": address}
+    with pytest.raises(ApiError, match=r"'primaryContainer.modelDataUrl' .* must be s3://BUCKET"):
+        validation.check(
+            "sagemaker", "CreateModel", {"ModelName": "m", "PrimaryContainer": container}
+        )
 
 
 @pytest.mark.parametrize(
