@@ -6,13 +6,15 @@ name when the job is created.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-SCHEME = "s3://"
+from local_aws.api import s3_address
+from local_aws.api.errors import invalid
 
 
 class ChannelError(Exception):
@@ -29,11 +31,17 @@ class File(NamedTuple):
 
 def unsupported(channels: list[dict[str, Any]]) -> Iterator[str]:
     """Yield a message for each property of the channels that is not supported here."""
+    names = Counter(channel["ChannelName"] for channel in channels)
+    for name, times in names.items():
+        if times > 1:
+            yield f"Channel {name} is given {times} times; the names of channels must differ."
     for channel in channels:
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            yield _not_supported(channel, "FileSystemDataSource", "S3DataSource")
+        sources = channel["DataSource"]
+        if sources.keys() != {"S3DataSource"}:
+            found = " and ".join(sorted(sources)) or "an empty DataSource"
+            yield _not_supported(channel, found, "S3DataSource")
             continue
+        source = sources["S3DataSource"]
         for problem in unsupported_source(source):
             yield f"Channel {channel['ChannelName']}: {problem}"
         for member in ("CompressionType", "RecordWrapperType"):
@@ -46,8 +54,6 @@ def unsupported_source(source: Mapping[str, str]) -> Iterator[str]:
     if source["S3DataType"] not in _LISTS:
         allowed = " or ".join(_LISTS)
         yield f"S3DataType {source['S3DataType']} is not supported here; use {allowed}."
-    if not source["S3Uri"].startswith(SCHEME):
-        yield f"S3Uri {source['S3Uri']} is not supported here; use {SCHEME}BUCKET/KEY."
 
 
 def _not_supported(channel: Mapping[str, Any], what: str, instead: str) -> str:
@@ -92,6 +98,36 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
         raise no_objects(channel)
 
 
+def check_objects(s3: Any, source: Mapping[str, str], role: str) -> None:
+    """Check that a role sees at least one object at the address of an S3DataSource.
+
+    Args:
+        s3: A client that acts as the role.
+        source: The S3DataSource.
+        role: The ARN of the role.
+
+    Raises:
+        ApiError: It sees none. The text is that of CreateTrainingJob and CreateTransformJob in
+            public transcripts.
+    """
+    address = source["S3Uri"]
+    bucket, prefix = s3_address.split(address)
+    why = ""
+    try:
+        if s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"]:
+            return
+    except ClientError as error:
+        why = f" Error message from S3: {error.response['Error']['Message']}"
+    except BotoCoreError as error:
+        why = f" Error message from S3: {error}"
+    raise invalid(
+        f'No S3 objects found under S3 URL "{address}" given in input data source. Please ensure '
+        f"that the bucket exists in the selected region ({s3.meta.region_name}), that objects "
+        f'exist under that S3 prefix, and that the role "{role}" has "s3:ListBucket" permissions '
+        f'on bucket "{bucket}".{why}'
+    )
+
+
 def list_files(s3: Any, source: Mapping[str, str]) -> Iterator[File]:
     """Yield the objects of an S3DataSource.
 
@@ -110,12 +146,6 @@ def no_objects(channel: Mapping[str, Any]) -> ChannelError:
     )
 
 
-def split_address(address: str) -> tuple[str, str]:
-    """Return the bucket and the key of an S3 address."""
-    bucket, _, key = address.removeprefix(SCHEME).partition("/")
-    return bucket, key
-
-
 def _copy(s3: Any, file: File, folder: Path) -> None:
     if ".." in PurePosixPath(file.path).parts:
         raise ChannelError(f"ClientError: Invalid S3 key {file.key!r}")
@@ -126,7 +156,7 @@ def _copy(s3: Any, file: File, folder: Path) -> None:
 
 def _list_prefix(s3: Any, address: str) -> Iterator[File]:
     """Yield all objects with a prefix, except those that stand for folders."""
-    bucket, prefix = split_address(address)
+    bucket, prefix = s3_address.split(address)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     for entry in (entry for page in pages for entry in page.get("Contents", [])):
         key = entry["Key"]
@@ -137,22 +167,20 @@ def _list_prefix(s3: Any, address: str) -> Iterator[File]:
 
 def _list_manifest(s3: Any, address: str) -> Iterator[File]:
     """Yield the objects that a manifest names: a prefix, and the ends of keys."""
-    bucket, key = split_address(address)
+    bucket, key = s3_address.split(address)
     prefix, suffixes = _parse_manifest(
         address, s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     )
     for suffix in suffixes:
-        bucket, key = split_address(prefix + suffix)
+        bucket, key = s3_address.split(prefix + suffix)
         yield File(bucket, key, suffix.lstrip("/") or PurePosixPath(key).name)
 
 
 def _parse_manifest(address: str, content: bytes) -> tuple[str, list[str]]:
     try:
         match json.loads(content):
-            case [{"prefix": str(prefix)}, *suffixes] if (
-                prefix.startswith(SCHEME)
-                and split_address(prefix)[0]
-                and all(isinstance(suffix, str) for suffix in suffixes)
+            case [{"prefix": str(prefix)}, *suffixes] if s3_address.is_valid(prefix) and all(
+                isinstance(suffix, str) for suffix in suffixes
             ):
                 return prefix, suffixes
     except (ValueError, RecursionError):

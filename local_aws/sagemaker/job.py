@@ -41,7 +41,8 @@ class Job(ABC):
         self.arn = data.scope.arn(f"{self.KIND.lower()}-job/{self.name.lower()}")
         self.status = "InProgress"
         self.failure = ""
-        self.times = {"CreationTime": time.time()}
+        now = time.time()
+        self.times = {"CreationTime": now, "LastModifiedTime": now}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 

@@ -1,4 +1,4 @@
-"""Find and list an account's models, endpoint configurations and endpoints by name."""
+"""Find an account's models, endpoint configurations and endpoints by name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +23,11 @@ def arn(account: AccountData, kind: str, name: str) -> str:
     """Return the ARN of a resource of a `kind`, as SageMaker's errors name kinds."""
     resource = {"endpoint configuration": "endpoint-config"}.get(kind, kind)
     return account.scope.arn(f"{resource}/{name.lower()}")
+
+
+def is_taken(table: Mapping[str, Any], name: str) -> bool:
+    """Return whether a resource has this name, in any case: their ARNs would be the same."""
+    return name.lower() in {other.lower() for other in table}
 
 
 def listed(

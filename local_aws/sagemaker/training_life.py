@@ -15,13 +15,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
-from local_aws.sagemaker import channels, container, logs, network_interfaces
+from local_aws.api import s3_address
+from local_aws.sagemaker import channels, container, images, logs, network_interfaces
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import encrypted_with, role_client
 from local_aws.sagemaker.job import FAILURE_CHARACTERS, NO_CAPACITY, RUNNING, Job, JobError
 
 METRIC = "#quality_metric: host=algo-1, "
 LOOK_SECONDS = 0.1  # between two checks whether a job should go on
+DAY = 24 * 60 * 60
 
 
 class TrainingJob(Job):
@@ -31,6 +33,8 @@ class TrainingJob(Job):
 
     def __init__(self, data: AccountData, request: Mapping[str, Any]) -> None:
         super().__init__(data, request)
+        limits = {"MaxRuntimeInSeconds": DAY} | request.get("StoppingCondition", {})
+        self.request["StoppingCondition"] = limits
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
         self.metrics: list[dict[str, Any]] = []
@@ -60,8 +64,9 @@ class TrainingJob(Job):
                 answer["ModelArtifacts"] = {"S3ModelArtifacts": self.artifact}
             if "TrainingEndTime" in self.times and "TrainingStartTime" in self.times:
                 seconds = self.times["TrainingEndTime"] - self.times["TrainingStartTime"]
-                answer["TrainingTimeInSeconds"] = answer["BillableTimeInSeconds"] = round(seconds)
-            return answer
+                whole = max(1, round(seconds))
+                answer["TrainingTimeInSeconds"] = answer["BillableTimeInSeconds"] = whole
+            return _with_defaults(answer)
 
     def summary(self) -> dict[str, Any]:
         """Return the job as ListTrainingJobs answers it."""
@@ -89,10 +94,7 @@ class TrainingJob(Job):
         """Train and return the final status, secondary status and message."""
         if faults.strike("training.capacity"):
             raise JobError(NO_CAPACITY)
-        try:
-            image = container.image_module(self.request["AlgorithmSpecification"]["TrainingImage"])
-        except container.ImageError as error:
-            raise JobError(f"ClientError: {error}") from None
+        self.times["TrainingStartTime"] = time.time()
         container.write_configuration(
             root,
             {
@@ -107,10 +109,12 @@ class TrainingJob(Job):
         )
         self._enter("InProgress", "Downloading", "Downloading input data")
         self._download(root / "input/data")
-        self.times["TrainingStartTime"] = time.time()
-        self._enter("InProgress", "Training", "Training image download completed.")
-        end = self._run_container(image, root)
-        self.times["TrainingEndTime"] = time.time()
+        self._enter(
+            "InProgress",
+            "Training",
+            "Training image download completed. Training in progress.",
+        )
+        end = self._run_container(root)
         if faults.strike("training.no-model"):
             shutil.rmtree(root / "model")
             (root / "model").mkdir()
@@ -129,7 +133,7 @@ class TrainingJob(Job):
             except channels.ChannelError as error:
                 raise JobError(str(error)) from None
 
-    def _run_container(self, image: str, root: Path) -> tuple[str, str, str]:
+    def _run_container(self, root: Path) -> tuple[str, str, str]:
         stream = logs.Stream(
             self._client("logs"),
             self.log_group,
@@ -144,7 +148,7 @@ class TrainingJob(Job):
             self.stop()
         hang = faults.strike("training.hang")
         running = self._container = container.Container(
-            image,
+            images.module_of(self.request["AlgorithmSpecification"]["TrainingImage"]),
             ["train", "--ml-root", str(root)],
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
             stream.write,
@@ -178,7 +182,7 @@ class TrainingJob(Job):
         with tarfile.open(archive, "w:gz") as tar:
             for path in sorted((root / "model").iterdir()):
                 tar.add(path, arcname=path.name)
-        bucket, key = channels.split_address(self.artifact)
+        bucket, key = s3_address.split(self.artifact)
         s3 = self._client("s3")
         encryption = encrypted_with(self.request["OutputDataConfig"].get("KmsKeyId"))
         try:
@@ -207,6 +211,28 @@ class TrainingJob(Job):
                 self.transitions[-1]["EndTime"] = now
             self._set(status)
         self._report(status)
+
+
+def _with_defaults(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return what DescribeTrainingJob answers, with what a request may leave out.
+
+    Source: answers that users of the SDK printed in public notebooks.
+    """
+    output = {"KmsKeyId": "", "CompressionType": "GZIP"} | answer["OutputDataConfig"]
+    profiler = answer.get("ProfilerConfig", {"DisableProfiler": True})
+    answer = {
+        "EnableNetworkIsolation": False,
+        "EnableInterContainerTrafficEncryption": False,
+        "EnableManagedSpotTraining": False,
+        "ProfilingStatus": "Disabled" if profiler.get("DisableProfiler") else "Enabled",
+    } | answer
+    answer["OutputDataConfig"] = output
+    if "InputDataConfig" in answer:
+        answer["InputDataConfig"] = [
+            {"CompressionType": "None", "RecordWrapperType": "None"} | channel
+            for channel in answer["InputDataConfig"]
+        ]
+    return answer
 
 
 def _failure_reason(root: Path, code: int) -> str:

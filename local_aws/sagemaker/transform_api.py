@@ -6,6 +6,7 @@ from typing import Any
 from local_aws.api.errors import invalid
 from local_aws.sagemaker import channels, job_api
 from local_aws.sagemaker.account import Account, Operations, Request
+from local_aws.sagemaker.clients import role_client
 from local_aws.sagemaker.lookup import found
 from local_aws.sagemaker.payloads import SPLIT_TYPES
 from local_aws.sagemaker.transform_life import TransformJob
@@ -15,10 +16,13 @@ NOT_SUPPORTED = ("DataCaptureConfig", "DataProcessing", "ExperimentConfig")
 
 
 def _create(account: Account, request: Request) -> dict[str, Any]:
-    """CreateTransformJob: the model must exist; the job itself looks for the data."""
-    found(account, "model", account.models, request["ModelName"])
+    """CreateTransformJob: the model must exist, and its role must find data."""
+    model = found(account, "model", account.models, request["ModelName"])
     if problems := [*_problems(request)]:
         raise invalid(" ".join(problems))
+    role = model["ExecutionRoleArn"]
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]
+    channels.check_objects(role_client("s3", role, account.scope), source, role)
     job = TransformJob(account, request)
     job_api.start(account, account.transform_jobs, job)
     return {"TransformJobArn": job.arn}
@@ -47,8 +51,6 @@ def _problems(request: Request) -> Iterator[str]:
     if source.get("CompressionType", "None") != "None":
         yield "CompressionType Gzip is not supported here; use None."
     yield from channels.unsupported_source(source["DataSource"]["S3DataSource"])
-    if not request["TransformOutput"]["S3OutputPath"].startswith(channels.SCHEME):
-        yield f"S3OutputPath must start with {channels.SCHEME}."
     yield from (f"{member} is not supported here." for member in NOT_SUPPORTED if member in request)
 
 

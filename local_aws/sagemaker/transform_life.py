@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
-from local_aws.sagemaker import channels, container, logs, serving_container
+from local_aws.api import s3_address
+from local_aws.sagemaker import channels, logs, serving_container
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.channels import File
 from local_aws.sagemaker.clients import encrypted_with, role_client
@@ -148,7 +149,7 @@ class TransformJob(Job):
         if not files:
             raise JobError(f'{CLIENT}: No S3 objects found under S3 URL "{address}".')
         if source["S3DataType"] == "S3Prefix":
-            before = channels.split_address(address)[1].rpartition("/")[0]
+            before = s3_address.split(address)[1].rpartition("/")[0]
             files = [file._replace(path=file.key[len(before) :].lstrip("/")) for file in files]
         return files
 
@@ -159,8 +160,6 @@ class TransformJob(Job):
             self._instances = serving_container.start_all(self._start_instance, count)
         except InstanceStartError as error:
             raise JobError(f"{ALGORITHM}: {error}") from None
-        except container.ImageError as error:
-            raise JobError(f"{CLIENT}: {error}") from None
         try:
             yield
         finally:
@@ -261,7 +260,7 @@ class TransformJob(Job):
         raise error
 
     def _upload(self, s3: Any, outputs: Sequence[Output]) -> None:
-        bucket, prefix = channels.split_address(self._output["S3OutputPath"])
+        bucket, prefix = s3_address.split(self._output["S3OutputPath"])
         encryption = encrypted_with(self._output.get("KmsKeyId"))
         for output in outputs:
             key = "/".join(part for part in (prefix.strip("/"), output.path) if part)

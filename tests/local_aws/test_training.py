@@ -4,11 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.support.waiting import wait_for
 
-from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, training_data
+from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, disarm, training_data
+
+STORING = ("s3:GetObject", "s3:ListBucket", "s3:PutObject")
 
 
 def request(name: str, role: str, bucket: str, **changes: Any) -> dict[str, Any]:
@@ -68,6 +71,13 @@ def refusal(cloud: Cloud, **job: Any) -> str:
     return str(caught.value)
 
 
+def missing(cloud: Cloud, name: str) -> str:
+    """What is said of a job that does not exist."""
+    with pytest.raises(ClientError) as caught:
+        cloud.client("sagemaker").describe_training_job(TrainingJobName=name)
+    return str(caught.value)
+
+
 def test_a_job_ends_with_artifact_metric_times_log_and_tags(
     cloud: Cloud, role: str, bucket: str
 ) -> None:
@@ -95,9 +105,10 @@ def test_a_job_ends_with_artifact_metric_times_log_and_tags(
 
 def test_a_name_is_taken_once(cloud: Cloud, role: str, bucket: str) -> None:
     trained(cloud, **request("once", role, bucket))
-    message = refusal(cloud, **request("once", role, bucket))
-    assert "ResourceInUse" in message
-    assert "training-job/once" in message
+    for name in ("once", "Once"):
+        message = refusal(cloud, **request(name, role, bucket))
+        assert "ResourceInUse" in message
+        assert "training-job/once" in message
 
 
 def test_a_bad_hyperparameter_fails_the_job_with_the_images_words(
@@ -208,16 +219,14 @@ class TestPermissions:
         ("missing", "reason"),
         [
             ("s3:GetObject", "Data download failed"),
-            ("s3:ListBucket", "Data download failed"),
             ("s3:PutObject", "Artifact upload failed"),
         ],
     )
     def test_the_job_may_do_what_the_role_may_and_no_more(
         self, cloud: Cloud, bucket: str, missing: str, reason: str
     ) -> None:
-        actions = {"s3:GetObject", "s3:ListBucket", "s3:PutObject"} - {missing}
         name = "without-" + missing.removeprefix("s3:")
-        role = cloud.make_role(name, allow(*actions))
+        role = cloud.make_role(name, allow(*{*STORING} - {missing}))
         ended = trained(cloud, **request(name, role, bucket))
         assert ended["TrainingJobStatus"] == "Failed"
         assert reason in ended["FailureReason"]
@@ -228,10 +237,62 @@ class TestPermissions:
         assert trained(cloud, **request("silent", role, bucket))["TrainingJobStatus"] == "Completed"
 
 
-def test_a_prefix_with_nothing_below_it_fails_the_job(cloud: Cloud, role: str, bucket: str) -> None:
-    job = request("empty", role, bucket)
-    job["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3Uri"] = f"s3://{bucket}/nothing/"
-    assert "No S3 objects found" in trained(cloud, **job)["FailureReason"]
+class TestData:
+    """What the role can't list is no data, and no job is made."""
+
+    @pytest.mark.parametrize(
+        "address",
+        ["s3://data/nothing/", "s3://no-such-bucket-here/train/", "s3://No_Bucket/train/"],
+    )
+    @pytest.mark.parametrize("kind", ["S3Prefix", "ManifestFile"])
+    def test_an_address_without_objects_is_refused(
+        self, cloud: Cloud, role: str, bucket: str, address: str, kind: str
+    ) -> None:
+        message = refusal(cloud, **self.job("empty", role, bucket, address, kind))
+        name = address.split("/")[2]
+        assert message.startswith(
+            "An error occurred (ValidationException) when calling the CreateTrainingJob operation: "
+            f'No S3 objects found under S3 URL "{address}" given in input data source. Please '
+            "ensure that the bucket exists in the selected region (us-east-1), that objects exist "
+            f'under that S3 prefix, and that the role "{role}" has "s3:ListBucket" permissions on '
+            f'bucket "{name}".'
+        )
+        assert "Requested resource not found" in missing(cloud, "empty")
+
+    def test_a_role_that_may_not_list_the_bucket_is_refused(
+        self, cloud: Cloud, bucket: str
+    ) -> None:
+        role = cloud.make_role("without-ListBucket", allow(*{*STORING} - {"s3:ListBucket"}))
+        message = refusal(cloud, **request("unlisted", role, bucket))
+        assert f'has "s3:ListBucket" permissions on bucket "{bucket}"' in message
+        assert "Error message from S3: User: arn:aws:sts::" in message
+        assert "no identity-based policy allows the s3:ListBucket action" in message
+
+    def test_each_channel_is_looked_at(self, cloud: Cloud, role: str, bucket: str) -> None:
+        job = request("half-empty", role, bucket)
+        source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/nothing/"}
+        job["InputDataConfig"][1]["DataSource"] = {"S3DataSource": source}
+        assert "No S3 objects found" in refusal(cloud, **job)
+
+    def job(
+        self, name: str, role: str, bucket: str, address: str, kind: str = "S3Prefix"
+    ) -> dict[str, Any]:
+        """A job whose first channel is at an address."""
+        job = request(name, role, bucket)
+        source = {"S3DataType": kind, "S3Uri": address}
+        job["InputDataConfig"][0]["DataSource"] = {"S3DataSource": source}
+        return job
+
+    @pytest.mark.parametrize("host", ["s3.us-east-1.amazonaws.com/data", "data.s3.amazonaws.com"])
+    def test_an_https_address_of_s3_is_one_as_any(
+        self, cloud: Cloud, role: str, bucket: str, host: str
+    ) -> None:
+        name = f"https-{len(host)}"
+        job = self.job(name, role, bucket, f"https://{host}/train/")
+        job["OutputDataConfig"] = {"S3OutputPath": f"https://{host}/jobs"}
+        ended = trained(cloud, **job)
+        assert ended["TrainingJobStatus"] == "Completed", ended.get("FailureReason")
+        assert cloud.client("s3").head_object(Bucket=bucket, Key=f"jobs/{name}/output/model.tar.gz")
 
 
 class TestChannels:
@@ -332,7 +393,7 @@ class TestChannels:
             ),
             (
                 {"DataSource": {"S3DataSource": {"S3Uri": "https://host/data/train/"}}},
-                "S3Uri https://host/data/train/ is not supported here; use s3://",
+                "'inputDataConfig.1.member.dataSource.s3DataSource.s3Uri' failed to satisfy",
             ),
             (
                 {
@@ -370,7 +431,107 @@ class TestChannels:
         assert "input mode 'Pipe'" in trained(cloud, **job)["FailureReason"]
 
 
-def test_an_image_that_does_not_exist_fails_the_job(cloud: Cloud, role: str, bucket: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "problem"),
+    [
+        (IMAGE.replace("lda:1", "lda:9"), "Cannot find the requested image: {} with tag: 9 and"),
+        (IMAGE.replace("lda:1", "other:1"), "Cannot find the requested image: {} with tag: 1 and"),
+        (IMAGE.removesuffix(":1"), "Cannot find the requested image: {} with tag: latest and"),
+        (f"{IMAGE}@sha256:0", "Cannot find the requested image: {} with tag: 1 and digest: sha256"),
+        ("lda:1", "Invalid training image. Please provide a valid Amazon Elastic Container"),
+    ],
+)
+def test_an_image_that_does_not_exist_is_refused(
+    cloud: Cloud, role: str, bucket: str, image: str, problem: str
+) -> None:
     job = request("imageless", role, bucket)
-    job["AlgorithmSpecification"]["TrainingImage"] = IMAGE.replace("lda:1", "lda:9")
-    assert "Cannot pull image" in trained(cloud, **job)["FailureReason"]
+    job["AlgorithmSpecification"]["TrainingImage"] = image
+    assert problem.format(image) in refusal(cloud, **job)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"AlgorithmSpecification": None}, "must have a TrainingImage"),
+        (
+            {"AlgorithmSpecification": {"AlgorithmName": "own", "TrainingInputMode": "File"}},
+            "AlgorithmName is not offered here",
+        ),
+        ({"ResourceConfig": None}, "must have an InstanceType"),
+        ({"ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 2}}, "got 2"),
+        ({"ResourceConfig": {"InstanceType": "ml.c4.xlarge", "InstanceCount": 0}}, "got 0"),
+        (
+            {"OutputDataConfig": {"S3OutputPath": "s3://data/jobs", "CompressionType": "NONE"}},
+            "CompressionType NONE is not supported",
+        ),
+        (
+            {"StoppingCondition": {"MaxWaitTimeInSeconds": 9}},
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining",
+        ),
+        (
+            {
+                "StoppingCondition": {"MaxRuntimeInSeconds": 9, "MaxWaitTimeInSeconds": 8},
+                "EnableManagedSpotTraining": True,
+            },
+            "equal to or greater than MaxRuntimeInSeconds",
+        ),
+        ({"InputDataConfig": []}, "'inputDataConfig' failed to satisfy constraint"),
+    ],
+)
+def test_a_job_that_can_not_be_is_refused_by_name(
+    cloud: Cloud, role: str, bucket: str, changes: dict[str, Any], problem: str
+) -> None:
+    job = request("impossible", role, bucket) | changes
+    given = {member: value for member, value in job.items() if value is not None}
+    sagemaker = cloud.client("sagemaker", config=Config(parameter_validation=False))
+    with pytest.raises(ClientError, match=re.escape(problem)):
+        sagemaker.create_training_job(**given)
+
+
+def test_what_a_request_leaves_out_is_described(cloud: Cloud, role: str, bucket: str) -> None:
+    """The SDK's `attach` reads the key, for one."""
+    job = request("described", role, bucket)
+    del job["StoppingCondition"]
+    ended = trained(cloud, **job)
+    assert ended["OutputDataConfig"]["KmsKeyId"] == ""
+    assert ended["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+    assert {(c["CompressionType"], c["RecordWrapperType"]) for c in ended["InputDataConfig"]} == {
+        ("None", "None")
+    }
+    assert not ended["EnableManagedSpotTraining"]
+    assert not ended["EnableNetworkIsolation"]
+    assert not ended["EnableInterContainerTrafficEncryption"]
+    assert ended["ProfilingStatus"] == "Disabled"
+    assert ended["BillableTimeInSeconds"] >= 1
+
+
+def test_a_job_is_billed_from_its_download_to_its_upload(
+    cloud: Cloud, role: str, bucket: str
+) -> None:
+    ended = trained(cloud, **request("billed", role, bucket))
+    started = {step["Status"]: step["StartTime"] for step in ended["SecondaryStatusTransitions"]}
+    assert ended["TrainingStartTime"] <= started["Downloading"]
+    assert ended["TrainingEndTime"] >= started["Completed"]
+    messages = {step["StatusMessage"] for step in ended["SecondaryStatusTransitions"]}
+    assert "Training image download completed. Training in progress." in messages
+
+
+def test_a_job_that_has_ended_can_be_deleted_and_its_name_used_again(
+    cloud: Cloud, role: str, bucket: str, arm: Callable[..., None]
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    arm("training.hang")
+    sagemaker.create_training_job(
+        **request("deleted", role, bucket, Tags=[{"Key": "a", "Value": ""}])
+    )
+    with pytest.raises(ClientError, match="is in status InProgress") as caught:
+        sagemaker.delete_training_job(TrainingJobName="deleted")
+    assert caught.value.response["Error"]["Code"] == "ResourceInUse"
+    disarm()
+    ended = end_of(cloud, "deleted")
+    sagemaker.delete_training_job(TrainingJobName="deleted")
+    assert "Requested resource not found" in missing(cloud, "deleted")
+    with pytest.raises(ClientError, match="Requested resource not found"):
+        sagemaker.delete_training_job(TrainingJobName="deleted")
+    trained(cloud, **request("deleted", role, bucket))
+    assert sagemaker.list_tags(ResourceArn=ended["TrainingJobArn"])["Tags"] == []

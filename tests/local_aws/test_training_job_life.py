@@ -11,7 +11,7 @@ from local_aws import faults
 from local_aws.api.errors import ApiError
 from local_aws.ministack import bridge
 from local_aws.ministack.bridge import Scope
-from local_aws.sagemaker import container, training_life
+from local_aws.sagemaker import container, images, training_life
 from local_aws.sagemaker.account import Account
 
 from .sleeping_image import LEAVES_MODEL
@@ -49,7 +49,7 @@ class Client:
 def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     client = Client()
     monkeypatch.setattr(training_life, "role_client", lambda *_: client)
-    monkeypatch.setitem(container.IMAGES, ("lda", "1"), "tests.local_aws.sleeping_image")
+    monkeypatch.setitem(images.IMAGES, ("lda", "1"), "tests.local_aws.sleeping_image")
     monkeypatch.setattr(container, "FLUSH_SECONDS", 0)
     return client
 

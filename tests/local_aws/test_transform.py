@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from data_prep import recordio
 from tests.support.waiting import wait_for
 
-from .conftest import IMAGE, TOPICS, WORDS, Cloud, allow, have_struck
+from .conftest import TOPICS, WORDS, Cloud, allow, have_struck
 from .hosting import broken_model, model
 from .test_hosting import make_model
 
@@ -249,8 +249,10 @@ def test_what_the_container_refuses_fails_the_job_with_its_status(
     assert outputs(cloud, job) == {}
 
 
-def test_an_input_without_objects_fails_the_job(cloud: Cloud, served: str, bucket: str) -> None:
-    assert "No S3 objects found" in failure(cloud, request(served, bucket, "nothing"))
+def test_an_input_without_objects_is_refused(cloud: Cloud, served: str, bucket: str) -> None:
+    message = refusal(cloud, request(served, bucket, "nothing"))
+    assert "when calling the CreateTransformJob operation: No S3 objects found under" in message
+    assert 'has "s3:ListBucket" permissions on bucket' in message
 
 
 def test_a_model_that_can_not_be_served_fails_the_job(
@@ -259,15 +261,6 @@ def test_a_model_that_can_not_be_served_fails_the_job(
     broken = broken_model(cloud, role, bucket)
     reason = failure(cloud, request(broken, bucket, folder))
     assert reason.startswith("AlgorithmError: Failed to download model data from s3://")
-    cloud.client("sagemaker").create_model(
-        ModelName="imageless",
-        ExecutionRoleArn=role,
-        PrimaryContainer={
-            "Image": IMAGE.replace("lda:1", "lda:9"),
-            "ModelDataUrl": f"s3://{bucket}/{model(cloud, role, bucket, 1)}.tar.gz",
-        },
-    )
-    assert "ClientError: Cannot pull image" in failure(cloud, request("imageless", bucket, folder))
 
 
 def test_a_container_that_fails_is_asked_again(
@@ -333,9 +326,10 @@ def test_a_stopped_job_leaves_nothing(
 
 
 def test_jobs_are_listed_by_part_of_name_and_status(
-    cloud: Cloud, served: str, bucket: str, folder: str
+    cloud: Cloud, role: str, served: str, bucket: str, folder: str
 ) -> None:
-    good, bad = request(served, bucket, folder), request(served, bucket, "nothing")
+    good = request(served, bucket, folder)
+    bad = request(broken_model(cloud, role, bucket), bucket, folder)
     completed(cloud, good)
     failure(cloud, bad)
     sagemaker = cloud.client("sagemaker")
