@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.api import s3_address
 from local_aws.ministack.bridge import Scope
 from local_aws.sagemaker.batch import Batch
 from local_aws.sagemaker.clients import encrypted_with, role_client
@@ -76,7 +77,7 @@ class Capture:
 
     def _write(self, instance: Instance, exchanges: list[Exchange]) -> None:
         first = exchanges[0].time
-        bucket, _, prefix = self.config["DestinationS3Uri"].partition("://")[2].partition("/")
+        bucket, prefix = s3_address.split(self.config["DestinationS3Uri"])
         folder = f"{self._endpoint}/{instance.variant}/{first:%Y/%m/%d/%H}"
         name = f"{first:%M-%S}-{first.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
         key = "/".join(part for part in (prefix.strip("/"), folder, name) if part)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -14,29 +13,11 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).parent.parent.parent
-IMAGE = re.compile(
-    r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:]+):(?P<tag>.+)"
-)
-# Image repository and tag -> the module that is the image.
-IMAGES = {("lda", "1"): "local_aws.lda_image"}
 STOP_SECONDS = 120  # between SIGTERM and SIGKILL, as with SageMaker
 FLUSH_SECONDS = 0.5
 KEPT_LINES = 1000
 
 Logger = Callable[[list[str]], None]
-
-
-class ImageError(ValueError):
-    """An image that does not exist here; the message names it."""
-
-
-def image_module(uri: str) -> str:
-    """Return the name of the module that stands for the image at `uri`."""
-    match = IMAGE.fullmatch(uri)
-    module = IMAGES.get((match["repository"], match["tag"])) if match else None
-    if module is None:
-        raise ImageError(f"Cannot pull image {uri}: it does not exist or access is denied")
-    return module
 
 
 class Container:

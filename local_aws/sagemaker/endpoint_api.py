@@ -9,14 +9,15 @@ from local_aws.api.errors import invalid
 from local_aws.sagemaker import deployment
 from local_aws.sagemaker.account import Account, Operations, Request
 from local_aws.sagemaker.endpoint_life import IN_PROGRESS, Endpoint
-from local_aws.sagemaker.lookup import found, listed
+from local_aws.sagemaker.listing import listed
+from local_aws.sagemaker.lookup import found, is_taken
 
 
 def create(account: Account, request: Request) -> dict[str, Any]:
     """CreateEndpoint: answers at once; the endpoint is then Creating."""
     endpoint = Endpoint(account, request["EndpointName"], request["EndpointConfigName"])
     with account.lock:
-        if endpoint.name in account.endpoints:
+        if is_taken(account.endpoints, endpoint.name):
             raise invalid(f'Cannot create already existing endpoint "{endpoint.arn}".')
         described = _configuration(account, endpoint.config)
         account.endpoints[endpoint.name] = endpoint
@@ -30,6 +31,7 @@ def update(account: Account, request: Request) -> dict[str, Any]:
     """UpdateEndpoint: the old configuration serves until the new one is in service."""
     with account.lock:
         endpoint = _changeable(account, request["EndpointName"])
+        _configuration(account, endpoint.config)  # AWS needs the present one too
         described = _configuration(account, request["EndpointConfigName"])
         if described["EndpointConfigName"] == endpoint.config:
             raise invalid("Cannot update an endpoint to the configuration that it has.")
@@ -167,9 +169,8 @@ def _describe(account: Account, request: Request) -> dict[str, Any]:
 
 def _list(account: Account, request: Request) -> dict[str, Any]:
     with account.lock:
-        described = {name: endpoint.describe() for name, endpoint in account.endpoints.items()}
-    members = ("EndpointName", "EndpointArn", "EndpointStatus", "CreationTime", "LastModifiedTime")
-    return {"Endpoints": listed(account, request, described, members)}
+        described = [endpoint.describe() for endpoint in account.endpoints.values()]
+    return listed("Endpoint", request, described)
 
 
 OPERATIONS: Operations = {

@@ -270,6 +270,7 @@ def _summary(fleet: Fleet) -> dict[str, Any]:
         "VariantName": fleet.name,
         "CurrentWeight": fleet.weight,
         "DesiredWeight": fleet.weight,
+        "DeployedImages": fleet.images,
     }
     if fleet.serverless:
         config = fleet.variant["ServerlessConfig"]

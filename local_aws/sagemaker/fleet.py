@@ -1,10 +1,12 @@
 """`Instance` is one serving process; `Fleet` is all instances of a production variant."""
 
+import hashlib
 import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from local_aws.sagemaker import models
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.serving_container import START_UP_SECONDS, ServingContainer, start_all
 
@@ -42,6 +44,7 @@ class Fleet:
 
     Attributes:
         variant: The variant as the configuration describes it.
+        images: The variant's DeployedImages; none if its model is gone.
         weight: Its share of the traffic, relative to the other variants.
         desired: How many instances it should have.
         instances: The instances in service.
@@ -51,6 +54,7 @@ class Fleet:
         self, data: AccountData, endpoint: str, config: str, variant: Mapping[str, Any]
     ) -> None:
         self.variant = dict(variant)
+        self.images = _images(data.models.get(variant["ModelName"]))
         self.name: str = variant["VariantName"]
         self.weight: float = variant.get("InitialVariantWeight", 1.0)
         self.desired: int = variant.get("InitialInstanceCount", 1)
@@ -80,3 +84,18 @@ class Fleet:
         """Remove all instances but `count` and return them; the caller ends them when idle."""
         released, self.instances = self.instances[count:], self.instances[:count]
         return released
+
+
+def _images(model: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if model is None:
+        return []
+    image = models.container_of(model)["Image"]
+    repository, _, tag = image.partition(":")
+    digest = hashlib.sha256(tag.encode()).hexdigest()  # of what stands for the image
+    return [
+        {
+            "SpecifiedImage": image,
+            "ResolvedImage": f"{repository}@sha256:{digest}",
+            "ResolutionTime": time.time(),
+        }
+    ]

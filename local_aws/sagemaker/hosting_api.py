@@ -1,29 +1,28 @@
 """Requests about models and endpoint configurations: create, describe, list and delete them."""
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from local_aws.api.errors import invalid
-from local_aws.ministack import bridge
-from local_aws.ministack.bridge import Scope
+from local_aws.sagemaker import models
 from local_aws.sagemaker.account import Account, Operations, Request
-from local_aws.sagemaker.clients import role_client
-from local_aws.sagemaker.lookup import arn, found, listed
+from local_aws.sagemaker.listing import listed
+from local_aws.sagemaker.lookup import arn, found, is_taken
 
 CONFIGURATION = "endpoint configuration"
 MEMORY_STEP = 1024  # MB, of a serverless variant
+NOT_OFFERED = ("ExplainerConfig", "ShadowProductionVariants")
 
 
 def create_model(account: Account, request: Request) -> dict[str, Any]:
-    """CreateModel: the artifact must exist, and the role must be able to read it."""
+    """CreateModel: image and artifact must exist, and the role must be able to read it."""
     name = request["ModelName"]
     model_arn = arn(account, "model", name)
-    _check_model_data(account.scope, request)
+    models.check(request, account.scope)
     with account.lock:
-        if name in account.models:
+        if is_taken(account.models, name):
             raise invalid(f'Cannot create already existing model "{model_arn}".')
         account.models[name] = {
             **{key: value for key, value in request.items() if key != "Tags"},
@@ -34,38 +33,17 @@ def create_model(account: Account, request: Request) -> dict[str, Any]:
     return {"ModelArn": model_arn}
 
 
-def _check_model_data(scope: Scope, request: Request) -> None:
-    address = request["PrimaryContainer"]["ModelDataUrl"]
-    role = request["ExecutionRoleArn"]
-    if not bridge.trusts_sagemaker(role, scope.arn("*"), scope):
-        raise invalid(_no_access(address, role))
-    bucket, _, key = address.removeprefix("s3://").partition("/")
-    try:
-        role_client("s3", role, scope).head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NoSuchBucket"):
-            raise invalid(f"Could not find model data at {address}.") from None
-        raise invalid(_no_access(address, role)) from None
-
-
-def _no_access(address: str, role: str) -> str:
-    return (
-        f"Could not access model data at {address}. Please ensure that the role '{role}' exists "
-        "and that its trust relationship policy allows the action 'sts:AssumeRole' for the "
-        "service principal 'sagemaker.amazonaws.com'. Also ensure that the role has "
-        "'s3:GetObject' permissions and that the object is located in the Region."
-    )
-
-
 def create_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
     """CreateEndpointConfig: its models must exist, and its members must fit together."""
     name = request["EndpointConfigName"]
     config_arn = arn(account, CONFIGURATION, name)
+    if problems := [*_problems(request)]:
+        raise invalid(" ".join(problems))
     with account.lock:
         for variant in request["ProductionVariants"]:
-            model = found(account, "model", account.models, variant.get("ModelName", ""))
+            model = found(account, "model", account.models, variant["ModelName"])
             _check_variant(variant, model, request)
-        if name in account.endpoint_configs:
+        if is_taken(account.endpoint_configs, name):
             raise invalid(f'Cannot create already existing endpoint configuration "{config_arn}".')
         account.endpoint_configs[name] = {
             **{key: value for key, value in request.items() if key != "Tags"},
@@ -74,6 +52,23 @@ def create_endpoint_config(account: Account, request: Request) -> dict[str, Any]
         }
         account.tag(config_arn, request.get("Tags", []))
     return {"EndpointConfigArn": config_arn}
+
+
+def _problems(request: Request) -> Iterator[str]:
+    """Yield a message for each rule that a request breaks, and for what is not offered here."""
+    yield from (f"{member} is not offered here." for member in NOT_OFFERED if member in request)
+    names = Counter(variant["VariantName"] for variant in request["ProductionVariants"])
+    yield from (
+        f"Variant {name} is given {times} times; the names of variants must differ."
+        for name, times in names.items()
+        if times > 1
+    )
+    yield from (
+        f"Variant {variant['VariantName']} must have a ModelName; inference components are not "
+        "offered here."
+        for variant in request["ProductionVariants"]
+        if "ModelName" not in variant
+    )
 
 
 def _check_variant(
@@ -102,12 +97,14 @@ def _check_variant(
 
 
 def _describe_model(account: Account, request: Request) -> dict[str, Any]:
-    return dict(found(account, "model", account.models, request["ModelName"]))
+    return models.describe(found(account, "model", account.models, request["ModelName"]))
 
 
 def _describe_endpoint_config(account: Account, request: Request) -> dict[str, Any]:
     name = request["EndpointConfigName"]
-    return dict(found(account, CONFIGURATION, account.endpoint_configs, name))
+    config: dict[str, Any] = found(account, CONFIGURATION, account.endpoint_configs, name)
+    variants = [{"InitialVariantWeight": 1.0} | one for one in config["ProductionVariants"]]
+    return config | {"ProductionVariants": variants}
 
 
 def delete_model(account: Account, request: Request) -> dict[str, Any]:
@@ -132,13 +129,16 @@ def _delete(
 
 
 def _list_models(account: Account, request: Request) -> dict[str, Any]:
-    members = ("ModelName", "ModelArn", "CreationTime")
-    return {"Models": listed(account, request, account.models, members)}
+    return listed("Model", request, _values(account, account.models))
 
 
 def _list_endpoint_configs(account: Account, request: Request) -> dict[str, Any]:
-    members = ("EndpointConfigName", "EndpointConfigArn", "CreationTime")
-    return {"EndpointConfigs": listed(account, request, account.endpoint_configs, members)}
+    return listed("EndpointConfig", request, _values(account, account.endpoint_configs))
+
+
+def _values(account: Account, table: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    with account.lock:
+        return list(table.values())
 
 
 OPERATIONS: Operations = {

@@ -36,12 +36,13 @@ def _create_model(logical_id: str, properties: dict[str, Any], stack_name: str) 
     answer = hosting_api.create_model(
         here, _request("CreateModel", properties | {"ModelName": name})
     )
-    return name, {"ModelName": name, "ModelArn": answer["ModelArn"]}
+    arn = answer["ModelArn"]
+    return arn, {"ModelName": name, "ModelArn": arn}
 
 
 def _delete_model(physical_id: str, properties: dict[str, Any]) -> None:
     here = account.of(bridge.current_scope())
-    hosting_api.delete_model(here, {"ModelName": physical_id})
+    hosting_api.delete_model(here, {"ModelName": _name_of(physical_id, here.models)})
 
 
 def _create_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
@@ -62,9 +63,8 @@ def _delete_config(physical_id: str, properties: dict[str, Any]) -> None:
 def _create_endpoint(logical_id: str, properties: dict[str, Any], stack_name: str) -> Created:
     here = account.of(bridge.current_scope())
     name = properties.get("EndpointName") or _generated_name(logical_id)
-    config = _name_of(properties["EndpointConfigName"], here.endpoint_configs)
     members = {m: properties[m] for m in ("DeploymentConfig", "Tags") if m in properties}
-    request = {"EndpointName": name, "EndpointConfigName": config} | members
+    request = {"EndpointName": name} | _config(here, properties) | members
     endpoint_api.create(here, _request("CreateEndpoint", request))
     endpoint = here.endpoints[name]
     endpoint.wait()
@@ -81,10 +81,10 @@ def _update_endpoint(
     here = account.of(bridge.current_scope())
     name = _name_of(physical_id, here.endpoints)
     endpoint = endpoint_api.find(here, name)
-    config = _name_of(new["EndpointConfigName"], here.endpoint_configs)
-    if config != endpoint.config:
+    config = _config(here, new)
+    if config.get("EndpointConfigName") != endpoint.config:
         members = {member: new[member] for member in UPDATE if member in new}
-        request = {"EndpointName": name, "EndpointConfigName": config} | members
+        request = {"EndpointName": name} | config | members
         with (
             here.lock
         ):  # `wait` releases it, and holds it at the end: no scaling can start in between
@@ -104,6 +104,14 @@ def _delete_endpoint(physical_id: str, properties: dict[str, Any]) -> None:
     endpoint_api.delete(here, {"EndpointName": name})
 
 
+def _config(here: account.Account, properties: dict[str, Any]) -> dict[str, str]:
+    """Return the member EndpointConfigName of an endpoint's properties, if they have it."""
+    if "EndpointConfigName" not in properties:
+        return {}
+    name = _name_of(str(properties["EndpointConfigName"]), here.endpoint_configs)
+    return {"EndpointConfigName": name}
+
+
 def _name_of(reference: str, table: dict[str, Any]) -> str:
     """Return a name from a template's reference: the name, or an ARN with it in lower case."""
     tail = reference.rsplit("/", 1)[-1]
@@ -116,9 +124,12 @@ def _only_tags(
 ) -> Created:
     """Update a model or configuration: only tags, since any other change replaces it."""
     here = account.of(bridge.current_scope())
-    table: dict[str, dict[str, Any]] = here.models | here.endpoint_configs
+    kind, table = (
+        ("Model", here.models)
+        if ":model/" in physical_id
+        else ("EndpointConfig", here.endpoint_configs)
+    )
     described = table[_name_of(physical_id, table)]
-    kind = "Model" if "ModelArn" in described else "EndpointConfig"
     arn, name = described[f"{kind}Arn"], described[f"{kind}Name"]
     here.tag(arn, new.get("Tags", []))
     return physical_id, {f"{kind}Name": name, f"{kind}Arn": arn}

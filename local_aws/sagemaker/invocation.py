@@ -88,7 +88,7 @@ def _refusal(instance: Instance, body: bytes) -> ApiError | None:
         return ApiError("ModelNotReadyException", "The model is not ready to serve.", 429)
     limit = BODY_BYTES if instance.concurrency is None else SERVERLESS_BODY_BYTES
     if len(body) > limit:
-        return ApiError("ValidationError", f"Body has {len(body)} bytes; {limit} are allowed.", 413)
+        return ApiError("413", f"HTTP content length exceeded {limit} bytes.", 413)
     return None
 
 

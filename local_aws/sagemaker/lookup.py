@@ -28,16 +28,3 @@ def arn(account: AccountData, kind: str, name: str) -> str:
 def is_taken(table: Mapping[str, Any], name: str) -> bool:
     """Return whether a resource has this name, in any case: their ARNs would be the same."""
     return name.lower() in {other.lower() for other in table}
-
-
-def listed(
-    account: AccountData,
-    request: Mapping[str, Any],
-    table: Mapping[str, Mapping[str, Any]],
-    members: tuple[str, ...],
-) -> list[dict[str, Any]]:
-    """Return `members` of each resource whose name contains the request's NameContains."""
-    wanted = request.get("NameContains", "")
-    with account.lock:
-        matching = [described for name, described in table.items() if wanted in name]
-    return [{member: described[member] for member in members} for described in matching]

@@ -16,8 +16,9 @@ from typing import Any, Protocol, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
+from local_aws.api import s3_address
 from local_aws.ministack.bridge import Scope
-from local_aws.sagemaker import container, logs, network_interfaces
+from local_aws.sagemaker import container, images, logs, models, network_interfaces
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import role_client
 from topics.model import archive
@@ -93,10 +94,11 @@ class ServingContainer:
         except network_interfaces.AttachError as error:
             raise InstanceStartError(str(error)) from None
         self.log = logs.Stream(role_client("logs", self.role, self._scope), *log)
+        described = models.container_of(model)
         self._container = container.Container(
-            container.image_module(model["PrimaryContainer"]["Image"]),
+            images.module_of(described["Image"]),
             ["serve", "--ml-root", str(root), "--port", "0", "--private"],
-            {**model["PrimaryContainer"].get("Environment", {}), **environment},
+            {**described.get("Environment", {}), **environment},
             self.log.write,
         )
         if self._killed.is_set():  # perhaps before there was a container to kill
@@ -207,8 +209,8 @@ def _find(data: AccountData, name: str) -> dict[str, Any]:
 
 
 def _fetch_model(scope: Scope, model: Mapping[str, Any], root: Path) -> None:
-    address = model["PrimaryContainer"]["ModelDataUrl"]
-    bucket, _, key = address.removeprefix("s3://").partition("/")
+    address = models.artifact_of(models.container_of(model))
+    bucket, key = s3_address.split(address)
     packed = root / "model.tar.gz"
     try:
         role_client("s3", model["ExecutionRoleArn"], scope).download_file(bucket, key, str(packed))

@@ -140,8 +140,137 @@ def test_a_model_needs_an_artifact_that_is_there_and_that_the_role_may_read(
     with pytest.raises(ClientError, match="Could not find model data at s3://data/nowhere"):
         make_model(cloud, "artifactless", role, "s3://data/nowhere")
     blind = cloud.make_role("Blind", allow("logs:*"))
-    with pytest.raises(ClientError, match="Could not access model data at"):
+    with pytest.raises(ClientError) as caught:
         make_model(cloud, "blind", blind, artifact)
+    message = str(caught.value)
+    assert (
+        f'Could not access model data at {artifact}. Please ensure that the role "{blind}"'
+        in message
+    )
+    assert 'the action "sts:AssumeRole"' in message
+    assert "the object is located in us-east-1." in message
+
+
+@pytest.mark.parametrize("address", ["s3://No_Bucket/model.tar.gz", "s3://data", "s3://gone/m"])
+def test_an_artifact_that_can_not_be_is_not_found(
+    cloud: Cloud, role: str, bucket: str, address: str
+) -> None:
+    with pytest.raises(ClientError, match=f"Could not find model data at {address}"):
+        make_model(cloud, "artifactless", role, address)
+
+
+SOURCE = {"S3DataType": "S3Object", "CompressionType": "Gzip"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"PrimaryContainer": None}, "must have a PrimaryContainer or Containers"),
+        ({"PrimaryContainer": None, "Containers": []}, "must have a PrimaryContainer or Container"),
+        ({"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://d/m"}]}, "2 containers: inference"),
+        ({"ExecutionRoleArn": None}, "ExecutionRoleArn is required"),
+        ({"InferenceExecutionConfig": {"Mode": "Serial"}}, "InferenceExecutionConfig, which is"),
+        ({"Image": None}, "must have an Image"),
+        ({"Image": IMAGE + "9"}, f"Requested image {IMAGE}9 not found."),
+        ({"Image": IMAGE.removesuffix(":1")}, "Requested image .* not found."),
+        ({"Image": "lda:1"}, 'Using non-ECR image "lda:1" without Vpc repository access mode is'),
+        ({"ImageConfig": {"RepositoryAccessMode": "Vpc"}}, "RepositoryAccessMode Vpc is not off"),
+        ({"Mode": "MultiModel"}, "Mode MultiModel is not offered here"),
+        ({"ModelPackageName": "package"}, "ModelPackageName is not offered here"),
+        ({"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}, "MultiModelConfig is not offered"),
+        ({"ModelDataUrl": None}, "needs ModelDataUrl or ModelDataSource, got neither"),
+        (
+            {"ModelDataSource": {"S3DataSource": SOURCE | {"S3Uri": "s3://d/m"}}},
+            "got ModelDataUrl and ModelDataSource",
+        ),
+        (
+            {
+                "ModelDataUrl": None,
+                "ModelDataSource": {
+                    "S3DataSource": {
+                        "S3Uri": "s3://d/m/",
+                        "S3DataType": "S3Prefix",
+                        "CompressionType": "None",
+                    }
+                },
+            },
+            "must have an S3DataSource of S3DataType S3Object and CompressionType Gzip",
+        ),
+        ({"ModelDataUrl": None, "ModelDataSource": {}}, "must have an S3DataSource"),
+        ({"ModelDataUrl": "https://host/model.tar.gz"}, "must be s3://BUCKET/KEY"),
+    ],
+)
+def test_a_model_that_can_not_be_served_is_refused_by_name(
+    cloud: Cloud, role: str, artifact: str, changes: dict[str, Any], problem: str
+) -> None:
+    container = {"Image": IMAGE, "ModelDataUrl": artifact}
+    model: dict[str, Any] = {"ExecutionRoleArn": role, "PrimaryContainer": container}
+    for member, value in changes.items():
+        place = container if member[:5] in ("Image", "Mode", "Model", "Multi") else model
+        if value is None:
+            del place[member]
+        else:
+            place[member] = value
+    with pytest.raises(ClientError, match=problem) as caught:
+        cloud.client("sagemaker").create_model(ModelName="refused", **model)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_model_may_be_written_in_each_way_of_the_api(
+    cloud: Cloud, role: str, artifact: str
+) -> None:
+    sagemaker = cloud.client("sagemaker")
+    path = artifact.removeprefix("s3://")
+    url = {"Image": IMAGE, "ModelDataUrl": f"https://s3.us-east-1.amazonaws.com/{path}"}
+    source = {"Image": IMAGE, "ModelDataSource": {"S3DataSource": SOURCE | {"S3Uri": artifact}}}
+    ways: list[dict[str, Any]] = [
+        {"PrimaryContainer": url},
+        {"PrimaryContainer": source},
+        {"Containers": [url | {"ContainerHostname": "lda", "Environment": {"A": "1"}}]},
+        {"Containers": [], "PrimaryContainer": url},
+    ]
+    variants = []
+    for number, way in enumerate(ways):
+        name = f"way-{number}"
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, **way)
+        variants.append(
+            {
+                "VariantName": name,
+                "ModelName": name,
+                "InstanceType": "ml.m4.xlarge",
+                "InitialInstanceCount": 1,
+            }
+        )
+    sagemaker.create_endpoint_config(EndpointConfigName="ways", ProductionVariants=variants)
+    sagemaker.create_endpoint(EndpointName="ways", EndpointConfigName="ways")
+    endpoint = settled(cloud, "ways")
+    assert endpoint["EndpointStatus"] == "InService", endpoint.get("FailureReason")
+    answers = [
+        cloud.client("sagemaker-runtime")
+        .invoke_endpoint(
+            EndpointName="ways",
+            TargetVariant=variant["VariantName"],
+            ContentType="text/csv",
+            Body=DOCUMENT,
+        )["Body"]
+        .read()
+        for variant in variants
+    ]
+    assert len(set(answers)) == 1
+    sagemaker.delete_endpoint(EndpointName="ways")
+
+
+def test_what_a_request_leaves_out_is_described(cloud: Cloud, endpoint: str) -> None:
+    sagemaker = cloud.client("sagemaker")
+    model = sagemaker.describe_model(ModelName="Serving")
+    assert model["PrimaryContainer"]["Mode"] == "SingleModel"
+    assert model["EnableNetworkIsolation"] is False
+    config = sagemaker.describe_endpoint_config(EndpointConfigName="Serving")
+    assert config["ProductionVariants"][0]["InitialVariantWeight"] == 1.0
+    (variant,) = sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"]
+    (image,) = variant["DeployedImages"]
+    assert image["SpecifiedImage"] == IMAGE
+    assert image["ResolvedImage"].startswith(IMAGE.removesuffix(":1") + "@sha256:")
 
 
 def test_names_are_taken_once(cloud: Cloud, role: str, artifact: str, endpoint: str) -> None:
@@ -153,6 +282,81 @@ def test_names_are_taken_once(cloud: Cloud, role: str, artifact: str, endpoint: 
         cloud.client("sagemaker").create_endpoint(
             EndpointName=endpoint, EndpointConfigName="Serving"
         )
+
+
+def test_names_that_differ_in_case_are_the_same(
+    cloud: Cloud, role: str, artifact: str, endpoint: str
+) -> None:
+    """Their ARNs would be the same, and so their tags and permissions."""
+    with pytest.raises(ClientError, match="Cannot create already existing model"):
+        make_model(cloud, "sErving", role, artifact)
+    sagemaker = cloud.client("sagemaker")
+    config = sagemaker.describe_endpoint_config(EndpointConfigName="Serving")
+    with pytest.raises(ClientError, match="Cannot create already existing endpoint config"):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName="sErving", ProductionVariants=config["ProductionVariants"]
+        )
+    with pytest.raises(ClientError, match='Cannot create already existing endpoint "arn'):
+        sagemaker.create_endpoint(EndpointName="sErving", EndpointConfigName="Serving")
+
+
+def test_an_update_needs_the_present_configuration_too(
+    cloud: Cloud, role: str, artifact: str
+) -> None:
+    """Who deletes it before the update learns so here."""
+    sagemaker = cloud.client("sagemaker")
+    for name in ("Present", "Next"):
+        make_model(cloud, name, role, artifact)
+        make_config(cloud, name)
+    sagemaker.create_endpoint(EndpointName="Moved", EndpointConfigName="Present")
+    settled(cloud, "Moved")
+    sagemaker.delete_endpoint_config(EndpointConfigName="Present")
+    with pytest.raises(
+        ClientError, match=r'Could not find endpoint configuration "arn:.*/present"'
+    ):
+        sagemaker.update_endpoint(EndpointName="Moved", EndpointConfigName="Next")
+    make_config(cloud, "Present")
+    sagemaker.update_endpoint(EndpointName="Moved", EndpointConfigName="Next")
+    assert settled(cloud, "Moved")["EndpointConfigName"] == "Next"
+    sagemaker.delete_endpoint(EndpointName="Moved")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"ProductionVariants": [{}, {}]}, "Variant AllTraffic is given 2 times"),
+        ({"ProductionVariants": [{"ModelName": None}]}, "must have a ModelName"),
+        ({"ShadowProductionVariants": [{}]}, "ShadowProductionVariants is not offered here"),
+        (
+            {
+                "ExplainerConfig": {
+                    "ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {}}}
+                }
+            },
+            "ExplainerConfig is not offered here",
+        ),
+    ],
+)
+def test_a_configuration_that_can_not_be_is_refused_by_name(
+    cloud: Cloud, endpoint: str, changes: dict[str, Any], problem: str
+) -> None:
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "Serving",
+        "InstanceType": "ml.m4.xlarge",
+        "InitialInstanceCount": 1,
+    }
+    request = {"ProductionVariants": [variant]} | {
+        member: [
+            {name: kept for name, kept in (variant | own).items() if kept is not None}
+            for own in value
+        ]
+        if isinstance(value, list)
+        else value
+        for member, value in changes.items()
+    }
+    with pytest.raises(ClientError, match=problem):
+        cloud.client("sagemaker").create_endpoint_config(EndpointConfigName="refused", **request)
 
 
 def test_a_configuration_needs_its_model(cloud: Cloud) -> None:
@@ -202,6 +406,13 @@ def test_lists_are_narrowed_by_a_part_of_the_name(cloud: Cloud, role: str, artif
     assert [model["ModelName"] for model in models] == ["narrow-two"]
     assert [config["EndpointConfigName"] for config in configs] == ["narrow-two"]
     assert sagemaker.list_endpoints(NameContains="narrow-t")["Endpoints"] == []
+    pages = sagemaker.get_paginator("list_models").paginate(
+        NameContains="narrow", PaginationConfig={"PageSize": 1}
+    )
+    found = [[model["ModelName"] for model in page["Models"]] for page in pages]
+    assert found == [["narrow-two"], ["narrow-one"]]
+    with pytest.raises(ClientError, match="Invalid pagination token"):
+        sagemaker.list_models(NextToken="x")
     for name in ("narrow-one", "narrow-two"):
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
         sagemaker.delete_model(ModelName=name)

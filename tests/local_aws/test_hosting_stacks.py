@@ -88,6 +88,41 @@ CANARY = {
 }
 
 
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (
+            lambda resources: resources["EndpointConfig"]["Properties"]["ProductionVariants"][
+                0
+            ].update(ModelName={"Ref": "Model"}),
+            "modelName' failed to satisfy constraint",  # the Ref of a model is its ARN
+        ),
+        (
+            lambda resources: resources["Model"]["Properties"].update(
+                Containers=[resources["Model"]["Properties"].pop("PrimaryContainer")] * 2
+            ),
+            "2 containers: inference pipelines are not offered here",
+        ),
+        (
+            lambda resources: resources["Endpoint"]["Properties"].pop("EndpointConfigName"),
+            "'endpointConfigName' failed to satisfy constraint: Member must not be null",
+        ),
+    ],
+)
+def test_a_template_that_fails_on_aws_fails_with_the_reason(
+    cloud: Cloud, role: str, bucket: str, edit: Callable[[Any], None], reason: str
+) -> None:
+    body = json.loads(template(role, artifact_of(cloud, model(cloud, role, bucket, 1))))
+    edit(body["Resources"])
+    cloudformation = cloud.client("cloudformation")
+    cloudformation.create_stack(StackName=STACK, TemplateBody=json.dumps(body))
+    assert ended(cloud) == "ROLLBACK_COMPLETE"
+    assert any(reason in found for found in failures(cloud)), failures(cloud)
+    cloudformation.delete_stack(StackName=STACK)
+    waiter = cloudformation.get_waiter("stack_delete_complete")
+    waiter.wait(StackName=STACK, WaiterConfig={"Delay": 1})
+
+
 def test_a_stack_moves_its_endpoint_or_fails_with_the_reason(
     cloud: Cloud, role: str, bucket: str, arm: Callable[..., None]
 ) -> None:
@@ -97,6 +132,9 @@ def test_a_stack_moves_its_endpoint_or_fails_with_the_reason(
     ask = topics_of(cloud, ENDPOINT)
     cloudformation.create_stack(StackName=STACK, TemplateBody=template(role, three))
     assert ended(cloud) == "CREATE_COMPLETE", failures(cloud)
+    described = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Model")
+    arn = described["StackResourceDetail"]["PhysicalResourceId"]
+    assert arn.startswith("arn:aws:sagemaker:us-east-1:000000000000:model/")
 
     assert updated(cloud, template(role, broken)) == "UPDATE_ROLLBACK_COMPLETE"
     assert any("Failed to download model data" in reason for reason in failures(cloud))
