@@ -74,6 +74,11 @@ FAULTS = [
     Fault("the role is not known yet", ("create.role-race", "--times", "2")),
     Fault("the training data is gone", ("training.no-data",), says="No S3 objects found under"),
     Fault(
+        "the role may not list the data",
+        edit=without("s3:ListBucket", "ExecutionRole"),
+        says='has "s3:ListBucket" permissions on bucket "faults"',
+    ),
+    Fault(
         "the role may not read",
         edit=without("s3:GetObject", "ExecutionRole"),
         says="Data download failed",
