@@ -62,10 +62,13 @@ def _find(quotas: list[dict[str, Any]], code: str) -> dict[str, Any]:
 
 def _quotas(scope: Scope, *, is_default: bool) -> list[dict[str, Any]]:
     """Return the account's quotas, or AWS's defaults."""
-    zero: set[str] = set()
-    if not is_default:
-        zero = {fault["reason"] for fault in faults.armed() if fault["name"] == "quota.zero"}
-    return [_quota(scope, name, 0 if name in zero else INSTANCES) for name in _names()]
+    return [_quota(scope, name, INSTANCES if is_default else value(name)) for name in _names()]
+
+
+def value(name: str) -> int:
+    """Return the account's quota of a name, such as `ml.m4.xlarge for endpoint usage`."""
+    zero = [fault["reason"] for fault in faults.armed() if fault["name"] == "quota.zero"]
+    return 0 if name in zero else INSTANCES
 
 
 def _names() -> Iterator[str]:

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws import scalable_targets, switches
-from local_aws.api.errors import invalid
+from local_aws import scalable_targets, service_quotas, switches
+from local_aws.api.errors import ApiError, invalid
 from local_aws.sagemaker import deployment
 from local_aws.sagemaker.account import Account, Operations, Request
 from local_aws.sagemaker.endpoint_life import IN_PROGRESS, Endpoint
@@ -20,6 +20,7 @@ def create(account: Account, request: Request) -> dict[str, Any]:
         if is_taken(account.endpoints, endpoint.name):
             raise invalid(f'Cannot create already existing endpoint "{endpoint.arn}".')
         described = _configuration(account, endpoint.config)
+        _check_quotas(described)
         account.endpoints[endpoint.name] = endpoint
         account.tag(endpoint.arn, request.get("Tags", []))
         endpoint.deployment = request.get("DeploymentConfig", {})
@@ -33,6 +34,7 @@ def update(account: Account, request: Request) -> dict[str, Any]:
         endpoint = _changeable(account, request["EndpointName"])
         _configuration(account, endpoint.config)  # AWS needs the present one too
         described = _configuration(account, request["EndpointConfigName"])
+        _check_quotas(described)
         if described["EndpointConfigName"] == endpoint.config:
             raise invalid("Cannot update an endpoint to the configuration that it has.")
         _check_types(account, endpoint, described["ProductionVariants"])
@@ -64,6 +66,10 @@ def update_weights(account: Account, request: Request) -> dict[str, Any]:
                 raise invalid(f"DesiredInstanceCount of variant {name} must be at least 1.")
             if count is not None and endpoint.fleets[name].serverless:
                 raise invalid(f"Serverless variant {name} has no DesiredInstanceCount.")
+            if "ServerlessUpdateConfig" in change:
+                raise invalid(f"Variant {name}: ServerlessUpdateConfig is not offered here.")
+            if count is not None:
+                _check_quota(endpoint.fleets[name].variant, count)
         endpoint.rescale(wanted)
     return {"EndpointArn": endpoint.arn}
 
@@ -102,6 +108,24 @@ def _changeable(account: Account, name: str) -> Endpoint:
 
 def _configuration(account: Account, name: str) -> dict[str, Any]:
     return dict(found(account, "endpoint configuration", account.endpoint_configs, name))
+
+
+def _check_quotas(config: Mapping[str, Any]) -> None:
+    for variant in config["ProductionVariants"]:
+        if "ServerlessConfig" not in variant:
+            _check_quota(variant, variant["InitialInstanceCount"])
+
+
+def _check_quota(variant: Mapping[str, Any], count: int) -> None:
+    """Reject more instances of a variant than Service Quotas names, since each is a process."""
+    name = f"{variant['InstanceType']} for endpoint usage"
+    if count > (limit := service_quotas.value(name)):
+        raise ApiError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{name}' is {limit} Instances, with current "
+            f"utilization of 0 Instances and a request delta of {count} Instances. Please use AWS "
+            "Service Quotas to request an increase for this quota.",
+        )
 
 
 def _check_types(account: Account, endpoint: Endpoint, variants: list[dict[str, Any]]) -> None:

@@ -18,6 +18,8 @@ from local_aws.sagemaker.traffic import BusyError, NobodyError
 
 BODY_BYTES = 6 * 1024 * 1024
 SERVERLESS_BODY_BYTES = 4 * 1024 * 1024
+# Headers of endpoints with several models, containers or inference components.
+NOT_OFFERED = ("target-model", "target-container-hostname", "inference-component")
 PASSED = {  # the headers that the container gets
     "content-type": "Content-Type",
     "accept": "Accept",
@@ -36,12 +38,21 @@ def invoke(account: Account, name: str, body: bytes, headers: Mapping[str, str])
         endpoint = account.endpoints.get(name)
     if endpoint is None:
         raise _nowhere(account, name)
+    for header in NOT_OFFERED:
+        if f"x-amzn-sagemaker-{header}" in headers:
+            raise ApiError(
+                "ValidationError", f"X-Amzn-SageMaker-{header.title()} is not offered here."
+            )
     wanted = headers.get("x-amzn-sagemaker-target-variant")
     try:
         with endpoint.traffic.lease(wanted) as instance:
             return _ask(endpoint, instance, body, headers, arrived)
     except NobodyError:
-        raise _nowhere(account, name) from None
+        if wanted in (None, *endpoint.fleets):
+            raise _nowhere(account, name) from None
+        raise ApiError(
+            "ValidationError", f"Variant {wanted} of endpoint {name} not found."
+        ) from None
     except BusyError as error:
         _measure(endpoint, error.instance, HTTPStatus.TOO_MANY_REQUESTS, arrived, None)
         raise ApiError(

@@ -273,6 +273,44 @@ def test_what_a_request_leaves_out_is_described(cloud: Cloud, endpoint: str) -> 
     assert image["ResolvedImage"].startswith(IMAGE.removesuffix(":1") + "@sha256:")
 
 
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ({"TargetVariant": "other"}, "Variant other of endpoint Serving not found"),
+        ({"TargetModel": "a.tar.gz"}, "X-Amzn-SageMaker-Target-Model is not offered here"),
+        ({"InferenceComponentName": "a"}, "X-Amzn-SageMaker-Inference-Component is not offered"),
+    ],
+)
+def test_a_target_that_is_not_there_is_named(
+    cloud: Cloud, endpoint: str, target: dict[str, str], problem: str
+) -> None:
+    runtime = cloud.client("sagemaker-runtime")
+    with pytest.raises(ClientError, match=problem):
+        runtime.invoke_endpoint(EndpointName=endpoint, Body=DOCUMENT, **target)
+
+
+def test_more_instances_than_the_quota_are_refused(
+    cloud: Cloud, role: str, artifact: str, endpoint: str
+) -> None:
+    """Each would be a process of this machine."""
+    sagemaker = cloud.client("sagemaker")
+    make_model(cloud, "Many", role, artifact)
+    make_config(cloud, "Many", InitialInstanceCount=21)
+    limit = "service limit 'ml.m4.xlarge for endpoint usage' is 20 Instances"
+    with pytest.raises(ClientError, match=limit) as caught:
+        sagemaker.create_endpoint(EndpointName="Many", EndpointConfigName="Many")
+    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
+    with pytest.raises(ClientError, match=limit):
+        sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="Many")
+    with pytest.raises(ClientError, match=limit):
+        sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=endpoint,
+            DesiredWeightsAndCapacities=[
+                {"VariantName": "AllTraffic", "DesiredInstanceCount": 1_000_000}
+            ],
+        )
+
+
 def test_names_are_taken_once(cloud: Cloud, role: str, artifact: str, endpoint: str) -> None:
     with pytest.raises(ClientError, match="Cannot create already existing model"):
         make_model(cloud, "Serving", role, artifact)
