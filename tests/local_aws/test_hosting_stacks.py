@@ -16,7 +16,13 @@ STACK = "Hosting"
 ENDPOINT = "hosted"
 
 
-def template(role: str, artifact: str, **endpoint: Any) -> str:
+def url(artifact: str) -> dict[str, Any]:
+    """The address of an object as the CDK's constructs for models write it."""
+    parts = ["https://s3.", {"Ref": "AWS::Region"}, ".", {"Ref": "AWS::URLSuffix"}]
+    return {"Fn::Join": ["", [*parts, artifact.removeprefix("s3:/")]]}
+
+
+def template(role: str, artifact: str | dict[str, Any], **endpoint: Any) -> str:
     """As the CDK writes it; numbers may be strings."""
     variant = {
         "VariantName": "AllTraffic",
@@ -130,7 +136,7 @@ def test_a_stack_moves_its_endpoint_or_fails_with_the_reason(
     broken = artifact_of(cloud, broken_model(cloud, role, bucket))
     cloudformation, sagemaker = cloud.client("cloudformation"), cloud.client("sagemaker")
     ask = topics_of(cloud, ENDPOINT)
-    cloudformation.create_stack(StackName=STACK, TemplateBody=template(role, three))
+    cloudformation.create_stack(StackName=STACK, TemplateBody=template(role, url(three)))
     assert ended(cloud) == "CREATE_COMPLETE", failures(cloud)
     described = cloudformation.describe_stack_resource(StackName=STACK, LogicalResourceId="Model")
     arn = described["StackResourceDetail"]["PhysicalResourceId"]
