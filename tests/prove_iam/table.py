@@ -80,6 +80,7 @@ NAMES = (
     # A denial says more than it needs, and whoever passes it on.
     (r"'?An error occurred \(\w+\) when calling the \w+ operation: ", ""),
     (r" \(tried for 0 s\)", ""),
+    (r" given in input data source\..* Error message from S3", ""),
     (r"User: \S+ is (?=not authorized)", ""),
     (r" because no identity-based policy.*", ""),
 )
