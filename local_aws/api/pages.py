@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from local_aws.api import validation
-from local_aws.api.errors import ApiError
+from local_aws.api.errors import ApiError, invalid
 
 T = TypeVar("T")
 Key = tuple[Any, ...]  # of strings and numbers
@@ -38,8 +38,11 @@ def cut(
         descending: Whether the item with the largest key comes first.
 
     Raises:
-        ApiError: The NextToken is of no answer to such a request.
+        ApiError: The NextToken is of no answer to such a request, or MaxResults is less than 1.
     """
+    most = request.get("MaxResults", size)
+    if most < 1:  # not all models have this limit
+        raise invalid(f"MaxResults must be at least 1, got {most}.")
     query = _digest(operation, request)
     ordered = sorted(items, key=key, reverse=descending)
     if token := request.get("NextToken"):
@@ -49,7 +52,7 @@ def cut(
         ordered = [
             item for item in ordered if (key(item) < last) == descending and key(item) != last
         ]
-    found = ordered[: request.get("MaxResults", size)]
+    found = ordered[:most]
     further = {"NextToken": _token(query, key(found[-1]))} if len(found) < len(ordered) else {}
     return found, further
 

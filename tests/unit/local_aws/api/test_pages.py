@@ -46,6 +46,12 @@ def test_a_token_that_no_answer_had_is_refused(token: str) -> None:
     assert caught.value.code == "ValidationException"
 
 
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_page_has_at_least_one_item(most: int) -> None:
+    with pytest.raises(ApiError, match=f"MaxResults must be at least 1, got {most}"):
+        cut([1, 2, 3], MaxResults=most)
+
+
 def test_a_token_is_for_the_same_request_alone() -> None:
     _, token = cut([1, 2, 3])
     with pytest.raises(ApiError, match="the same request"):
