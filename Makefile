@@ -136,7 +136,7 @@ ifneq ($(wildcard $(PREPARED)/train*),)
 	python -m topics predict --endpoint "$$ENDPOINT" --limit 5 $(wildcard $(PREPARED)/train*)
 else
 	python -m topics predict --endpoint "$$ENDPOINT" --top 0 --vocab $(PREPARED)/vocab.txt \
-	--text "$$(head -n 5 $(PREPARED)/vocab.txt)"
+	--text="$$(head -n 5 $(PREPARED)/vocab.txt)"
 endif
 
 deploy: prepare ## Deploy to your AWS account [ENV=dev CORPUS=file VOCAB=file]

@@ -42,7 +42,8 @@ def checkout(tmp_path: Path) -> Path:
         (programs / name).write_text(PROGRAM)
         (programs / name).chmod(0o755)
     (folder / "build/prepared").mkdir(parents=True)
-    (folder / "build/prepared/manifest.json").touch()
+    for name in ("manifest.json", "train.recordio"):
+        (folder / "build/prepared" / name).touch()
     return folder
 
 
@@ -96,8 +97,20 @@ def test_a_value_is_one_argument_whatever_is_in_it(
 
 
 def test_the_endpoint_is_asked_for_documents_of_several_files_too(checkout: Path) -> None:
+    (checkout / "build/prepared/train.recordio").unlink()
     (checkout / "build/prepared/train").mkdir()
     assert make(checkout, "smoke", ENDPOINT="e")[0].endswith("[--limit][5][build/prepared/train]")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_the_endpoint_is_asked_for_words_if_the_documents_are_in_s3(
+    checkout: Path, value: str
+) -> None:
+    (checkout / "build/prepared/train.recordio").unlink()
+    (checkout / "build/prepared/vocab.txt").write_text(f"-a\n{value}\n" + "b\n" * 9)
+    called = "\n".join(make(checkout, "smoke", ENDPOINT="e"))
+    assert called.endswith(f"[build/prepared/vocab.txt][--text=-a\n{value}\nb\nb\nb]")
+    assert not (checkout / "made").exists()
 
 
 @pytest.mark.parametrize("value", HOSTILE)
