@@ -45,13 +45,13 @@ from local_aws.ministack.patches import (
     session_threads,
     target_policies,
     topic_keys,
-    wait_conditions_last,
+    waiting_last,
     young_policies,
 )
 
 PATCHES = (
     log_stream_arns,
-    wait_conditions_last,
+    waiting_last,
     deletion_after_creation,
     bucket_rules,
     topic_keys,

@@ -2,13 +2,14 @@ import ast
 import importlib
 import importlib.metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ministack.services.cloudformation import stacks
 
 from local_aws import ministack
 from local_aws.ministack import install
-from local_aws.ministack.patches import wait_conditions_last
+from local_aws.ministack.patches import waiting_last
 
 ROOM = Path(ministack.__file__).parent
 
@@ -53,20 +54,52 @@ def test_ministack_still_has_the_name_that_we_touch(module: str, name: str) -> N
     assert hasattr(importlib.import_module(module), name), f"gone in MiniStack {version}"
 
 
-def test_wait_conditions_come_last_and_what_depends_on_them_after_them(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("resources", "ordered"),
+    [
+        pytest.param(
+            {
+                "AHandle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+                "BCondition": {
+                    "Type": "AWS::CloudFormation::WaitCondition",
+                    "Properties": {"Handle": {"Ref": "AHandle"}},
+                },
+                "CAfter": {"Type": "AWS::SNS::Topic", "DependsOn": "BCondition"},
+                "DSignals": {"Type": "Custom::Job", "Properties": {"Handle": {"Ref": "AHandle"}}},
+            },
+            ["AHandle", "DSignals", "BCondition", "CAfter"],
+            id="wait conditions",
+        ),
+        pytest.param(
+            {
+                "ACustom": {"Type": "Custom::Job"},
+                "BAfter": {"Type": "AWS::SNS::Topic", "DependsOn": ["ACustom"]},
+                "CCustom": {"Type": "AWS::CloudFormation::CustomResource"},
+                "DNested": {"Type": "AWS::CloudFormation::Stack"},
+                "ZPolicy": {"Type": "AWS::IAM::Policy"},
+            },
+            ["ZPolicy", "ACustom", "BAfter", "CCustom", "DNested"],
+            id="what calls functions",
+        ),
+        pytest.param(
+            {
+                "ACustom": {"Type": "Custom::Job", "DependsOn": "BCondition"},
+                "BCondition": {"Type": "AWS::CloudFormation::WaitCondition"},
+                "CCustom": {"Type": "Custom::Signals"},
+            },
+            ["CCustom", "BCondition", "ACustom"],
+            id="both",
+        ),
+        pytest.param(
+            {"A": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": "A"}}}},
+            ["A"],
+            id="itself",
+        ),
+    ],
+)
+def test_what_waits_for_others_comes_last_and_what_depends_on_it_after_it(
+    monkeypatch: pytest.MonkeyPatch, resources: dict[str, Any], ordered: list[str]
 ) -> None:
     monkeypatch.setattr(stacks, "_topological_sort", stacks._topological_sort)
-    wait_conditions_last.apply()
-    condition = {
-        "Type": "AWS::CloudFormation::WaitCondition",
-        "Properties": {"Handle": {"Ref": "AHandle"}},
-    }
-    resources = {
-        "AHandle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
-        "BCondition": condition,
-        "CAfter": {"Type": "AWS::SNS::Topic", "DependsOn": "BCondition"},
-        "DSignals": {"Type": "Custom::Job", "Properties": {"Handle": {"Ref": "AHandle"}}},
-    }
-    ordered = stacks._topological_sort(resources, {})
-    assert ordered == ["AHandle", "DSignals", "BCondition", "CAfter"]
+    waiting_last.apply()
+    assert stacks._topological_sort(resources, {}) == ordered
