@@ -27,6 +27,7 @@ from local_aws.ministack.patches import (
     alarm_evaluation,
     bucket_rules,
     changed_alarms,
+    condition_values,
     deletion_after_creation,
     exports_in_use,
     failure_destinations,
@@ -52,6 +53,7 @@ from local_aws.ministack.patches import (
 PATCHES = (
     log_stream_arns,
     waiting_last,
+    condition_values,
     deletion_after_creation,
     bucket_rules,
     topic_keys,

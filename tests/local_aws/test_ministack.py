@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ministack.services.cloudformation import stacks
+from ministack.services.cloudformation import changesets, engine, handlers, stacks
 
 from local_aws import ministack
 from local_aws.ministack import install
-from local_aws.ministack.patches import waiting_last
+from local_aws.ministack.patches import condition_values, waiting_last
 
 ROOM = Path(ministack.__file__).parent
 
@@ -103,3 +103,35 @@ def test_what_waits_for_others_comes_last_and_what_depends_on_it_after_it(
     monkeypatch.setattr(stacks, "_topological_sort", stacks._topological_sort)
     waiting_last.apply()
     assert stacks._topological_sort(resources, {}) == ordered
+
+
+LIST = {"Fn::Join": ["", {"Ref": "List"}]}
+REGION = {"Fn::FindInMap": ["Map", {"Ref": "AWS::Region"}, "Key"]}
+
+
+@pytest.mark.parametrize(
+    ("condition", "value", "wanted"),
+    [
+        ({"Fn::Equals": ["", LIST]}, "", True),
+        ({"Fn::Not": [{"Fn::Equals": ["", LIST]}]}, "", False),  # as the CDK's bootstrap stack
+        ({"Fn::Not": [{"Fn::Equals": ["", LIST]}]}, "a,b", True),
+        ({"Fn::Or": [{"Fn::Equals": [LIST, "ab"]}, {"Fn::Equals": ["1", "2"]}]}, "a,b", True),
+        ({"Fn::Equals": [{"Ref": "AWS::Region"}, "us-east-1"]}, "", True),
+        ({"Fn::Equals": [{"Fn::Sub": "${AWS::Partition}-x"}, "aws-x"]}, "", True),
+        ({"Fn::Equals": [REGION, "here"]}, "", True),
+        ({"Fn::Equals": [{"Ref": "List"}, "a"]}, "a", True),
+    ],
+)
+def test_conditions_compare_what_their_functions_give(
+    monkeypatch: pytest.MonkeyPatch, condition: dict[str, Any], value: str, wanted: bool
+) -> None:
+    for module in (engine, changesets, handlers, stacks):
+        monkeypatch.setattr(module, "_evaluate_conditions", engine._evaluate_conditions)
+    condition_values.apply()
+    template = {
+        "Parameters": {"List": {"Type": "CommaDelimitedList"}},
+        "Mappings": {"Map": {"us-east-1": {"Key": "here"}}},
+        "Conditions": {"It": condition},
+    }
+    parameters = engine._resolve_parameters(template, [{"Key": "List", "Value": value}])
+    assert stacks._evaluate_conditions(template, parameters) == {"It": wanted}
