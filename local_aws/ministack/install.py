@@ -25,6 +25,7 @@ from local_aws.ministack.bridge import (
 )
 from local_aws.ministack.patches import (
     alarm_evaluation,
+    aws_s3_key,
     bucket_rules,
     changed_alarms,
     condition_values,
@@ -63,6 +64,7 @@ PATCHES = (
     function_logs,
     failure_destinations,
     target_policies,
+    aws_s3_key,
     object_keys,
     log_group_variable,
     exports_in_use,

@@ -268,3 +268,42 @@ def test_whoever_reads_writes_and_copies_encrypted_objects_must_be_let_use_the_k
     assert "kms:Decrypt" in str(denied(["kms:GenerateDataKey"], "copy_object", **copy))
     assert denied(both, "copy_object", **copy) is None
     assert denied([], "head_object", **read) is None
+
+
+def test_objects_without_a_key_of_their_own_are_encrypted_by_that_of_aws_for_s3(
+    cloud: Cloud,
+) -> None:
+    """In every way to write one, by callers who may use no key."""
+    kms, root, bucket = cloud.client("kms"), cloud.client("s3"), unique("default")
+    key = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    assert key["KeyManager"] == "AWS"
+    root.create_bucket(Bucket=bucket)
+    s3 = cloud.client("s3", cloud.assume(cloud.make_role(unique("Role"), allow("s3:*"))))
+    encrypted = {"ServerSideEncryption": "aws:kms"}
+    s3.put_object(Bucket=bucket, Key="put", Body=b"it", **encrypted)
+    source = {"Bucket": bucket, "Key": "put"}
+    s3.copy_object(Bucket=bucket, Key="copied", CopySource=source, **encrypted)
+    upload = {"Bucket": bucket, "Key": "uploaded"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload, **encrypted)["UploadId"]
+    part = {"ETag": s3.upload_part(**upload, PartNumber=1, Body=b"it")["ETag"], "PartNumber": 1}
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    root.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    s3.put_object(Bucket=bucket, Key="by the bucket", Body=b"it")
+    for name in ("put", "copied", "uploaded", "by the bucket"):
+        answer = s3.get_object(Bucket=bucket, Key=name)
+        assert answer["Body"].read() == b"it"
+        assert (answer["ServerSideEncryption"], answer["SSEKMSKeyId"]) == ("aws:kms", key["Arn"])
+
+
+def test_without_a_key_a_write_does_not_take_the_buckets_own_key(cloud: Cloud) -> None:
+    kms, s3, bucket = cloud.client("kms"), cloud.client("s3"), unique("own")
+    s3.create_bucket(Bucket=bucket)
+    own = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": kms.create_key()["KeyMetadata"]["Arn"]}
+    rule = {"ApplyServerSideEncryptionByDefault": own}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    role = cloud.make_role(unique("Role"), allow("s3:*"))
+    user = cloud.client("s3", cloud.assume(role))
+    user.put_object(Bucket=bucket, Key="k", Body=b"it", ServerSideEncryption="aws:kms")
+    default = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["Arn"]
+    assert s3.head_object(Bucket=bucket, Key="k")["SSEKMSKeyId"] == default

@@ -25,17 +25,18 @@ def _tag(name: str, properties: dict[str, Any]) -> None:
 
 
 def _encrypt(name: str, properties: dict[str, Any]) -> None:
-    """Encrypt a bucket with a key of the account; MiniStack has none of AWS's own."""
+    """Set a bucket's default encryption."""
     s3._delete_bucket_encryption(name)
     for rule in properties.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", []):
         default = rule.get("ServerSideEncryptionByDefault", {})
-        if "KMSMasterKeyID" not in default:
+        if "SSEAlgorithm" not in default:
             continue
         root = Element("ServerSideEncryptionConfiguration", xmlns=s3.S3_NS)
         encrypted = SubElement(root, "Rule")
         chosen = SubElement(encrypted, "ApplyServerSideEncryptionByDefault")
         for member in ("SSEAlgorithm", "KMSMasterKeyID"):
-            SubElement(chosen, member).text = default[member]
+            if member in default:
+                SubElement(chosen, member).text = default[member]
         enabled = rule.get("BucketKeyEnabled", False)
         SubElement(encrypted, "BucketKeyEnabled").text = str(enabled).lower()
         s3._put_bucket_encryption(name, tostring(root))

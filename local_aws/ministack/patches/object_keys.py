@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from ministack.core import iam_actions
 from ministack.services import kms, s3
 
-KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
+from local_aws.ministack.patches.aws_s3_key import ALGORITHM_HEADER, KEY_HEADER, is_aws_managed
 
 
 def apply() -> None:
@@ -30,16 +30,21 @@ def apply() -> None:
             if source := iam_actions._s3_source_object(headers):
                 from_bucket, _, from_name = source[0].removeprefix("arn:aws:s3:::").partition("/")
                 found += [("kms:Decrypt", key) for key in _key_of(from_bucket, from_name)]
-            asked = headers if KEY_HEADER in headers else s3._bucket_default_sse_headers(bucket)
-            if key := kms._resolve_key(asked.get(KEY_HEADER)):
-                found.append(("kms:GenerateDataKey", key["Arn"]))
+            default = s3._bucket_default_sse_headers(bucket)
+            asked = headers if ALGORITHM_HEADER in headers else default
+            found += [("kms:GenerateDataKey", key) for key in _checked(asked.get(KEY_HEADER))]
         return found
 
     iam_actions.s3_additional_checks = checks
 
 
 def _key_of(bucket: str, name: str) -> list[str]:
-    """Return the ARN of an object's key, in a list; no ARN if it is no key of the account's."""
+    """Return the ARN of an object's key, in a list; no ARN if nobody must be let use it."""
     stored = (s3._buckets.get(bucket) or {"objects": {}})["objects"].get(name)
-    key = kms._resolve_key(s3._stored_sse_headers(stored).get(KEY_HEADER)) if stored else None
-    return [key["Arn"]] if key else []
+    return _checked(s3._stored_sse_headers(stored).get(KEY_HEADER)) if stored else []
+
+
+def _checked(name: str | None) -> list[str]:
+    """Return the ARN of a key of the account's that callers must be let use, in a list."""
+    key = kms._resolve_key(name)
+    return [key["Arn"]] if key and not is_aws_managed(key) else []
