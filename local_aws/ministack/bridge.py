@@ -125,9 +125,12 @@ def denied(
     )
 
 
-def role_denied(role: str, action: str, resource: str, scope: Scope) -> str | None:
+def role_denied(
+    role: str, action: str, resource: str, scope: Scope, context: Mapping[str, str] | None = None
+) -> str | None:
     """Return why a role may not do `action` on the ARN `resource`, or None if it may."""
-    return denied(role_credentials(role, scope)["aws_access_key_id"], action, resource, scope)
+    key = role_credentials(role, scope)["aws_access_key_id"]
+    return denied(key, action, resource, scope, context)
 
 
 def role_may(role: str, action: str, resource: str) -> bool:

@@ -8,7 +8,7 @@ import shutil
 import tarfile
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import faults
 from local_aws.api import s3_address
-from local_aws.sagemaker import channels, container, images, logs, network_interfaces
+from local_aws.sagemaker import (
+    channels,
+    container,
+    images,
+    logs,
+    network_interfaces,
+    training_metrics,
+)
 from local_aws.sagemaker.account_data import AccountData
 from local_aws.sagemaker.clients import encrypted_with, role_client
 from local_aws.sagemaker.job import FAILURE_CHARACTERS, NO_CAPACITY, RUNNING, Job, JobError
 
-METRIC = "#quality_metric: host=algo-1, "
 LOOK_SECONDS = 0.1  # between two checks whether a job should go on
 DAY = 24 * 60 * 60
 
@@ -37,7 +43,7 @@ class TrainingJob(Job):
         self.request["StoppingCondition"] = limits
         self.secondary_status = "Starting"
         self.transitions: list[dict[str, Any]] = []
-        self.metrics: list[dict[str, Any]] = []
+        self.metrics: dict[str, dict[str, Any]] = {}  # the last of each, by name
         self._container: container.Container | None = None
         self._killed = threading.Event()
 
@@ -59,7 +65,7 @@ class TrainingJob(Job):
             answer = super().describe()
             answer["SecondaryStatusTransitions"] = list(self.transitions)
             if self.metrics:
-                answer["FinalMetricDataList"] = list(self.metrics)
+                answer["FinalMetricDataList"] = list(self.metrics.values())
             if self.status in ("Completed", "Stopped"):
                 answer["ModelArtifacts"] = {"S3ModelArtifacts": self.artifact}
             if "TrainingEndTime" in self.times and "TrainingStartTime" in self.times:
@@ -147,11 +153,16 @@ class TrainingJob(Job):
         if faults.strike("training.stop"):
             self.stop()
         hang = faults.strike("training.hang")
+
+        def log(lines: list[str]) -> None:
+            stream.write(lines)
+            self._measure(lines)
+
         running = self._container = container.Container(
             images.module_of(self.request["AlgorithmSpecification"]["TrainingImage"]),
             ["train", "--ml-root", str(root)],
             {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": self.arn},
-            stream.write,
+            log,
         )
         if self._killed.is_set():  # perhaps before there was a container to kill
             running.kill()
@@ -168,11 +179,15 @@ class TrainingJob(Job):
                 return "Stopped", "MaxRuntimeExceeded", "Training job exceeded MaxRuntimeInSeconds"
         if code != 0:
             raise JobError(_failure_reason(root, code))
-        self.metrics = [
-            {"MetricName": name, "Value": value, "Timestamp": time.time()}
-            for name, value in _quality_metrics(running.lines)
-        ]
         return "Completed", "Completed", "Training job completed"
+
+    def _measure(self, lines: list[str]) -> None:
+        """Report the metrics that are in `lines`."""
+        found, now = training_metrics.found_in(lines), time.time()
+        with self.data.lock:
+            for name, value in found.items():
+                self.metrics[name] = {"MetricName": name, "Value": value, "Timestamp": now}
+        training_metrics.put(self.data.scope, self.request["RoleArn"], self.name, found)
 
     def _client(self, service: str) -> Any:
         return role_client(service, self.request["RoleArn"], self.data.scope)
@@ -243,13 +258,3 @@ def _failure_reason(root: Path, code: int) -> str:
     # An image says itself if the customer is to blame; the rest is the algorithm's fault.
     side = "" if reason.startswith("ClientError: ") else "AlgorithmError: "
     return f"{side}{reason}, exit code: {code}"
-
-
-def _quality_metrics(lines: Iterable[str]) -> list[tuple[str, float]]:
-    """Return metrics such as `test:pwll` from the lines that AWS's images print."""
-    found = []
-    for line in lines:
-        if METRIC in line:
-            name, _, value = line.split(METRIC, 1)[1].partition("<loss>=")
-            found.append((":".join(name.split()), float(value)))
-    return found

@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +102,38 @@ def test_a_job_ends_with_artifact_metric_times_log_and_tags(
     assert any("test pwll <loss>=" in line["message"] for line in lines["events"])
     listed = cloud.client("sagemaker").list_tags(ResourceArn=job["TrainingJobArn"])
     assert listed["Tags"] == tags
+
+
+def points(cloud: Cloud, job: str) -> list[float]:
+    """What CloudWatch has of a job's metric."""
+    now = datetime.now(UTC)
+    answer = cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="test:pwll",
+        Dimensions=[{"Name": "TrainingJobName", "Value": job}],
+        StartTime=now - timedelta(minutes=10),
+        EndTime=now + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Average"],
+    )
+    return [point["Average"] for point in answer["Datapoints"]]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "there"),
+    [("/aws/sagemaker/TrainingJobs", True), ("AWS/Other", False), (None, False)],
+)
+def test_a_metric_is_in_cloudwatch_if_the_role_may_put_it_there(
+    cloud: Cloud, bucket: str, namespace: str | None, there: bool
+) -> None:
+    condition = {"Condition": {"StringEquals": {"cloudwatch:namespace": namespace}}}
+    put = [allow("cloudwatch:PutMetricData") | condition] if namespace else []
+    role = cloud.make_role(f"Measured-{there}-{bool(put)}", allow("s3:*"), allow("logs:*"), *put)
+    job = trained(cloud, **request(f"measured-{there}-{bool(put)}".lower(), role, bucket))
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    (metric,) = job["FinalMetricDataList"]
+    found = points(cloud, job["TrainingJobName"])
+    assert found == ([pytest.approx(metric["Value"])] if there else [])
 
 
 def test_a_name_is_taken_once(cloud: Cloud, role: str, bucket: str) -> None:
