@@ -32,6 +32,15 @@ STOP_SECONDS = 10
 HEALTH = "/_ministack/health"
 _PID = "server.pid"
 _DESCRIPTION = "instance.json"
+_CERTIFICATE = "certificate.pem"
+_BUNDLE = "bundle.pem"
+_SDK_DEFAULTS = "sagemaker.yaml"
+# Of the SageMaker SDK. To name its default bucket it would ask STS at AWS's own address, and it
+# would report each call to a bucket of AWS.
+_SDK_MODULES = {
+    "TelemetryOptOut": True,
+    "Session": {"DefaultS3Bucket": f"sagemaker-{REGION}-{ACCOUNT}"},
+}
 
 
 class InstanceError(RuntimeError):
@@ -71,7 +80,7 @@ def client_environment(folder: Path, port: int, secret: str) -> dict[str, str]:
     the endpoint cannot touch a real account.
     """
     url = f"https://127.0.0.1:{port}"
-    certificate = str(folder / "certificate.pem")
+    bundle = str(folder / _BUNDLE)
     return {
         "AWS_ACCESS_KEY_ID": ACCOUNT,  # MiniStack reads the account from a 12-digit key
         "AWS_SECRET_ACCESS_KEY": secret,
@@ -82,9 +91,10 @@ def client_environment(folder: Path, port: int, secret: str) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": url,
         "AWS_ENDPOINT_URL_S3": url,
-        "AWS_CA_BUNDLE": certificate,  # boto3 and the CDK CLI
-        "NODE_EXTRA_CA_CERTS": certificate,  # Node functions
-        "SSL_CERT_FILE": certificate,  # urllib
+        "AWS_CA_BUNDLE": str(folder / _CERTIFICATE),  # boto3 and the CDK CLI
+        "NODE_EXTRA_CA_CERTS": bundle,  # Node functions
+        **dict.fromkeys(certificate.BUNDLE_VARIABLES, bundle),  # urllib, curl, requests, pip
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(folder / _SDK_DEFAULTS),
         "CDK_NOTICES": "false",  # the CLI would fetch them from the internet
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
@@ -143,7 +153,11 @@ def _launch(folder: Path, lifeline: int | None) -> tuple[Instance, subprocess.Po
         lock = held.enter_context(_locked(folder))
         for stale in (_DESCRIPTION, "server.log"):
             Path(folder, stale).unlink(missing_ok=True)
-        certificate.write(folder / "certificate.pem", folder / "key.pem")
+        certificate.write(folder / _CERTIFICATE, folder / "key.pem")
+        certificate.write_bundle(folder / _CERTIFICATE, folder / _BUNDLE)
+        with private.create(folder / _SDK_DEFAULTS) as file:  # JSON is YAML
+            defaults = {"SageMaker": {"PythonSDK": {"Modules": _SDK_MODULES}}}
+            file.write(json.dumps({"SchemaVersion": "1.0", **defaults}).encode())
         listener = held.enter_context(socket.socket())
         log = held.enter_context(private.create(folder / "server.log"))
         # Bound here and handed over, so that no other process can take the port meanwhile.
@@ -219,7 +233,7 @@ def server_environment(folder: Path, port: int) -> dict[str, str]:
     return {
         "AUTH": "true",
         "USE_SSL": "1",
-        "MINISTACK_SSL_CERT": str(folder / "certificate.pem"),
+        "MINISTACK_SSL_CERT": str(folder / _CERTIFICATE),
         "MINISTACK_SSL_KEY": str(folder / "key.pem"),
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",

@@ -106,6 +106,33 @@ def test_up_env_down_work_by_hand(tmp_path: Path) -> None:
     assert local_aws("env", cwd=tmp_path).returncode == 1
 
 
+def test_a_machines_own_bundles_do_not_keep_curl_from_a_presigned_address(tmp_path: Path) -> None:
+    script = (
+        "import boto3, subprocess\n"
+        "s3 = boto3.client('s3')\n"
+        "s3.create_bucket(Bucket='bucket')\n"
+        "s3.put_object(Bucket='bucket', Key='k', Body=b'the object')\n"
+        "place = {'Bucket': 'bucket', 'Key': 'k'}\n"
+        "address = s3.generate_presigned_url('get_object', Params=place)\n"
+        "subprocess.run(['curl', '--silent', '--show-error', address], check=True)\n"
+    )
+    (tmp_path / "empty.pem").touch()
+    machines = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"), str(tmp_path / "empty.pem"))
+    done = local_aws("run", "--", sys.executable, "-c", script, environment=machines)
+    assert done.stdout == "the object", done.stderr
+
+
+def test_the_sagemaker_sdk_is_told_its_bucket_and_to_report_nothing() -> None:
+    """To name the bucket it would ask STS at AWS's address, whatever the endpoint."""
+    script = "import os; print(open(os.environ['SAGEMAKER_USER_CONFIG_OVERRIDE']).read())"
+    done = local_aws("run", "--", sys.executable, "-c", script)
+    modules = json.loads(done.stdout)["SageMaker"]["PythonSDK"]["Modules"]
+    assert modules == {
+        "TelemetryOptOut": True,
+        "Session": {"DefaultS3Bucket": "sagemaker-us-east-1-000000000000"},
+    }
+
+
 def test_the_server_ends_when_its_caller_is_killed() -> None:
     script = (
         "from local_aws import instance\n"
