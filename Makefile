@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam acceptance check scan audit conformance fuzz bench-data bench-explorer bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
+.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam clients acceptance check scan audit conformance fuzz bench-data bench-explorer bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -65,6 +65,9 @@ test-spark: .venv/ready-dev .venv-spark/ready ## Test that Spark prepares corpor
 
 test-acceptance: .venv/ready-dev ## Test that an interrupted acceptance leaves nothing on the embedded AWS
 	pytest tests/acceptance -m "acceptance or e2e" -p no:randomly
+
+clients: .venv/ready-dev .venv-sagemaker/ready .venv-sagemaker3/ready .venv-alpha/ready .venv-aws/ready ## Test that the SDKs, the AWS CLI and foreign CDK apps meet AWS here
+	PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-aws/bin:$$PATH" pytest tests/clients -m clients
 
 prove-iam: .venv/ready-dev ## Test what breaks without each permission, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
@@ -165,7 +168,7 @@ LOCK := .venv-uv/bin/uv pip compile --quiet --universal --python-version 3.11 --
 lock: .venv-uv/ready ## Update locks/ from the requirements files
 	$(LOCK) locks/dev.txt requirements-dev.txt
 	$(LOCK) locks/deploy.txt --constraints locks/dev.txt requirements.txt
-	for tool in audit aws mxnet pyldavis sagemaker spark uv; do \
+	for tool in alpha audit aws mxnet pyldavis sagemaker sagemaker3 spark uv; do \
 	$(LOCK) locks/$$tool.txt tests/conformance/requirements-$$tool.txt; done
 	$(LOCK) locks/lda.txt benchmarks/requirements-lda.txt
 

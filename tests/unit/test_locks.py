@@ -14,7 +14,17 @@ SOURCES = {
     "lda": "benchmarks/requirements-lda.txt",
     **{
         tool: f"tests/conformance/requirements-{tool}.txt"
-        for tool in ("audit", "aws", "mxnet", "pyldavis", "sagemaker", "spark", "uv")
+        for tool in (
+            "alpha",
+            "audit",
+            "aws",
+            "mxnet",
+            "pyldavis",
+            "sagemaker",
+            "sagemaker3",
+            "spark",
+            "uv",
+        )
     },
 }
 DIGEST = re.compile(r"--hash=sha256:[0-9a-f]{64}")
