@@ -54,12 +54,6 @@ ONLY_AWS = (
         ROLES,
     ),
     OnlyAws(
-        "ExecutionRole",
-        "cloudwatch:PutMetricData",
-        "put the use of an instance's processor, memory and disk as metrics",
-        ROLES,
-    ),
-    OnlyAws(
         "*ProviderRole",
         "lambda:GetFunction",
         "wait for a function that Lambda has put to sleep: the CDK's provider looks when a call "

@@ -28,6 +28,10 @@ def train(stage: Stage) -> None:
     head = stage.at_hand("s3").head_object(Bucket=stage.bucket, Key=key)
     assert head.get("SSEKMSKeyId") == stage.key, "the model is not encrypted with the key"
     assert_has_events(stage, group, "the job has no log")
+    measured = stage.at_hand("cloudwatch").list_metrics(
+        Namespace=group, Dimensions=[{"Name": "TrainingJobName", "Value": job}]
+    )
+    assert measured["Metrics"], "the job has no metric"
 
 
 def leave_no_interface(stage: Stage) -> None:
