@@ -34,7 +34,10 @@ _STEPS_A_CHECK = 4  # a check of convergence takes as long as half a step
 _SHRINK = 0.8  # drop finished documents once at most this share is left
 
 # Keeps the share of a word finite if no topic has the word.
-_FLOOR = {np.dtype(np.float32): np.float32(1e-30), np.dtype(np.float64): np.float64(1e-300)}
+_FLOOR: dict[np.dtype[np.floating], np.floating] = {
+    np.dtype(np.float32): np.float32(1e-30),
+    np.dtype(np.float64): np.float64(1e-300),
+}
 
 Array = NDArray[np.floating]  # all arrays of a call have one precision
 
@@ -126,7 +129,7 @@ def posterior(
     active = np.ones(len(result), np.bool_)  # those of them that have not converged
     for step in range(1, max_steps + 1):
         weights = np.exp(psi(gamma))
-        updated: Array = np.vecmat(word_shares(word_topics, weights, counts), word_topics)
+        updated = word_sums(word_shares(word_topics, weights, counts), word_topics)
         updated *= weights
         updated += alpha
         if step > _PLAIN_STEPS and step % _STEPS_A_CHECK == 0:
@@ -153,5 +156,12 @@ def posterior(
 
 def word_shares(word_topics: Array, weights: Array, counts: Array) -> Array:
     """Divide counts (B, L) by the probability of their words under topic weights (B, K)."""
-    shares: Array = counts / (np.matvec(word_topics, weights) + _FLOOR[counts.dtype])
+    probabilities: Array = (word_topics @ weights[:, :, np.newaxis])[:, :, 0]
+    shares: Array = counts / (probabilities + _FLOOR[counts.dtype])
     return shares
+
+
+def word_sums(shares: Array, word_topics: Array) -> Array:
+    """Sum the topics of words (B, L, K), each times its share (B, L), over the words: (B, K)."""
+    sums: Array = (shares[:, np.newaxis] @ word_topics)[:, 0]
+    return sums

@@ -33,7 +33,7 @@ from scipy.special import psi
 from threadpoolctl import threadpool_limits
 
 from topics.lda.blocks import Blocks, for_products
-from topics.lda.mixtures import Block, blocks, word_shares
+from topics.lda.mixtures import Block, blocks, word_shares, word_sums
 from topics.model.topic_model import Model
 from topics.quality.likelihood import per_word_log_likelihoods
 
@@ -179,7 +179,7 @@ def _sum_block(
         length = block.counts.sum(axis=1)
         gamma = alpha + (length / len(alpha))[:, np.newaxis] if kept is None else kept[number]
         for _ in range(_STEPS):
-            updated = np.vecmat(word_shares(own_topics, gamma, block.counts), own_topics)
+            updated = word_sums(word_shares(own_topics, gamma, block.counts), own_topics)
             updated *= gamma
             updated += alpha
             gamma = updated

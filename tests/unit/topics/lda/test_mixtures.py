@@ -25,7 +25,7 @@ def drawn(
 
 def test_a_mixture_is_the_fixed_point_of_the_update() -> None:
     model, counts, _ = drawn()
-    lengths = counts.sum(axis=1)
+    lengths = counts.sum(axis=1, dtype=np.float64)
     gamma = infer(model, counts) * (lengths + model.alpha.sum())[:, np.newaxis]
     weights = np.exp(psi(gamma))
     norms = weights @ model.beta
