@@ -20,8 +20,8 @@ from benchmarks.fits import SHARED, show
 from benchmarks.planted import draw
 from data_prep.convert import convert
 from data_prep.documents import TrainTest, read_train_test
-from tests.browser import chromium
 from tests.browser.explorer import see
+from tests.support import chromium
 from topics.lda.spectral import fit
 from topics.model.topic_model import Model
 from topics.report.model_page import write_report

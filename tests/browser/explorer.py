@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .chromium import Page
+from tests.support.chromium import Page
 
 _READY = """new Promise(done => {
   const look = () => %s.getElementById('explorer').hidden ? requestAnimationFrame(look) : done();

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from data_prep.documents import TrainTest, read_train_test
+from tests.support import chromium
 from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, load, save
 from topics.quality.relevance import most_relevant, topic_given_word
 from topics.report.sample import Sample, take_sample
 
-from . import chromium
 from .explorer import see
 
 pytestmark = pytest.mark.browser

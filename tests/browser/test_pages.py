@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support import chromium
 from tests.support.prepared_corpus import write_corpus
 from topics.__main__ import main
 from topics.model.archive import Model, save
 
-from . import chromium
 from .explorer import see
 
 pytestmark = pytest.mark.browser
