@@ -1,5 +1,8 @@
 # The one way to set up, try, check and deploy, for people and for CI.
 
+# Only `make TARGET ENV=...` chooses an account for the notebook: a variable of the shell may be
+# there for another reason.
+ON_ACCOUNT := $(filter command,$(origin ENV))
 ENV ?= dev
 PYTHON ?= python3
 PREPARED := build/prepared
@@ -14,7 +17,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
-.PHONY: help setup setup-deploy demo test test-report test-faults test-serving test-pipeline test-spark test-acceptance prove-iam clients acceptance check scan audit conformance fuzz bench-data bench-explorer bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
+.PHONY: help setup setup-deploy demo notebook test test-report test-faults test-serving test-pipeline test-spark test-acceptance test-notebook prove-iam clients acceptance check scan audit conformance fuzz bench-data bench-explorer bench-lda bench-spark preflight diff fetch pipeline smoke deploy destroy prepare lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -43,6 +46,13 @@ PIP_INSTALL := pip install --disable-pip-version-check --quiet --require-hashes
 demo: .venv/ready-dev ## Show the whole project on the embedded AWS [CORPUS=file VOCAB=file]
 	@python demo.py $${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
 
+# One environment has the project and what the notebook needs. The CDK CLI is in the other one.
+IN_NOTEBOOK := PATH="$(CURDIR)/.venv-notebook/bin:$$PATH"
+
+notebook: .venv/ready .venv-notebook/ready ## Execute the notebook on the embedded AWS, or with ENV=dev on your account [CORPUS=file VOCAB=file]
+	@$(IN_NOTEBOOK) $(if $(ON_ACCOUNT),python -m notebooks --env "$$ENV",python demo.py --notebook) \
+	$${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
+
 # Three processes on two cores, since tests with the CDK CLI mostly wait.
 test: .venv/ready-dev ## Run all tests, end to end included
 	pytest --numprocesses 3 --dist worksteal
@@ -69,6 +79,11 @@ test-acceptance: .venv/ready-dev ## Test that an interrupted acceptance leaves n
 clients: .venv/ready-dev .venv-sagemaker/ready .venv-sagemaker3/ready .venv-alpha/ready .venv-aws/ready ## Test that the SDKs, the AWS CLI and foreign CDK apps meet AWS here
 	PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.venv-aws/bin:$$PATH" pytest tests/clients -m clients
 
+test-notebook: .venv/ready .venv-notebook/ready ## Test the notebook, and the project with the notebook's packages
+	.ci/browser
+	$(IN_NOTEBOOK) pytest tests/unit tests/notebook -m "not e2e"
+	$(IN_NOTEBOOK) python demo.py
+
 prove-iam: .venv/ready-dev ## Test what breaks without each permission, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly
 
@@ -88,6 +103,8 @@ scan: prepare .venv-audit/ready ## Lint the templates and workflows, and look fo
 	--disable-plugin HexHighEntropyString
 
 # Each of these tools has its own environment: they are large, old, or conflict with each other.
+# NumPy 1.23, which MXNet needs, has wheels up to Python 3.11.
+.venv-notebook/ready .venv-mxnet/ready: override PYTHON := python3.11
 .venv-%/ready: locks/%.txt
 	"$$PYTHON" -m venv $(@D)
 	$(@D)/bin/$(PIP_INSTALL) -r $<
@@ -171,6 +188,7 @@ lock: .venv-uv/ready ## Update locks/ from the requirements files
 	for tool in alpha audit aws mxnet pyldavis sagemaker sagemaker3 spark uv; do \
 	$(LOCK) locks/$$tool.txt tests/conformance/requirements-$$tool.txt; done
 	$(LOCK) locks/lda.txt benchmarks/requirements-lda.txt
+	$(LOCK) locks/notebook.txt requirements-notebook.txt
 
 clean: ## Delete everything that make has made, also what setup installed
 	rm -rf .venv .venv-* build cdk.out node_modules

@@ -54,29 +54,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python demo.py", description=__doc__)
     parser.add_argument("--corpus", metavar="FILE", help="word counts, `id:count,...` a line")
     parser.add_argument("--vocab", metavar="FILE", help="its vocabulary, a word a line")
+    parser.add_argument(
+        "--notebook", action="store_true", help="execute the notebook on what was deployed"
+    )
     chosen = parser.parse_args(arguments)
     if bool(chosen.corpus) != bool(chosen.vocab):
         parser.error("give both --corpus and --vocab, or neither")
     return run_command(
         "demo",
-        lambda: play(chosen.corpus, chosen.vocab),
+        lambda: play(chosen.corpus, chosen.vocab, execute=chosen.notebook),
         bad_input=(),
         failures=(StepError, instance.InstanceError),
     )
 
 
-def play(corpus: str | None, vocab: str | None) -> None:
+def play(corpus: str | None, vocab: str | None, *, execute: bool) -> None:
     """Run all steps, and print the time that each took."""
     demo = Demo()
     started = time.monotonic()
-    walk(demo, corpus, vocab)
+    walk(demo, corpus, vocab, execute=execute)
     say("\n== Time")
     times = [*demo.times, ("in all", time.monotonic() - started)]
     say(table([(f"{seconds:.1f} s", title) for title, seconds in times], right=(0,)))
 
 
-def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
-    """Run all steps in their order."""
+def walk(demo: Demo, corpus: str | None, vocab: str | None, *, execute: bool) -> None:
+    """Run all steps in their order; with `execute` the notebook looks at what was deployed."""
     planted = None
     with demo.step("Prepare the corpus"):
         if corpus is None or vocab is None:
@@ -101,10 +104,15 @@ def walk(demo: Demo, corpus: str | None, vocab: str | None) -> None:
             options = ["--require-approval", "never", "--outputs-file", str(outputs_file)]
             demo.run("cdk", "deploy", "--all", "--app", assembly, *options)
             outputs = _outputs(outputs_file)
-        with demo.step("Show the topics"):
-            _show(demo, outputs["ModelArtifact"], prepared, planted)
-        with demo.step("Ask the endpoint for every test document"):
-            _predict(demo, outputs["EndpointName"], prepared)
+        if execute:
+            with demo.step("Execute the notebook"):
+                files = ["--corpus", corpus, "--vocab", vocab, "--prepared", str(prepared)]
+                demo.run("python", "-m", "notebooks", *files)
+        else:
+            with demo.step("Show the topics"):
+                _show(demo, outputs["ModelArtifact"], prepared, planted)
+            with demo.step("Ask the endpoint for every test document"):
+                _predict(demo, outputs["EndpointName"], prepared)
         with demo.step("Destroy"):
             demo.run("cdk", "destroy", "--all", "--force", "--app", assembly)
         with demo.step("Check that nothing is left"):

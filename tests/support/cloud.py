@@ -51,7 +51,10 @@ def context(settings: Mapping[str, str]) -> list[str]:
 
 
 def run(
-    *argv: str, environment: dict[str, str], folder: Path = PROJECT
+    *argv: str,
+    environment: dict[str, str],
+    folder: Path = PROJECT,
+    seconds: float = COMMAND_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in `folder`; its standard output and error together."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -62,7 +65,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=COMMAND_SECONDS,
+        timeout=seconds,
         check=False,
     )
 

@@ -12,6 +12,7 @@ SOURCES = {
     "deploy": "requirements.txt",
     "dev": "requirements-dev.txt",
     "lda": "benchmarks/requirements-lda.txt",
+    "notebook": "requirements-notebook.txt",
     **{
         tool: f"tests/conformance/requirements-{tool}.txt"
         for tool in (
@@ -87,3 +88,14 @@ def test_what_deploys_has_the_versions_that_were_tested_and_no_tool_of_tests() -
     deploy, dev = locked("deploy"), locked("dev")
     assert deploy.items() <= dev.items()
     assert not deploy.keys() & {"pytest", "hypothesis", "mypy", "ruff", "ministack", "cdk-nag"}
+
+
+def test_the_notebooks_environment_has_the_packages_of_the_project() -> None:
+    """In other versions where MXNet's NumPy needs them."""
+    notebook, deploy = locked("notebook"), locked("deploy")
+    assert {"aws-cdk-lib", "constructs", "sagemaker", "boto3", "numpy", "scipy", "mxnet"} <= (
+        notebook.keys()
+    )
+    asked = {canonicalize_name(one.name) for one in requirements(PROJECT / "requirements.txt")}
+    others = {name for name in asked if notebook[name][0] != deploy[name][0]}
+    assert others == {"numpy", "scipy", "scikit-learn", "matplotlib"}

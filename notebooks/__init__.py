@@ -1,0 +1,1 @@
+"""The notebook, and the program that executes it: `python -m notebooks`."""
