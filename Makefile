@@ -81,8 +81,9 @@ clients: .venv/ready-dev .venv-sagemaker/ready .venv-sagemaker3/ready .venv-alph
 
 test-notebook: .venv/ready .venv-notebook/ready ## Test the notebook, and the project with the notebook's packages
 	.ci/browser
-	$(IN_NOTEBOOK) pytest tests/unit tests/notebook -m "not e2e"
+	$(IN_NOTEBOOK) pytest tests/notebook -m notebook
 	$(IN_NOTEBOOK) python demo.py
+	$(IN_NOTEBOOK) pytest tests/unit --numprocesses 3 --dist worksteal
 
 prove-iam: .venv/ready-dev ## Test what breaks without each permission, and write docs/permissions.md
 	PERMISSIONS_TABLE=1 pytest tests/prove_iam -m "prove_iam or e2e" -p no:randomly

@@ -15,6 +15,7 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from cli.arguments import Parser, run_command
+from stacks.settings import SettingsError, load, read_context
 
 PROJECT = Path(__file__).parent.parent
 NOTEBOOK = Path(__file__).with_name("lda_on_sagemaker.ipynb")
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command(
         "notebooks",
         lambda: execute(choices, options.out),
-        bad_input=(),
+        bad_input=(SettingsError,),
         failures=(ExecutionError,),
     )
 
@@ -82,7 +83,9 @@ def execute(choices: dict[str, str], out: Path) -> None:
 
     Raises:
         ExecutionError: A cell failed.
+        SettingsError: There is no such environment.
     """
+    load(read_context(choices.get("ENV"), []))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     titles = _Titles(notebook)
     client = NotebookClient(

@@ -3,10 +3,12 @@
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local_aws import instance
 from tests.support import chromium
 from tests.support.cloud import PROJECT, run
 
@@ -78,3 +80,29 @@ def test_the_endpoint_answers_like_the_library(page: chromium.Page) -> None:
     (difference,) = re.findall(r"mean difference from .+: (\d\.\d+) of at most 2", text)
     assert float(difference) < 0.001
     assert re.search(r"\b10 of 10 topics are in both models", text)
+
+
+def test_what_is_not_deployed_is_told_in_a_line_and_the_page_is_written(tmp_path: Path) -> None:
+    with instance.running() as started:
+        done = run(
+            *(sys.executable, "-m", "notebooks", "--out", str(tmp_path / "page.html")),
+            environment=started.environment(),
+        )
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("notebooks: What was deployed: RuntimeError: ")
+    assert done.stdout.endswith("does not exist; deploy first: make deploy ENV=dev\n")
+    assert "Traceback" not in done.stdout
+    assert "does not exist" in (tmp_path / "page.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--env", "nosuch"], "env is 'nosuch'; cdk.json's context.environments declares: "),
+        (["--corpus", "a"], "give both --corpus and --vocab, or neither"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_executed(options: list[str], problem: str) -> None:
+    done = run(sys.executable, "-m", "notebooks", *options, environment={})
+    assert (done.returncode, done.stdout.count("\n")) == (2, 1)
+    assert problem in done.stdout

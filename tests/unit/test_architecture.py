@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "acceptance": {"cli", "data_prep", "local_aws", "operations", "stacks", "topics"},
     "cli": set[str](),
     "data_prep": {"cli"},
-    "notebooks": {"cli"},
+    "notebooks": {"cli", "stacks"},
     "topics": {"cli", "data_prep"},
     "stacks": {"data_prep"},
     "toolchain": {"stacks"},

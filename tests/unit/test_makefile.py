@@ -38,6 +38,9 @@ def checkout(tmp_path: Path) -> Path:
     for number, name in enumerate(("ready", "ready-dev"), 1):
         (folder / ".venv" / name).touch()
         os.utime(folder / ".venv" / name, (number, number))
+    for made in ("locks/notebook.txt", ".venv-notebook/ready"):
+        (folder / made).parent.mkdir(exist_ok=True)
+        (folder / made).touch()
     for name in ("python", "cdk", "aws"):
         (programs / name).write_text(PROGRAM)
         (programs / name).chmod(0o755)
@@ -67,6 +70,9 @@ def make(checkout: Path, target: str, **given: str) -> list[str]:
     [
         ("demo", "CORPUS", "[python][demo.py][--corpus][%s]"),
         ("demo", "VOCAB", "[python][demo.py][--vocab][%s]"),
+        ("notebook", "CORPUS", "[python][demo.py][--notebook][--corpus][%s]"),
+        ("notebook", "VOCAB", "[python][demo.py][--notebook][--vocab][%s]"),
+        ("notebook", "ENV", "[python][-m][notebooks][--env][%s]"),
         (
             "prepare",
             "CORPUS",
@@ -180,6 +186,19 @@ def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -
     )
     assert done.stdout == "[python][-m][operations][preflight][--env][$(shell touch made) x]\n"
     assert not (checkout / "made").exists()
+
+
+def test_a_variable_of_the_shell_does_not_send_the_notebook_to_an_account(checkout: Path) -> None:
+    """It costs money there; shells have a variable ENV of their own."""
+    done = subprocess.run(
+        ["make", "--silent", "notebook"],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], "ENV": "prod"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[python][demo.py][--notebook]\n"
 
 
 def test_a_corpus_in_s3_is_fetched_and_not_converted(checkout: Path) -> None:
