@@ -37,7 +37,7 @@ def test_every_figure_is_described() -> None:
     assert "plt.show" not in "\n".join(CODE)
 
 
-def test_text_stands_before_every_section_of_code() -> None:
+def test_its_sections_are_the_way_in_its_order() -> None:
     headings = [text.splitlines()[0] for text in TEXT if text.startswith("#")]
     assert headings[0].startswith("# LDA on SageMaker")
     assert [heading.lstrip("# ") for heading in headings[1:]] == [
