@@ -18,7 +18,7 @@ PAGE = PROJECT / "build/lda_on_sagemaker.html"
 IMAGES = """[...document.images].map(image => ({alt: image.alt, width: image.naturalWidth,
   fits: image.getBoundingClientRect().right <= innerWidth}))"""
 ERRORS = "document.querySelectorAll('[data-mime-type*=error]').length"
-TROUBLE = re.compile(r"Traceback|\w*Warning\b|\w+Error:")
+TROUBLE = re.compile(r"Traceback|\w*Warning\b|\w+Error:|/root/|/home/")
 
 
 @pytest.fixture(scope="module")
