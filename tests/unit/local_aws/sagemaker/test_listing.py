@@ -32,7 +32,7 @@ def resources(kind: str) -> list[dict[str, Any]]:
             f"{kind}Status": status,
             "CreationTime": created,
             "LastModifiedTime": modified,
-            "Secret": "no member of a summary",
+            "Unlisted": "no member of a summary",
         }
         for name, status, created, modified in ROWS
     ]
