@@ -53,9 +53,9 @@ notebook: .venv/ready .venv-notebook/ready ## Execute the notebook on the embedd
 	@$(IN_NOTEBOOK) $(if $(ON_ACCOUNT),python -m notebooks --env "$$ENV",python demo.py --notebook) \
 	$${CORPUS:+--corpus "$$CORPUS"} $${VOCAB:+--vocab "$$VOCAB"}
 
-# Three processes on two cores, since tests with the CDK CLI mostly wait.
+# Four processes on two cores, since tests with the CDK CLI mostly wait.
 test: .venv/ready-dev ## Run all tests, end to end included
-	pytest --numprocesses 3 --dist worksteal
+	pytest --numprocesses 4 --dist worksteal
 
 test-report: .venv/ready-dev ## Test the HTML pages in a headless browser; install one if there is none
 	.ci/browser
