@@ -12,6 +12,11 @@ settings.register_profile("on a machine with other work", deadline=None)
 settings.load_profile("on a machine with other work")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take a minute each: the last one to begin decides when all end."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 def _shared(name: str) -> Path:
     data = Path(os.environ.get("SHARED_DATA", _REPOSITORY.parent / "shared" / "data"))
     if not (data / name).is_dir():
