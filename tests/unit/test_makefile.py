@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ HOSTILE = [
     "a,b) c",
     "-n",
 ]
+
+
+NOTHING: Mapping[str, str] = {}
 
 
 @pytest.fixture
@@ -50,12 +54,14 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
-def make(checkout: Path, target: str, **given: str) -> list[str]:
+def make(
+    checkout: Path, target: str, environment: Mapping[str, str] = NOTHING, /, **given: str
+) -> list[str]:
     """The programs that a target calls, with their arguments."""
     done = subprocess.run(
         ["make", "--silent", target, *(f"{name}={value}" for name, value in given.items())],
         cwd=checkout,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -176,29 +182,15 @@ def test_a_signal_for_make_ends_the_acceptance_and_not_its_shell_alone(checkout:
 
 
 def test_values_of_the_environment_are_taken_as_they_stand_too(checkout: Path) -> None:
-    done = subprocess.run(
-        ["make", "--silent", "preflight"],
-        cwd=checkout,
-        env={"PATH": os.environ["PATH"], "ENV": "$(shell touch made) x"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[python][-m][operations][preflight][--env][$(shell touch made) x]\n"
+    called = make(checkout, "preflight", {"ENV": "$(shell touch made) x"})
+    assert called == ["[python][-m][operations][preflight][--env][$(shell touch made) x]"]
     assert not (checkout / "made").exists()
 
 
 def test_a_variable_of_the_shell_does_not_send_the_notebook_to_an_account(checkout: Path) -> None:
     """It costs money there; shells have a variable ENV of their own."""
-    done = subprocess.run(
-        ["make", "--silent", "notebook"],
-        cwd=checkout,
-        env={"PATH": os.environ["PATH"], "ENV": "prod"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[python][demo.py][--notebook]\n"
+    called = make(checkout, "notebook", {"ENV": "prod"})
+    assert called == ["[python][demo.py][--notebook]"]
 
 
 def test_a_corpus_in_s3_is_fetched_and_not_converted(checkout: Path) -> None:
