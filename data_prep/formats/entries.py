@@ -45,6 +45,8 @@ def whole_counts(
     if counts.dtype.kind not in "iufbc":
         raise InputError(f"{name}: the counts are of the type {counts.dtype}; they must be numbers")
     real = counts.real
+    if real.dtype == np.float16:  # it has no number as large as MAX_COUNT
+        real = counts = counts.astype(np.float32)
     with np.errstate(invalid="ignore"):  # of infinity
         good = (real >= 0) & (real <= MAX_COUNT) & (real % 1 == 0) & (counts == real)
     if not good.all():

@@ -1,8 +1,9 @@
 """Read a document a line: a number, then id:count id:count ... with blanks between.
 
 In Blei's lda-c the number is the number of pairs, and ids count from 0. In svmlight (libsvm) it is
-a label, which is skipped, and ids count from 0 or from 1: both kinds of files exist. There may be
-comments after a `#`, and lines without a document.
+a label, which is skipped, and ids count from 0 or from 1: both kinds of files exist. A line
+may have several labels with commas between them, or none. There may be comments after a `#`, and
+lines without a document.
 
 Sources: the READMEs of lda-c 0.1 and of SVM-light 6.02; scikit-learn's `load_svmlight_file`.
 """
@@ -140,6 +141,8 @@ class Labelled:
                     f"{place}:{start}: {quote(field)} must be the number of id:count pairs after "
                     f"it, {len(items)}"
                 )
+        elif start > 1 and ":" in field:  # there are no labels before the blank
+            items = [(start, field), *items]
         elif not _LABEL_FIELD.fullmatch(field.encode()):
             raise InputError(f"{place}:{start}: {quote(field)} must be a label, a number")
         if not self.is_counted and items and re.fullmatch("qid:[0-9]+", items[0][1]):

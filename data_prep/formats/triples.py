@@ -183,6 +183,8 @@ class Triples:
         """Parse lines one by one: slower, but allows blanks, and knows where an error is."""
         entries = []
         for number, line in enumerate(text.split(b"\n")[:-1], first):
+            if not line.strip():
+                continue
             try:
                 entries.append(self._parse_line(line, f"{self.name}:{number}"))
             except InputError as error:

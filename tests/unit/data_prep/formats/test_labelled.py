@@ -118,6 +118,13 @@ def test_bad_lines_are_told_with_line_column_value_and_what_is_allowed(
     assert read(ldac(file, content), skip_bad=1) == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
 
 
+def test_of_several_labels_there_may_be_none_before_a_blank(file: Path) -> None:
+    """scikit-learn's `dump_svmlight_file` writes such lines with `multilabel`."""
+    content = b"1,2 1:2\n 1:1 3:1\n2 2:4\n"
+    for first_id in (None, 1):
+        assert read(svmlight(file, content, first_id=first_id)) == [[2, 0, 0], [1, 0, 1], [0, 4, 0]]
+
+
 def test_a_line_without_a_label_is_refused(file: Path) -> None:
     with pytest.raises(InputError, match=r":1:1: '1:1' must be a label, a number"):
         read(svmlight(file, b"1:1 2:1\n"))

@@ -58,6 +58,11 @@ def test_windows_line_ends_and_a_missing_last_one(file: Path) -> None:
     assert read(docword(file, b"1\r\n2\r\n2\r\n1 1 2\r\n1 2 1", 2)) == [[2, 1]]
 
 
+def test_blank_lines_between_others_are_none(file: Path) -> None:
+    """SciPy's `mmread` skips them too."""
+    assert read(docword(file, b"2\n2\n2\n\n1 1 2\n \r\n2 2 1\n", 2)) == [[2, 0], [0, 1]]
+
+
 @pytest.mark.parametrize("end", [b"", b"\n\n", b"\r\n\r\n", b" \n\t\n"])
 def test_blank_lines_at_the_end_are_none(file: Path, end: bytes) -> None:
     assert read(docword(file, b"1\n2\n1\n1 1 2\n" + end, 2)) == [[2, 0]]
@@ -199,7 +204,6 @@ def test_bad_lines_among_unsorted_triples_are_tolerated_and_told_once(file: Path
         (b"2 1", ":5:1: '2 1' must be of the form document, word id, count"),
         (b"2 1 1 1", ":5:1: '2 1 1 1' must be of the form"),
         (b"2:1 1", ":5:1: '2:1 1' must be of the form"),
-        (b"", ":5:1: '' must be of the form"),
         (b"2 1 \xff", ":5:5: byte 0xff is not UTF-8"),
     ],
 )
