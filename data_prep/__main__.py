@@ -168,8 +168,8 @@ def _input_parser() -> Parser:
         type=Path,
         required=True,
         metavar="PATH",
-        help="a file, plain or gzip; a folder of .txt files, or of files of another format; or - "
-        "for standard input",
+        help="a file, plain or gzip; a folder of texts, or of files of another format; or - for "
+        "standard input",
     )
     add_read_options(parser)
     add_vocabulary_options(parser)

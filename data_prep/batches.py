@@ -18,7 +18,7 @@ from data_prep.corpus import Corpus, Span, Tally
 from data_prep.errors import InputError
 from data_prep.files import sync_file
 from data_prep.formats import textlines
-from data_prep.formats.any_format import check_is_text, texts_of
+from data_prep.formats.any_format import check_content, texts_of
 from data_prep.formats.chain import Chain
 from data_prep.formats.format import Format
 from data_prep.formats.known import FORMATS
@@ -291,7 +291,7 @@ def _texts(reading: Reading, batch: TextsBatch, tally: Tally) -> Iterator[str]:
     for number, input_ in enumerate(batch.files):
         with input_.open() if chosen is textlines.FOLDER else input_.open_plain() as file:
             if number < batch.checked:
-                check_is_text(file, chosen)
+                check_content(file, chosen)
             yield from texts_of(file, chosen.texts, reading.options, tally)
 
 

@@ -39,6 +39,8 @@ from data_prep.files import staging
 from data_prep.formats import known, textlines
 from data_prep.formats.any_format import (
     CHECKED_FILES,
+    ask_what_a_text_is,
+    check_content,
     choose_files,
     given_format,
     has_no_words,
@@ -134,7 +136,7 @@ def prepare(
     chosen, files = _choose_files(corpus, listed, options)
     is_detected, guess = chosen is None, None
     if chosen is None:
-        chosen, guess = _detect(files)
+        chosen, guess = _detect(files, name)
     try:
         if chosen.name not in FORMATS:
             raise InputError(
@@ -207,20 +209,27 @@ def _choose_files(
     chosen = given_format(options)
     if isinstance(corpus, Path) and not corpus.is_dir():
         if chosen is textlines.FOLDER:
-            raise InputError(f"{corpus}: the format folder is for a folder of .txt files")
+            raise InputError(f"{corpus}: the format folder is for a folder of texts")
         return chosen, list(listed)
     inputs = {each.name: each for each in listed}
-    chosen, names = choose_files(list(inputs), str(corpus), chosen)
-    return chosen, [inputs[name] for name in names]
+    given = chosen
+    chosen, names = choose_files(list(inputs), str(corpus), given)
+    files = [inputs[name] for name in names]
+    if chosen is not given:
+        with files[0].open() as file:
+            check_content(file, textlines.FOLDER, is_guess=True)
+    return chosen, files
 
 
-def _detect(files: Sequence[Input]) -> tuple[Format, Format | None]:
+def _detect(files: Sequence[Input], name: str) -> tuple[Format, Format | None]:
     """Return the format of the first file that is not empty; a second time if it is a guess."""
     for each in files:
         with each.open_plain() as file:
             if file.path.stat().st_size or each is files[-1]:
                 head = Head.read(file.path)
                 chosen = known.detect(head, file.name)
+                if chosen is textlines.TEXT and len(files) > 1:
+                    raise ask_what_a_text_is(name)
                 return chosen, chosen if chosen.is_guess(head) else None
     raise InputError("there is no file")
 

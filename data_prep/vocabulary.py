@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import overload
 
 from data_prep.errors import InputError
+from data_prep.formats.format import Head
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, decode, quote
+from data_prep.formats.unsupported import check_is_supported
 
 MAX_VOCABULARY_BYTES = 1 << 28
+_LOOKED_AT = 1 << 12  # bytes, for whether it is something else
 
 # Characters that control a terminal, or that change the direction of text. Other invisible
 # characters are part of the spelling of a word, like the joiners of Persian.
 _UNSHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _NUMBER = re.compile(r"\s*[0-9]+(\.[0-9]*)?\s*")
+# Of a list in a program or in YAML, of which the last line may lack a comma.
+_MARKS = {
+    '".+"': (
+        "is in quotes",
+        """tr -d '"' removes the quotes, and cut extracts one of several columns""",
+    ),
+    "'.+'": ("is in quotes", """tr -d "'" removes the quotes"""),
+    ".+,": ("ends with a comma", "tr -d , removes it"),
+    "- .+": ("begins with a dash", "cut -c 3- removes it"),
+}
 
 
 class NumberedWords(Sequence[str]):
@@ -58,6 +71,7 @@ def parse_vocabulary(content: bytes, name: str) -> list[str]:
     if not content:
         raise InputError(f"{name}: the file is empty; it must have one word on each line")
     _refuse_columns(content.decode(errors="replace").split("\n"), name)
+    check_is_supported(Head(content[:_LOOKED_AT], False), name, "a vocabulary")
     words = _split(content)
     if words is None or _UNSHOWN.search("".join(words)):
         words = _read_lines(content, name)
@@ -93,15 +107,13 @@ def _read_lines(content: bytes, name: str) -> list[str]:
 
 
 def _refuse_columns(lines: list[str], name: str) -> None:
-    """Reject files with quotes around lines, or with a column of numbers."""
-    if all(len(line.rstrip()) > 2 and line[0] == line.rstrip()[-1] == '"' for line in lines):
-        raise InputError(
-            f"{name}: each line is in quotes, but must be just a word; "
-            """tr -d '"' removes the quotes, and cut extracts one of several columns"""
-        )
+    """Reject files with quotes or other marks around all words, or with a column of numbers."""
+    for marks, (found, remedy) in _MARKS.items():
+        if all(re.fullmatch(marks, line.strip()) for line in lines[:-1] or lines):
+            raise InputError(f"{name}: each line {found}, but must be just a word; {remedy}")
     if not any(map(str.isdigit, lines[-1])):
         return
-    for delimiter in (",", ";", None):
+    for delimiter in (",", ";", None, "|", ":", "="):
         rows = [line.split(delimiter) for line in lines]
         body = rows[1:] if len(rows) > 2 else rows  # a header, or a number of documents
         columns = len(body[0])

@@ -15,6 +15,7 @@ from data_prep.formats.format import Format, Head, OpenCounts, ReadTexts
 from data_prep.formats.plain_file import STANDARD_INPUT, plain_file
 from data_prep.formats.rawtext import count_texts
 from data_prep.formats.read_options import ReadOptions
+from data_prep.formats.unsupported import check_is_supported
 from data_prep.manifest import MANIFEST
 from data_prep.shards import batches
 from data_prep.vocabulary import NumberedWords, read_vocabulary
@@ -113,7 +114,7 @@ def _choose(
     chosen = given_format(options)
     if not path.is_dir():
         if chosen is textlines.FOLDER:
-            raise InputError(f"{name}: the format folder is for a folder of .txt files")
+            raise InputError(f"{name}: the format folder is for a folder of texts")
         files = [File(path, name)]
     elif given and chosen is not textlines.FOLDER:
         files = [File(file, str(file)) for file in given]
@@ -121,6 +122,7 @@ def _choose(
         names = [f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file()]
         chosen, names = choose_files(names, name, chosen)
         files = [File(path / each, str(path / each), path) for each in names]
+    is_several = len(files) > 1
     if chosen is not textlines.FOLDER:
         files = [
             File(stack.enter_context(plain_file(file.target(), file.name)), file.name)
@@ -131,9 +133,11 @@ def _choose(
     if chosen is None:
         head = Head.read(files[0].path)
         chosen = known.detect(head, files[0].name)
+        if chosen is textlines.TEXT and is_several:
+            raise ask_what_a_text_is(name)
         return chosen, files, chosen.is_guess(head)
-    for file in files[:CHECKED_FILES]:
-        check_is_text(file, chosen)
+    for number, file in enumerate(files[:CHECKED_FILES]):
+        check_content(file, chosen, is_guess=not number and not given_format(options))
     return chosen, files, False
 
 
@@ -146,16 +150,34 @@ def given_format(options: ReadOptions) -> Format | None:
     return csvtable.FORMAT if options.column else None
 
 
-def check_is_text(file: File, chosen: Format) -> None:
-    """Check that a file is not certainly something else than the text that options say it is.
+def check_content(file: File, chosen: Format, is_guess: bool = False) -> None:
+    """Check that a file is not certainly something else than what it is read as.
+
+    A text of a folder may be JSON or a table, but not if the format `folder` is a guess.
 
     Raises:
         InputError: It is something else.
     """
-    # A link that leads out of the folder is reported when the file is read.
-    if chosen in (textlines.TEXT, textlines.FOLDER) and not file.leads_out():
-        head = Head.read(file.path)
-        known.check_is_text(head, file.name, counts_alone=chosen is textlines.FOLDER)
+    if chosen.is_signed or file.leads_out():  # such a link is reported when the file is read
+        return
+    head = Head.read(file.path)
+    if chosen not in (textlines.TEXT, textlines.FOLDER):
+        check_is_supported(head, file.name, f"of the format {chosen.name}")
+        return
+    try:
+        known.check_is_text(
+            head, file.name, counts_alone=chosen is textlines.FOLDER and not is_guess
+        )
+    except InputError as error:
+        raise with_guess(error, chosen if is_guess else None) from None
+
+
+def ask_what_a_text_is(name: str) -> InputError:
+    """Return the error that the files of a folder are texts of one or of many documents."""
+    return InputError(
+        f"{name}: the files look like text; --format folder makes a document of each file, and "
+        "--format text of each line"
+    )
 
 
 def choose_files(
@@ -167,29 +189,35 @@ def choose_files(
         names: The files, by their paths in the folder.
         folder: The name of the folder in errors.
         chosen: The format that options name; None to read `.txt` files as texts if there are any.
+            Of the format `folder` are the `.txt` files, or all files if there are none.
 
     Returns:
         The format, if it is known now, and the files sorted by path. Hidden files and markers are
         no files of a corpus.
 
     Raises:
-        InputError: There are none, or `convert` wrote the folder.
+        InputError: There are none, `convert` wrote the folder, or only some are `.txt` files.
     """
     if MANIFEST in names:
         raise InputError(
             f"{folder}: this corpus is prepared already; name the file or folder of its train or "
             "test documents, such as train.recordio"
         )
-    texts = [name for name in names if name.endswith(".txt")]
+    shown = [name for name in names if not PurePosixPath(name).name.startswith(".")]
+    texts = [name for name in names if name.lower().endswith(".txt")]
+    found = [name for name in shown if not PurePosixPath(name).name.startswith("_")]
     if chosen is None and texts:
         chosen = textlines.FOLDER
+        others = sorted(set(found).difference(texts))
+        if others:
+            raise InputError(
+                f"{folder}: besides .txt files there are others, such as {others[0]}; name one "
+                "file, or --format folder reads the .txt files alone"
+            )
     if chosen is textlines.FOLDER:
-        found = texts
-    else:
-        found = [name for name in names if not PurePosixPath(name).name.startswith((".", "_"))]
+        found = texts or found
     if not found:
-        kind = ".txt file" if chosen is textlines.FOLDER else "file"
-        raise InputError(f"{folder}: there is no {kind} in the folder")
+        raise InputError(f"{folder}: there is no file in the folder")
     return chosen, sorted(found, key=PurePosixPath)
 
 

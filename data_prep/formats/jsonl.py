@@ -1,7 +1,9 @@
 """Read JSON Lines: an object a line, with a document in one or several fields."""
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from data_prep.corpus import Tally
@@ -9,11 +11,14 @@ from data_prep.errors import InputError
 from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import decode, quote
 from data_prep.formats.read_options import ReadOptions
-from data_prep.formats.textlines import numbered_lines
+from data_prep.formats.textlines import NUMBER, numbered_lines
+
+_OBJECT = re.compile(rb'\{\s*"')
 
 
 def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator[str]:
     """Yield a document for each line that is not blank."""
+    _refuse_numbers(path, name, options.field)
     for number, line in numbered_lines(path, name):
         if not line.strip():
             continue
@@ -24,6 +29,16 @@ def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator
         except InputError as error:
             tally.skip(error)
             yield ""
+
+
+def _refuse_numbers(path: Path, name: str, fields: tuple[str, ...]) -> None:
+    """Reject a field that has numbers instead of text, or ids and counts would become words."""
+    words: list[str] = []
+    for line in Head.read(path).lines if fields else ():
+        with suppress(InputError):
+            words += _join(_parse(line, ""), fields, "").split()
+    if words and all(map(NUMBER.fullmatch, words)):
+        raise InputError(f"{name}: there are numbers, not text, in {quote(', '.join(fields))}")
 
 
 def _ask(line: bytes) -> str:
@@ -39,7 +54,10 @@ def _parse(line: bytes, place: str) -> object:
     try:
         return json.loads(decode(line, place))
     except json.JSONDecodeError as error:
-        raise InputError(f"{place}:{error.colno}: not JSON: {error.msg}") from None
+        raise InputError(
+            f"{place}:{error.colno}: not JSON: {error.msg}; each line must be a whole object, as "
+            "jq -c writes it"
+        ) from None
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -67,7 +85,7 @@ def _is_object(head: Head) -> bool:
 FORMAT = Format(
     name="jsonl",
     description="JSON Lines, with --field",
-    matches=lambda head: head.content.lstrip().startswith(b"{"),
+    matches=lambda head: head.content.lstrip().startswith(b"{") or head.mostly(_OBJECT),
     is_sound=_is_object,
     texts=_read,
 )

@@ -13,7 +13,7 @@ from data_prep.formats import (
     triples,
 )
 from data_prep.formats.format import Format, Head
-from data_prep.formats.unsupported import find_unsupported
+from data_prep.formats.unsupported import check_is_supported, find_unsupported
 
 _FORMATS = (  # a file that looks like several formats is of the first one
     npz.NPZ,
@@ -29,6 +29,7 @@ _FORMATS = (  # a file that looks like several formats is of the first one
     textlines.TEXT,
     textlines.FOLDER,
 )
+_LEAST_LETTERS = 0.1  # of the characters of what is text because options say so
 FORMATS = {each.name: each for each in _FORMATS}
 DESCRIPTION = "; ".join(f"{each.name}: {each.description}" for each in _FORMATS)
 
@@ -80,6 +81,6 @@ def check_is_text(head: Head, name: str, counts_alone: bool = False) -> None:
             and each.excludes_prose(head)
         ):
             raise InputError(f"{name}: this is not text; it looks like the format {each.name}")
-    unsupported = find_unsupported(head)
-    if unsupported and not unsupported.may_be_text:
-        raise InputError(f"{name}: this is not text, but {unsupported.what}; {unsupported.advice}")
+    check_is_supported(head, name, "text")
+    if not counts_alone and textlines.share_of_letters(head) < _LEAST_LETTERS:
+        raise InputError(f"{name}: this is not text: there are hardly any letters at its start")

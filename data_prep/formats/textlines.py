@@ -12,6 +12,8 @@ from data_prep.formats.format import Format, Head
 from data_prep.formats.lines import BLANKS, BYTE_ORDER_MARK, MAX_LINE_BYTES, decode
 from data_prep.formats.read_options import ReadOptions
 
+NUMBER = re.compile(r"\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*")
+
 _LOOKED_AT = 4096  # characters
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -71,11 +73,14 @@ def _read_file(path: Path, name: str, _: ReadOptions, tally: Tally) -> Iterator[
 
 def is_prose(head: Head) -> bool:
     """Return whether most characters are letters or their marks, and none controls a terminal."""
-    if _CONTROL.search(head.content):
-        return False
+    return not _CONTROL.search(head.content) and share_of_letters(head) >= 0.5
+
+
+def share_of_letters(head: Head) -> float:
+    """Return the share of letters and their marks in the characters that are not blank."""
     shown = "".join(head.content.decode(errors="ignore")[:_LOOKED_AT].split())
     letters = sum(category(character)[0] in "LM" for character in shown)
-    return 0 < len(shown) <= 2 * letters
+    return letters / max(1, len(shown))
 
 
 TEXT = Format(
@@ -86,7 +91,7 @@ TEXT = Format(
 )
 FOLDER = Format(
     name="folder",
-    description="a document a .txt file",
+    description="a document a file: the .txt files, or all if there are none",
     matches=lambda _: False,
     texts=_read_file,
 )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from data_prep.errors import InputError
 from data_prep.formats.format import Head
 
 
@@ -28,6 +29,24 @@ def find_unsupported(head: Head) -> Unsupported | None:
     return next((unsupported for unsupported in _UNSUPPORTED if unsupported.matches(head)), None)
 
 
+def check_is_supported(head: Head, name: str, wanted: str) -> None:
+    """Check that a file is not certainly of a kind that is not read.
+
+    Args:
+        head: The start of the file.
+        name: What errors call it.
+        wanted: What the file should be, for errors.
+
+    Raises:
+        InputError: It is of such a kind; the error says how to convert it.
+    """
+    unsupported = find_unsupported(head)
+    if unsupported and not unsupported.may_be_text:
+        raise InputError(
+            f"{name}: this is not {wanted}, but {unsupported.what}; {unsupported.advice}"
+        )
+
+
 def _starts(*signatures: bytes) -> Callable[[Head], bool]:
     return lambda head: head.content.startswith(signatures)
 
@@ -41,17 +60,38 @@ def _is_tar(head: Head) -> bool:
     return head.content[257:262] == b"ustar"
 
 
+def _has_words_with_counts_alone(head: Head) -> bool:
+    """Return whether all fields are like apple:2."""
+    fields = b" ".join(head.lines).replace(b",", b" ").split()
+    return len(fields) > 1 and all(map(_COUNT_OF_A_WORD.fullmatch, fields))
+
+
 def _has_counted_words(head: Head) -> bool:
-    """Return whether at least half of the fields are like apple:2 or 17:2."""
+    """Return whether at least half of the fields are like apple:2, 17:2 or apple=2."""
     fields = b" ".join(head.lines).split()
     counted = sum(_COUNTED_WORD.fullmatch(field) is not None for field in fields)
     return 0 < len(fields) <= 2 * counted
 
 
+def _has_counts_between_words(head: Head) -> bool:
+    """Return whether each line is like apple 2 pear 3, or 2 apple 3 pear, and some are long."""
+    lines = [line.split() for line in head.lines]
+    are_numbers = [[_NUMBER.fullmatch(field) is not None for field in line] for line in lines]
+    return any(len(line) > 2 for line in lines) and any(
+        all(line == [first, not first] * (len(line) // 2) for line in are_numbers)
+        for first in (False, True)
+    )
+
+
 def _has_numbers_in_columns(head: Head) -> bool:
-    """Return whether all lines have equally many fields, and enough columns are numbers."""
-    rows = [line.split() for line in head.lines]
-    columns = len(rows[0]) if rows else 0
+    """Return whether all lines have equally many fields, and enough columns are numbers.
+
+    The first line may have no name for the first column, as R writes it.
+    """
+    rows = [_FIELD.findall(line) for line in head.lines]
+    columns = len(rows[-1]) if rows else 0
+    if len(rows) > _FEW and len(rows[0]) == columns - 1:
+        rows[0].insert(0, b"")
     if len(rows) < 2 or columns < 2 or len({len(row) for row in rows}) > 1:
         return False
     numbers = sum(all(map(_NUMBER.fullmatch, column)) for column in zip(*rows[1:], strict=True))
@@ -78,6 +118,11 @@ def _is_utf16(head: Head) -> bool:
     )
 
 
+def _has_escapes_in_quotes(head: Head) -> bool:
+    """Return whether most lines are strings of JSON or Python, and there are escapes in them."""
+    return b"\\" in head.content and head.mostly(_QUOTED_LINE)
+
+
 def _has_returns_alone(head: Head) -> bool:
     return b"\r" in head.content.rstrip() and b"\n" not in head.content
 
@@ -85,15 +130,30 @@ def _has_returns_alone(head: Head) -> bool:
 _LOOKED_AT = 200
 _NAME_IN_FRONT = re.compile(rb"[\w./#-]*[0-9][\w./#-]*[ \t]+(?=.*[A-Za-z\x80-\xff])")
 _FEW = 4  # document, word and count, and one more
-_NUMBER = re.compile(rb"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?")
-_COUNTED_WORD = re.compile(rb"[^:]+:[0-9]+(\.[0-9]*)?,?")
+_NUMBER = re.compile(rb'"?[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?"?')
+_COUNTED_WORD = re.compile(rb"[^:=]+[:=][0-9]+(\.[0-9]*)?[,;]?|[^(]+\([0-9]+\)[,;]?")
+_COUNT_OF_A_WORD = re.compile(rb"[^:]*[A-Za-z\x80-\xff][^:]*:[0-9]+(\.[0-9]*)?")
+_FIELD = re.compile(rb'(?:"[^"]*")+(?=\s|$)|\S+')
+_QUOTED_LINE = re.compile(rb"""(["']).*\1,?$""")
+_UNKNOWN = "counts in a layout that is not known"
+_KNOWN = (
+    "id:count pairs have commas between them and ids from 1, or a label in front as in svmlight or "
+    "lda-c"
+)
 _MAKE_COUNTS = (
     "scipy.sparse.save_npz, scipy.io.mmwrite or gensim.corpora.MmCorpus.serialize write word counts"
     " that are read"
 )
 
+_PICKLE = re.compile(
+    rb"\x80[\x02-\x05]|\([dl]p[0-9]+\n|[\]}]q\x00|"
+    rb"c(?:__builtin__|builtins|copy_?reg|collections|numpy|scipy|pandas|sklearn|gensim)\b[\w.]*\n"
+)
+_MAKE_JSON_LINES = 'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)'
+
 _UNSUPPORTED = (
-    Unsupported(_starts(b"%PDF"), "a PDF file", "pdftotext makes text of it"),
+    Unsupported(_matches(rb"%PDF"), "a PDF file", "pdftotext makes text of it"),
+    Unsupported(_matches(rb"%!PS"), "a PostScript file", "ps2ascii makes text of it"),
     Unsupported(_is_tar, "a tar archive", "unpack it: a folder is read"),
     Unsupported(
         _starts(
@@ -108,10 +168,22 @@ _UNSUPPORTED = (
         "a zip archive, or a document of an office program",
         "unpack it, or save it as text or CSV: a folder is read",
     ),
+    Unsupported(_starts(b"PAR1"), "a Parquet file", _MAKE_JSON_LINES),
     Unsupported(
-        _starts(b"PAR1"),
-        "a Parquet file",
-        'pandas makes JSON Lines of it: to_json(file, orient="records", lines=True)',
+        _starts(
+            *(
+                b"ARROW1\0",
+                b"FEA1",
+                b"ORC\n",
+                b"\xff\xff\xff\xff",
+                b"$FL2",
+                b"$FL3",
+                b"<stata_dta>",
+            ),
+            *(b"SQLite format 3\0", b"HEADER RECORD*******", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+        ),
+        "a table or database of another program, such as Arrow, Stata, SPSS, SQLite or Excel",
+        _MAKE_JSON_LINES,
     ),
     Unsupported(
         _starts(b"RDX2\n", b"RDX3\n", b"X\n\x00\x00\x00"),
@@ -131,7 +203,7 @@ _UNSUPPORTED = (
     Unsupported(_starts(b"MATLAB 5.0 MAT-file"), "a file of MATLAB", _MAKE_COUNTS),
     Unsupported(_starts(b"\x89HDF\r\n\x1a\n"), "an HDF5 file", _MAKE_COUNTS),
     Unsupported(
-        _starts(*(b"\x80" + bytes([version]) for version in range(2, 6))),
+        lambda head: _PICKLE.match(head.content) is not None,
         "a pickle of Python, which could run any program",
         _MAKE_COUNTS,
     ),
@@ -159,14 +231,21 @@ _UNSUPPORTED = (
         "take the text out of it: a line or a .txt file for a document",
         may_be_text=True,
     ),
-    Unsupported(_matches(rb"(?i)@relation\s"), "an ARFF file", _MAKE_COUNTS, may_be_text=True),
     Unsupported(
-        _has_counted_words,
-        "counts in a layout that is not known",
-        "id:count pairs have commas between them and ids from 1, or a label in front as in "
-        "svmlight or lda-c",
+        _matches(rb"(?i)(?:%[^\n]*\n\s*)*@relation\s"),
+        "an ARFF file",
+        _MAKE_COUNTS,
         may_be_text=True,
     ),
+    Unsupported(
+        _has_escapes_in_quotes,
+        "strings of JSON or Python",
+        "jq -c '{text: .}' makes JSON Lines of JSON, for --field text",
+        may_be_text=True,
+    ),
+    Unsupported(_has_words_with_counts_alone, _UNKNOWN, _KNOWN),
+    Unsupported(_has_counted_words, _UNKNOWN, _KNOWN, may_be_text=True),
+    Unsupported(_has_counts_between_words, _UNKNOWN, _KNOWN, may_be_text=True),
     Unsupported(
         _has_numbers_in_columns,
         "a table with blanks between its columns",

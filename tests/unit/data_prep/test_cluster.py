@@ -166,6 +166,23 @@ def write(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a.txt": b"wa", "b.md": b"wb"},
+        {"a.txt": b'{"text": "wa"}\n', "b.txt": b"wb"},
+        {"a": b"wa wb\n", "b": b"wb\n"},
+    ],
+)
+def test_a_folder_in_doubt_is_refused_as_by_convert(
+    tmp_path: Path, vocabulary: Path, files: dict[str, bytes]
+) -> None:
+    folder = write(tmp_path / "files", files)
+    one, other = both(folder, vocabulary, tmp_path, ReadOptions())
+    assert other == one
+    assert "--format" in str(one)
+
+
 @pytest.mark.parametrize("is_given", [True, False])
 def test_a_folder_of_texts_has_the_bytes_of_convert(
     tmp_path: Path, vocabulary: Path, is_given: bool
@@ -174,7 +191,7 @@ def test_a_folder_of_texts_has_the_bytes_of_convert(
     texts = {f"{number // 7}/{number}.txt": b"wa wb wa " * number for number in range(30)}
     folder = write(tmp_path / "texts", texts | {".hidden.txt": b"wc", "notes.md": b"wb"})
     given = vocabulary if is_given else None
-    one, other = both(folder, given, tmp_path, ReadOptions(), seed=1)
+    one, other = both(folder, given, tmp_path, ReadOptions(format="folder"), seed=1)
     assert other == one
     assert sum(name.startswith("train/") for name in one) > 5
 

@@ -1,3 +1,5 @@
+import gzip
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -101,6 +103,29 @@ def test_quotes_around_words_are_not_taken_for_parts_of_words(file: Path, conten
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"each line is in quotes, .*; tr -d"):
         read_vocabulary(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"'apple'\n'bear'\n", "each line is in quotes, but must be just a word; tr -d"),
+        (b"apple,\nbear,\ncat\n", "each line ends with a comma, .*; tr -d , removes"),
+        (b"- apple\n- bear\n", "each line begins with a dash, .*; cut -c 3-"),
+        (b"0|apple\n1|bear\n", r"the lines have 2 columns, .*; .* awk -F'\|'"),
+        (b"apple:0\nbear:1\n", "the lines have 2 columns"),
+        (b"apple=0\nbear=1\n", "the lines have 2 columns"),
+        ("apple\nbear\n".encode("utf-16"), "not a vocabulary, but text in UTF-16; iconv"),
+        (gzip.compress(b"apple\nbear\n"), "not a vocabulary, but a compressed file"),
+        (pickle.dumps(["apple", "bear"]), "not a vocabulary, but a pickle"),
+    ],
+)
+def test_lists_of_words_in_other_forms_are_told_by_name(
+    file: Path, content: bytes, problem: str
+) -> None:
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=problem) as caught:
+        read_vocabulary(file)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_a_word_may_be_in_quotes_where_others_are_not(file: Path) -> None:

@@ -76,6 +76,39 @@ def test_a_folder_is_read_as_texts(tmp_path: Path, vocabulary: Path) -> None:
     assert read(tmp_path / "texts", vocabulary) == ROWS[:1]
 
 
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (
+            {"corpus.mtx": MATRIX_MARKET, "vocab.txt": b"one\ntwo\nthree\n"},
+            r"besides \.txt files there are others, such as corpus\.mtx; name one file, or --for",
+        ),
+        (
+            {"a": b"one two\nthree\n", "b": b"one\n"},
+            "--format folder makes a document of each file",
+        ),
+        ({"barcodes.tsv": b"one\ntwo\n", "matrix.mtx": MATRIX_MARKET}, "the files look like text;"),
+        (
+            {"a.txt": b'{"body": "one"}\n', "b.txt": b"two"},
+            r"a\.txt: .* the format jsonl \(the format folder is a guess; --format overrules it\)$",
+        ),
+        (
+            {"a.txt": b"id,body\n1,one\n"},
+            "it looks like the format csv .the format folder is a guess",
+        ),
+    ],
+)
+def test_what_is_a_document_in_a_folder_is_asked_for_in_doubt(
+    tmp_path: Path, vocabulary: Path, files: dict[str, bytes], problem: str
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with pytest.raises(InputError, match=problem):
+        read(folder, vocabulary)
+
+
 def test_the_format_can_be_given(tmp_path: Path) -> None:
     (tmp_path / "corpus").write_bytes(b"12:30, lunch\n")
     assert read(tmp_path / "corpus", None, format="text") == [[1, 1, 1]]
@@ -252,6 +285,32 @@ STRANGE = [
     (b"\x80\x04\x95\x10\x00", "a pickle of Python, which could run any program"),
     ("one two".encode("utf-16"), "text in UTF-16, which is not read; iconv"),
     (b"\x00" * 257 + b"ustar\x0000", "a tar archive, which is not read; unpack it"),
+    (b"id, body\n1,one two\n2,three\n", "a CSV file needs --column"),
+    (
+        b"# of 2024\nid,body\n1,one two\n2,three\n",
+        "a CSV file needs --column.* there are 'id, body'",
+    ),
+    (b"sep=;\nid;n;body\n1;x;one two\n2;x;three\n", "a CSV file needs --column.* are 'id, n, b"),
+    (b"9\n0\tone\t2\n1\ttwo\t1\n2\tthree\t4\n", "a table of numbers"),
+    (b"id,body\n1,one two\n2,three\rfour five, six\n", "a CSV file needs --column"),
+    (b"d,w,n\na,one,2\na,two,1\nb,one,1\n", "a table of single words and numbers.* 'd, w, n'"),
+    (b"one,two\nTrue,False\nFalse,True\nTrue,True\n", "a table of single words and numbers"),
+    (b'"id" "body"\n"1" 7 "one two"\n"2" 8 "a ""b"""\n"3" 9 "c"\n"4" 10 "d"\n', COLUMNS),
+    (b"one 2 two 1\nthree 1\n", LAYOUT),
+    (b"2 one 1 two\n1 three\n", LAYOUT),
+    (b"one=2 two=1\nthree=1\n", LAYOUT),
+    (b"one(2), two(1)\nthree(1)\n", LAYOUT),
+    (b"one:2,two:1\nthree:1\n", LAYOUT),
+    (b'"one\\ntwo"\n"three"\n', "strings of JSON or Python, which is not read; jq"),
+    (b'// one\n{"body": "one"}\n{"body": "two"}\n', "JSON Lines need --field"),
+    (b"% one\n% two\n\n@RELATION one\n", "an ARFF file"),
+    (b"\n%PDF-1.7\none two\n", "a PDF file"),
+    (b"%!PS-Adobe-3.0\n(one two) show\n", "a PostScript file"),
+    (b"(lp0\nVone two\np1\naVthree\np2\na.", "a pickle of Python"),
+    (b"ccopy_reg\n_reconstructor\np0\n(one two three", "a pickle of Python"),
+    (b"SQLite format 3\x00one two", "a table or database of another program, .*; pandas"),
+    (b"ARROW1\x00\x00one two", "a table or database of another program"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1one two", "such as Arrow, Stata, SPSS, SQLite or Excel"),
     (b"1999\n2000\n", NUMBERS),
     (b"7 8\n1.5 2.5 x\n", NUMBERS),
     (b"one two\x00three four\n", NUMBERS),
@@ -319,6 +378,9 @@ def test_what_only_looks_odd_is_text_when_the_format_says_so(
         (b'{"body": "one"}\n', "looks like the format jsonl"),
         (b"id,body\n1,one\n", "looks like the format csv"),
         (b"%PDF-1.7\n", "but a PDF file; pdftotext"),
+        (b"one:2 two:1\nthree:1\n", "but counts in a layout that is not known"),
+        (b"1 1 2\n1 2 12\n", "hardly any letters at its start"),
+        (b"d1\t10:2 12:33\n", "hardly any letters"),
         (packed(), "looks like the format npz"),
     ],
 )
@@ -337,6 +399,43 @@ def test_a_folder_of_counts_is_no_folder_of_texts(tmp_path: Path) -> None:
         InputError, match=r"1\.txt: this is not text; it looks like the format pairs"
     ):
         read(tmp_path / "folder", None)
+
+
+def test_what_is_certainly_something_else_is_told_whatever_options_say(
+    tmp_path: Path, vocabulary: Path
+) -> None:
+    (tmp_path / "corpus").write_bytes("id,body\n1,one\n".encode("utf-16"))
+    for options in ({"column": ("body",)}, {"field": ("body",)}, {"format": "pairs"}):
+        with pytest.raises(
+            InputError, match=r"corpus: this is not of .* but text in UTF-16; iconv"
+        ):
+            read(tmp_path / "corpus", vocabulary, **options)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"d,w,n\na,one,2\na,two,1\nb,one,1\n",
+        b"d;w;n\na;one;2,0\na;two;1,0\nb;one;1,0\n",
+        b"d,w\na,one\na,two\na,one\n",
+        b"w,one,two\na,2,NA\nb,NA,2\nc,NA,NA\n",
+        b"w,one,two\nTrue,False,True\nFalse,False,True\nTrue,True,True\n",
+    ],
+)
+def test_words_with_their_counts_beside_them_are_no_texts_of_a_column(
+    tmp_path: Path, content: bytes
+) -> None:
+    """Or each row of a table of counts would be a document of one word."""
+    (tmp_path / "corpus").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"single words of a table of counts, not text, in 'w'.*npz"
+    ):
+        read(tmp_path / "corpus", None, column=("w",))
+
+
+def test_single_words_are_texts_where_others_have_several(tmp_path: Path) -> None:
+    (tmp_path / "corpus").write_bytes(b"label,body\n1,one\n1,two\n2,one\n2,one two\n")
+    assert read(tmp_path / "corpus", None, column=("body",)) == [[1, 0], [0, 1], [1, 0], [1, 1]]
 
 
 @pytest.mark.parametrize("column", [("n",), ("n", "m")])

@@ -104,6 +104,26 @@ def test_csv_may_have_other_delimiters(file: Path, delimiter: str) -> None:
     assert read(file, "csv", column=("body",)) == (["cat"], [[2]])
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n \nid,body\n1,cat cat\n",
+        b"id, body\n1, cat cat\n",
+        b" body ;id\ncat cat;1\n",
+        b'"id"\t"body"\n1\tcat cat\n',
+        b"id,body\r\n1,cat\x00cat\r\n",
+    ],
+)
+def test_blanks_around_a_header_mean_nothing(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    assert read(file, "csv", column=("body",)) == (["cat"], [[2]])
+
+
+def test_a_row_of_one_empty_column_is_a_document(file: Path) -> None:
+    file.write_bytes(b'body\n"cat cat"\n""\n\n"cat dog"\n')
+    assert read(file, "csv", column=("body",))[1] == [[2, 0], [0, 0], [1, 1]]
+
+
 def test_several_columns_or_fields_are_joined_in_their_order(file: Path) -> None:
     file.write_text("title,id,body\ncat,1,dog dog\n", encoding="utf-8")
     assert read(file, "csv", column=("body", "title")) == (["cat", "dog"], [[1, 2]])
@@ -137,6 +157,31 @@ def test_bad_lines_up_to_a_number_are_documents_without_words(file: Path) -> Non
         ("jsonl", b"[" * 100_000, ":1: not JSON: "),
         ("jsonl", b"1" * 5000, ":1: not JSON: "),
         ("csv", b"id,text\n1,cat\n", ":1: there is no column 'body'; there are 'id, text'"),
+        (
+            "csv",
+            b"# of 2024\nid,body\n1,cat\n",
+            ":1: there is no column 'body'; there are '# of 2024'; leave out the lines",
+        ),
+        (
+            "csv",
+            b"sep=;\nid;n;body\n1;2;cat\n",
+            ":1: there is no column 'body'; there are 'sep=;'; leave",
+        ),
+        (
+            "csv",
+            b"id,body\r1,cat\r",
+            ":1: not CSV: new-line character seen in unquoted field in the",
+        ),
+        (
+            "jsonl",
+            b'[\n{"body": "cat"}\n]\n',
+            ":1:1: not JSON: Expecting value; each line must be a",
+        ),
+        (
+            "jsonl",
+            b'{"body": "12"}\n{"body": "7 2.5"}\n',
+            ": there are numbers, not text, in 'body'",
+        ),
         ("csv", b"id,body\n1,cat\n2\n", ":3: 1 columns, must be 2"),
         ("csv", b"id,body\n1,red apple, pie\n", ":2: 3 columns, must be 2"),
         ("csv", b'id,body\n1,"cat\n2,dog\n', ":2: not CSV: unexpected end of data in the row that"),
@@ -162,8 +207,23 @@ def test_where_the_text_is_must_be_said(file: Path, kind: str, option: str) -> N
 
 
 def test_a_folder_without_texts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"there is no \.txt file in the folder"):
+    with pytest.raises(InputError, match=r"there is no file in the folder"):
         read(tmp_path, "folder")
+
+
+def test_texts_of_a_folder_may_have_any_names_if_none_is_a_txt_file(tmp_path: Path) -> None:
+    (tmp_path / "sci.med").mkdir()
+    (tmp_path / "sci.med" / "58001").write_text("cat\n\ncat dog\n", encoding="utf-8")
+    (tmp_path / "58000").write_text("dog", encoding="utf-8")
+    (tmp_path / ".DS_Store").write_bytes(b"\x00")
+    assert read(tmp_path, "folder") == (["cat", "dog"], [[0, 1], [2, 1]])
+
+
+def test_names_of_texts_may_have_capital_letters(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("cat", encoding="utf-8")
+    (tmp_path / "B.TXT").write_text("dog", encoding="utf-8")
+    with open_corpus(tmp_path, None, ReadOptions()) as (_, corpus):
+        assert corpus.documents == 2
 
 
 def test_a_text_of_the_folder_that_is_not_utf_8_is_told_by_its_name(tmp_path: Path) -> None:
