@@ -110,7 +110,7 @@ def _ask(head: Head) -> str:
     columns = range(len(rows[0]) if rows else 0)
     names = f"; there are {quote(', '.join(rows[0]))}" if rows else ""
     if 2 * sum(_has_numbers(rows, column) for column in columns) > len(columns):
-        return f"a table of numbers{names}; {_CONVERT}"
+        return f"a table of numbers{names}; {_CONVERT}; --column names a column of texts"
     if _has_a_word_a_cell(rows):
         return f"a table of single words and numbers{names}; {_CONVERT}"
     return f"a CSV file needs --column, the name of the text's column{names}"

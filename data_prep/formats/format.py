@@ -13,6 +13,7 @@ from data_prep.formats.read_options import ReadOptions
 
 _BYTES = 1 << 16
 _LINES = 1000
+_LEAST_LINES = 4  # the header of a table of counts has all words of a vocabulary
 
 OpenCounts = Callable[[Path, str, Any, ReadOptions], Corpus]
 """Opens a file: its path, its name in errors, the size of the vocabulary, options.
@@ -38,11 +39,11 @@ class Head:
 
     @classmethod
     def read(cls, path: Path) -> "Head":
-        """Read the first lines, at least one."""
+        """Read the first lines, at least `_LEAST_LINES` unless they are very long."""
         with path.open("rb") as stream:
             content = stream.read(_BYTES)
-            if b"\n" not in content:
-                content += stream.readline(MAX_LINE_BYTES)
+            for _ in range(_LEAST_LINES - content.count(b"\n")):
+                content += stream.readline(max(0, MAX_LINE_BYTES - len(content)))
             whole = not stream.read(1)
         return cls(content.removeprefix(BYTE_ORDER_MARK), whole)
 

@@ -134,7 +134,7 @@ _NUMBER = re.compile(rb'"?[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?"?')
 _COUNTED_WORD = re.compile(rb"[^:=]+[:=][0-9]+(\.[0-9]*)?[,;]?|[^(]+\([0-9]+\)[,;]?")
 _COUNT_OF_A_WORD = re.compile(rb"[^:]*[A-Za-z\x80-\xff][^:]*:[0-9]+(\.[0-9]*)?")
 _FIELD = re.compile(rb'(?:"[^"]*")+(?=\s|$)|\S+')
-_QUOTED_LINE = re.compile(rb"""(["']).*\1,?$""")
+_QUOTED_LINE = re.compile(rb"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'),?$""")
 _UNKNOWN = "counts in a layout that is not known"
 _KNOWN = (
     "id:count pairs have commas between them and ids from 1, or a label in front as in svmlight or "

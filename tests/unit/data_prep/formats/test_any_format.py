@@ -235,6 +235,7 @@ LAYOUT = "this looks like counts in a layout that is not known"
 
 
 STATE = b"#doc source pos typeindex type topic\n#alpha : 0.1 0.1\n0 NA 0 0 one 1\n0 NA 1 1 two 1\n"
+WIDE = b",".join(b"word%d" % n for n in range(9999)) + (b"\n" + b",".join([b"0"] * 9999)) * 9
 STRANGE = [
     (b"1:2 3:1\n4:2 1:1\n", LAYOUT),
     (b"| one:2 two:1\n| two:1\n", LAYOUT),
@@ -311,6 +312,10 @@ STRANGE = [
     (b"SQLite format 3\x00one two", "a table or database of another program, .*; pandas"),
     (b"ARROW1\x00\x00one two", "a table or database of another program"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1one two", "such as Arrow, Stata, SPSS, SQLite or Excel"),
+    (WIDE, "a table of numbers"),
+    (WIDE.replace(b",", b"\t"), COLUMNS),
+    (b"id,body\n1," + b"one two " * 9999 + b"\n2,three\n", "a CSV file needs --column"),
+    (b'"3","one","two, \\$5"\n"4","two","one"\n', "a CSV file needs --column"),
     (b"1999\n2000\n", NUMBERS),
     (b"7 8\n1.5 2.5 x\n", NUMBERS),
     (b"one two\x00three four\n", NUMBERS),
