@@ -93,7 +93,8 @@ def open_corpus(
                 raise InputError(f"{name}: {error.strerror or error}") from None
             yield opened
     except InputError as error:
-        raise with_guess(error, guess) from None
+        # Another corpus may be read meanwhile, with an error and a guess of its own.
+        raise with_guess(error, guess if str(error).startswith(name) else None) from None
 
 
 def name_of(corpus: Path) -> str:

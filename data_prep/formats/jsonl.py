@@ -33,11 +33,12 @@ def _read(path: Path, name: str, options: ReadOptions, tally: Tally) -> Iterator
 
 def _refuse_numbers(path: Path, name: str, fields: tuple[str, ...]) -> None:
     """Reject a field that has numbers instead of text, or ids and counts would become words."""
-    words: list[str] = []
+    texts = []
     for line in Head.read(path).lines if fields else ():
         with suppress(InputError):
-            words += _join(_parse(line, ""), fields, "").split()
-    if words and all(map(NUMBER.fullmatch, words)):
+            texts.append(_join(_parse(line, ""), fields, ""))
+    words = " ".join(texts).split()
+    if len(texts) > 1 and words and all(map(NUMBER.fullmatch, words)):
         raise InputError(f"{name}: there are numbers, not text, in {quote(', '.join(fields))}")
 
 

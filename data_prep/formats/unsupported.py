@@ -128,11 +128,12 @@ def _has_returns_alone(head: Head) -> bool:
 
 
 _LOOKED_AT = 200
-_NAME_IN_FRONT = re.compile(rb"[\w./#-]*[0-9][\w./#-]*[ \t]+(?=.*[A-Za-z\x80-\xff])")
+# Nothing here is tried twice: a line may have megabytes.
+_NAME_IN_FRONT = re.compile(rb"(?=[\w./#-]*[0-9])[\w./#-]++[ \t]++(?=.*[A-Za-z\x80-\xff])")
 _FEW = 4  # document, word and count, and one more
 _NUMBER = re.compile(rb'"?[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?"?')
 _COUNTED_WORD = re.compile(rb"[^:=]+[:=][0-9]+(\.[0-9]*)?[,;]?|[^(]+\([0-9]+\)[,;]?")
-_COUNT_OF_A_WORD = re.compile(rb"[^:]*[A-Za-z\x80-\xff][^:]*:[0-9]+(\.[0-9]*)?")
+_COUNT_OF_A_WORD = re.compile(rb"(?=[^:]*[A-Za-z\x80-\xff])[^:]++:[0-9]+(\.[0-9]*)?")
 _FIELD = re.compile(rb'(?:"[^"]*")+(?=\s|$)|\S+')
 _QUOTED_LINE = re.compile(rb"""(?:"(?:[^"\\]|\\.)*+"|'(?:[^'\\]|\\.)*+'),?$""")
 _UNKNOWN = "counts in a layout that is not known"
@@ -232,7 +233,7 @@ _UNSUPPORTED = (
         may_be_text=True,
     ),
     Unsupported(
-        _matches(rb"(?i)(?:%[^\n]*\n\s*)*@relation\s"),
+        _matches(rb"(?i)(?:%[^\n]*+\n\s*+)*+@relation\s"),
         "an ARFF file",
         _MAKE_COUNTS,
         may_be_text=True,

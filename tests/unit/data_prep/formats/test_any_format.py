@@ -316,6 +316,8 @@ STRANGE = [
     (WIDE.replace(b",", b"\t"), COLUMNS),
     (b"id,body\n1," + b"one two " * 9999 + b"\n2,three\n", "a CSV file needs --column"),
     (b'"3","one","two, \\$5"\n"4","two","one"\n', "a CSV file needs --column"),
+    (b"1e2" * (1 << 20), NUMBERS),  # in linear time
+    (b"ab" * (1 << 20) + b"\x00", NUMBERS),
     (b"1999\n2000\n", NUMBERS),
     (b"7 8\n1.5 2.5 x\n", NUMBERS),
     (b"one two\x00three four\n", NUMBERS),
@@ -479,6 +481,14 @@ def test_a_guess_that_fails_says_that_it_was_one(
     (tmp_path / "corpus").write_bytes(content)
     with pytest.raises(InputError, match=r"\(the format \w+ is a guess; --format overrules it\)$"):
         read(tmp_path / "corpus", vocabulary)
+
+
+def test_a_guess_is_not_told_in_an_error_of_another_corpus(tmp_path: Path) -> None:
+    (tmp_path / "corpus").write_bytes(TEXT)
+    (tmp_path / "test").write_bytes(b"four\n")
+    for name, problem in (("test", "none of the words.*overrules it"), ("gone", "No such file")):
+        with pytest.raises(InputError, match=f"{name}: {problem}[^;]*$"):
+            convert(tmp_path / "corpus", None, tmp_path / "out", test_corpus=tmp_path / name)
 
 
 @pytest.mark.parametrize(
