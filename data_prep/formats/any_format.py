@@ -154,7 +154,7 @@ def given_format(options: ReadOptions) -> Format | None:
 def check_content(file: File, chosen: Format, is_guess: bool = False) -> None:
     """Check that a file is not certainly something else than what it is read as.
 
-    A text of a folder may be JSON or a table, but not if the format `folder` is a guess.
+    A `.txt` file of a folder may be JSON or a table, but not if the format `folder` is a guess.
 
     Raises:
         InputError: It is something else.
@@ -166,9 +166,8 @@ def check_content(file: File, chosen: Format, is_guess: bool = False) -> None:
         check_is_supported(head, file.name, f"of the format {chosen.name}")
         return
     try:
-        known.check_is_text(
-            head, file.name, counts_alone=chosen is textlines.FOLDER and not is_guess
-        )
+        is_named = chosen is textlines.FOLDER and file.name.lower().endswith(".txt")
+        known.check_is_text(head, file.name, counts_alone=is_named and not is_guess)
     except InputError as error:
         raise with_guess(error, chosen if is_guess else None) from None
 

@@ -219,6 +219,17 @@ def test_texts_of_a_folder_may_have_any_names_if_none_is_a_txt_file(tmp_path: Pa
     assert read(tmp_path, "folder") == (["cat", "dog"], [[0, 1], [2, 1]])
 
 
+@pytest.mark.parametrize("content", ['{"body": "cat"}\n', "id,body\n1,cat\n2,dog\n"])
+def test_a_table_is_no_text_of_a_folder_unless_its_name_says_so(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "a").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match="a: this is not text; it looks like the format"):
+        read(tmp_path, "folder")
+    (tmp_path / "a").rename(tmp_path / "a.txt")
+    assert "cat" in read(tmp_path, "folder")[0]
+
+
 def test_names_of_texts_may_have_capital_letters(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("cat", encoding="utf-8")
     (tmp_path / "B.TXT").write_text("dog", encoding="utf-8")
