@@ -95,7 +95,7 @@ def count_words(
     except ImportError:
         raise InputError(f"{name}: raw text needs scikit-learn: pip install scikit-learn") from None
     vectorizer = CountVectorizer(
-        preprocessor=lambda text: same_spelling(text.lower()),
+        preprocessor=same_spelling,
         token_pattern=word_pattern(),
         stop_words=_stop_words(options.stop_words),
         vocabulary=None if words is None else _spellings(words),
@@ -104,7 +104,7 @@ def count_words(
     numbered = zip(documents, number, strict=False)
     try:
         with warnings.catch_warnings():
-            # About words of a vocabulary or stop words that can't occur in lower-case text.
+            # About words of a vocabulary or stop words that can't occur, such as single letters.
             warnings.simplefilter("ignore", UserWarning)
             matrix = vectorizer.fit_transform(text for text, _ in numbered)
     except InputError:

@@ -52,9 +52,9 @@ def test_english_stop_words_are_left_out(file: Path) -> None:
 
 
 def test_stop_words_come_from_a_file_as_well(file: Path, tmp_path: Path) -> None:
-    (tmp_path / "stop.txt").write_text("cat\ndon't\n", encoding="utf-8")
-    file.write_text("the cat and the dog\n", encoding="utf-8")
-    assert read(file, stop_words=str(tmp_path / "stop.txt"))[0] == ["and", "dog", "the"]
+    (tmp_path / "stop.txt").write_text("cat\ndon't\nThe\n", encoding="utf-8")
+    file.write_text("the cat and The dog\n", encoding="utf-8")
+    assert read(file, stop_words=str(tmp_path / "stop.txt"))[0] == ["and", "dog"]
 
 
 @pytest.mark.parametrize(
