@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any, TextIO
 
 # Printed as they are, although `str.isprintable` is false: some languages need the joiners.
-_HARMLESS = {"\n", "\t", "\u200c", "\u200d"}
+_HARMLESS = {"\n", "\t", "\u180e", "\u200c", "\u200d"}
 
 
 def printable(text: str) -> str:
@@ -32,14 +32,19 @@ def _escape(character: str) -> str:
 
 
 class PrintableStream:
-    """A text stream that escapes what it writes with `printable`."""
+    """A text stream that escapes what it writes with `printable`, and what its encoding lacks."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
         """Write `text`, escaped; return the number of characters of `text`."""
-        self.stream.write(printable(text))
+        shown = printable(text)
+        try:
+            self.stream.write(shown)
+        except UnicodeEncodeError:  # the terminal has an encoding with few letters
+            known = shown.encode(self.stream.encoding, "ignore").decode(self.stream.encoding)
+            self.stream.write("".join(c if c in known else _escape(c) for c in shown))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

@@ -15,7 +15,7 @@ from topics.commands.common_arguments import (
 from topics.model import archive
 from topics.report.model_page import write_report
 from topics.report.overview import summarize
-from topics.report.pictures import save_report
+from topics.report.pictures import save_report, words_in_boxes
 
 
 def add(commands: Commands) -> None:
@@ -63,3 +63,9 @@ def run(options: argparse.Namespace) -> None:
     if options.plot:
         save_report(options.plot, overview)
         print(f"-> {options.plot}")
+        if options.plot.suffix != ".svg" and (boxed := words_in_boxes(overview)):
+            print(
+                f"topics: {options.plot} has boxes for letters that the font lacks, as in "
+                f"'{boxed[0]}' ({len(boxed):,} of the words); the page and .svg show them",
+                file=sys.stderr,
+            )

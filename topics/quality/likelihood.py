@@ -15,6 +15,7 @@ from topics.model.topic_model import Model
 # Share of the uniform distribution in every prediction: the spectral method gives many words the
 # probability 0 in all topics, and one such word would make the log likelihood -inf.
 SMOOTHING = 0.01
+LEAST_WORDS = 2  # of a document that can be scored: one to infer from, one to predict
 _MAX_WORDS = 1 << 27  # of the documents of a block, which are split at once
 
 

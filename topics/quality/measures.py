@@ -9,7 +9,7 @@ from data_prep.documents import TrainTest
 from topics.model.top_words import check_words, top_ids
 from topics.model.topic_model import Model
 from topics.quality.coherence import npmi, umass
-from topics.quality.likelihood import per_word_log_likelihood, unigram
+from topics.quality.likelihood import LEAST_WORDS, per_word_log_likelihood, unigram
 
 COHERENCE_WORDS = 10  # of a topic
 
@@ -18,7 +18,7 @@ class Quality(NamedTuple):
     """Measures of a model; for each measure, larger is better.
 
     Attributes:
-        log_likelihood: Per word of the held-out documents; None if there are none.
+        log_likelihood: Per word of the held-out documents; None if none of them has `LEAST_WORDS`.
         npmi, umass: (K,) coherence of each topic in the training documents.
     """
 
@@ -45,16 +45,20 @@ def measure(model: Model, corpus: TrainTest) -> Quality:
 
     Raises:
         InputError: The vocabularies of model and corpus differ in size.
-        EvaluationError: No held-out document has two words.
     """
     check_words(corpus.train.shape[1], model)
     ids = top_ids(model, COHERENCE_WORDS)
-    held_out = None if corpus.test is None else per_word_log_likelihood(model, corpus.test)
-    return Quality(held_out, npmi(ids, corpus.train), umass(ids, corpus.train))
+    return Quality(
+        _log_likelihood(model, corpus), npmi(ids, corpus.train), umass(ids, corpus.train)
+    )
 
 
 def baseline(corpus: TrainTest) -> float | None:
     """Return the held-out log likelihood of the word frequencies; None as in `Quality`."""
-    return (
-        None if corpus.test is None else per_word_log_likelihood(unigram(corpus.train), corpus.test)
-    )
+    return _log_likelihood(unigram(corpus.train), corpus)
+
+
+def _log_likelihood(model: Model, corpus: TrainTest) -> float | None:
+    if corpus.test is None or corpus.test.sum(axis=1).max() < LEAST_WORDS:
+        return None
+    return per_word_log_likelihood(model, corpus.test)

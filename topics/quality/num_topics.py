@@ -33,13 +33,12 @@ from data_prep.documents import TrainTest
 from topics.lda.moments import SpectralError
 from topics.lda.spectral import fit
 from topics.model.topic_model import Model
-from topics.quality.likelihood import EvaluationError
+from topics.quality.likelihood import LEAST_WORDS, EvaluationError
 from topics.quality.measures import baseline, measure
 
 Array = NDArray[np.float64]
 
 PARTS = 10  # of the documents; a split holds out one part
-_LEAST_WORDS = 2  # of a held-out document: one to infer from, one to predict
 
 
 class Mean(NamedTuple):
@@ -119,10 +118,10 @@ def split(corpus: TrainTest, splits: int) -> Splits:
     Raises:
         EvaluationError: There are fewer documents to hold out than splits.
     """
-    usable = np.flatnonzero(corpus.train.sum(axis=1) >= _LEAST_WORDS)
+    usable = np.flatnonzero(corpus.train.sum(axis=1) >= LEAST_WORDS)
     if len(usable) < splits:
         raise EvaluationError(
-            f"{splits} splits need {splits} documents of {_LEAST_WORDS} words or more to train on;"
+            f"{splits} splits need {splits} documents of {LEAST_WORDS} words or more to train on;"
             f" the corpus has {len(usable)}"
         )
     part = np.full(corpus.train.shape[0], -1)

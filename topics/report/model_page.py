@@ -81,7 +81,7 @@ def _key_figures(overview: Overview) -> list[tuple[str, str, str]]:
     """Return the label, the value and a note of each."""
     means = overview.quality.means()
     log_likelihood = means["log_likelihood"]
-    gain = "no documents are held out"
+    gain = "no held-out document has two words" if overview.test else "no documents are held out"
     if log_likelihood is not None and overview.frequencies is not None:
         gain = f"frequencies alone: {decimal(overview.frequencies, 3)}"
     return [

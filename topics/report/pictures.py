@@ -61,6 +61,20 @@ def save_report(file: Path, overview: Overview) -> None:
         stream.write(content)
 
 
+def words_in_boxes(overview: Overview) -> list[str]:
+    """Return the words of a report with a letter that the font lacks, which is drawn as a box.
+
+    A picture in SVG has no boxes, since text stays text there.
+    """
+    import matplotlib as mpl
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    with mpl.rc_context(_STYLE):  # type: ignore[arg-type]
+        letters = get_font(findfont(FontProperties())).get_charmap()
+    words = dict.fromkeys(word.word for topic in overview.topics for word in topic.words)
+    return [word for word in words if not letters.keys() >= set(map(ord, word))]
+
+
 def _words_height(overview: Overview) -> float:
     """Return the height of the words of all topics, in inches."""
     return 1.9 * -(-len(overview.topics) // _WORD_COLUMNS) + 0.5
@@ -110,7 +124,7 @@ def _render(
     }
     content = io.BytesIO()
     with mpl.rc_context(_STYLE | colours), warnings.catch_warnings():  # type: ignore[arg-type]
-        # About words in letters that the font lacks, which are drawn as boxes.
+        # `words_in_boxes` tells of them.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained", dpi=_DOTS_PER_INCH)
         draw(figure, *data)

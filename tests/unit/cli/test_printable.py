@@ -45,7 +45,7 @@ def test_what_a_terminal_obeys_is_escaped_whichever_it_is() -> None:
     every = [chr(code) for code in range(0x110000)]
     obeyed = [c for c in every if unicodedata.category(c) in categories]
     shown = {c for c in obeyed if printable(c) == c}
-    assert shown == {"\n", "\t", "\u200c", "\u200d"}
+    assert shown == {"\n", "\t", "\u180e", "\u200c", "\u200d"}
 
 
 def test_escapes_are_those_of_json() -> None:
@@ -54,6 +54,13 @@ def test_escapes_are_those_of_json() -> None:
     told = printable(json.dumps({"word": word}, ensure_ascii=False))
     assert told.isprintable()
     assert json.loads(told) == {"word": word}
+
+
+def test_letters_that_the_terminal_has_no_code_for_are_escaped() -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    assert PrintableStream(terminal).write('"\xe9 \u0928 \U0001f600 \x1b"\n') == 10
+    terminal.seek(0)
+    assert terminal.read() == '"\xe9 \\u0928 \\ud83d\\ude00 \\u001b"\n'
 
 
 def test_bytes_of_a_name_that_are_no_utf_8_can_be_printed() -> None:

@@ -127,6 +127,16 @@ def test_the_name_of_a_topic_sets_it_apart() -> None:
     assert found.frequencies is None
 
 
+def test_held_out_documents_of_one_word_have_no_score_and_stop_no_report(tmp_path: Path) -> None:
+    counts = sparse.csr_array(np.eye(2, dtype=np.float32))
+    read = TrainTest(["ape", "dog"], counts, counts, np.array([1, 2]))
+    found = summarize(Model(np.ones(2), np.eye(2)), "", read)
+    assert (found.test, found.quality.log_likelihood, found.frequencies) == (2, None, None)
+    write_report(tmp_path / "report.html", found)
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "no held-out document has two words" in page
+
+
 def looked_at(beta: list[list[float]], counts: list[list[int]]) -> Overview:
     matrix = sparse.csr_array(np.array(counts, np.float32))
     words = [f"word{number}" for number in range(matrix.shape[1])]
@@ -398,6 +408,20 @@ def test_the_file_has_all_pictures_and_the_words_of_all_topics(made: Path, corpu
     text = (made / "plot.svg").read_text(encoding="utf-8")
     for title in ("Alpha", "Beta", "Sizes", "Similarity", "Most probable words", "topic 0"):
         assert f">{title}</text>" in text
+
+
+def test_a_picture_with_boxes_for_letters_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No font has a letter for a noncharacter of Unicode; a picture in SVG keeps it as text."""
+    write_corpus(tmp_path / "corpus", [*WORDS[:5], "\ufdd0\ufdd0"])
+    save(MODEL, tmp_path / "model.tar.gz")
+    command = ["report", str(tmp_path / "model.tar.gz"), "--prepared", str(tmp_path / "corpus")]
+    for name, told in (("plot.png", True), ("plot.pdf", True), ("plot.svg", False)):
+        plot = tmp_path / name
+        assert main([*command, "--html", f"{tmp_path}/report.html", "--plot", str(plot)]) == 0
+        boxes = "has boxes for letters that the font lacks, as in '\ufdd0\ufdd0' (1 of the words)"
+        assert (f"{plot} {boxes}" in capsys.readouterr().err) == told
 
 
 @pytest.mark.parametrize(
