@@ -6,8 +6,10 @@ one. Source: `cli/user-configuration.ts` and `api/context.ts` of aws-cdk-cli.
 """
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,7 +83,12 @@ def _context_of(file: Path, name: str) -> Context:
 
 def _read(file: Path) -> Context:
     try:
-        found = json.loads(file.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        found = json.loads(
+            file.read_text(encoding="utf-8-sig"),
+            parse_int=_number,
+            parse_float=_number,
+            parse_constant=_refuse,
+        )
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -91,6 +98,15 @@ def _read(file: Path) -> Context:
     if not isinstance(found, dict):
         raise SettingsError(f"{file}: must be a JSON object")
     return found
+
+
+def _number(text: str) -> float | None:
+    """Return the number that `cdk` hands over: it rounds long ones, and has null for 1e999."""
+    number = float(text)
+    if math.isinf(number):
+        return None
+    # Of long integers, JavaScript writes the digits that matter, and zeros.
+    return int(Decimal(repr(number))) if number.is_integer() else number
 
 
 def _refuse(constant: str) -> NoReturn:

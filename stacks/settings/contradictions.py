@@ -38,6 +38,7 @@ def contradictions(settings: "Settings") -> Iterator[str]:
     yield from _of_names(settings)
     yield from _of_tags(settings)
     yield from _of_network(settings)
+    yield from _of_accounts(settings)
     yield from _of_key(settings)
     yield from _of_pipeline(settings)
     if settings.github.ids and not settings.repository:
@@ -95,6 +96,16 @@ def _of_network(settings: "Settings") -> Iterator[str]:
         given = getattr(network, name)
         if len(set(given)) < len(given):
             yield f"network.{name} is {', '.join(given)}; name each only once"
+
+
+def _of_accounts(settings: "Settings") -> Iterator[str]:
+    for name in ("role", "permissions_boundary"):
+        owner = (getattr(settings, name) or "").split(":")[4:5]  # empty for a name
+        if settings.account and owner not in ([], [settings.account], ["aws"]):
+            yield (
+                f"{name} is of the account {owner[0]} but account is {settings.account!r}; IAM "
+                f"allows only one of the same account: name one of {settings.account}"
+            )
 
 
 def _of_key(settings: "Settings") -> Iterator[str]:

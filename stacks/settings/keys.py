@@ -12,7 +12,7 @@ from stacks.settings.model import Settings
 RESERVED = {"env", "environments", "defaults"}
 FREE = "tags"  # a group whose keys are the user's
 # A feature flag is named after a package; the key of a lookup's result contains a `=`.
-CDK_KEY = re.compile(r"aws:.+|@[\w-]+/[\w.-]+[.:][\w-]+|[a-z-]+:[^=]+=.*", re.ASCII)
+CDK_KEY = re.compile(r"aws:.+|@[\w-]+/[\w-]+[.:][\w.:-]+|[a-z-]+:[^=]+=.*", re.ASCII | re.DOTALL)
 CDK_KEYS = {
     "acknowledged-issue-numbers",
     "assets-ecr-repository-name",
@@ -63,7 +63,8 @@ def explain_unknown(key: str, *, in_object: bool) -> str:
         return f'"{key}" is written as a group here: {_written(key, in_object=True)}'
     if key in RENAMED:
         return f"{key} is not a setting; it is now called {RENAMED[key]}"
-    shown = key if re.fullmatch(r"[\w.-]+", key) else repr(key)
+    # ASCII, as in all settings: some letters of other scripts look like Latin ones.
+    shown = key if re.fullmatch(r"[\w.-]+", key, re.ASCII) else ascii(key)
     candidates = KEYS if in_object else [*sorted(RESERVED), *KEYS]
     if near := _nearest(key, candidates):
         meant = _either([_written(one, in_object=in_object) for one in near])

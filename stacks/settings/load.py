@@ -1,5 +1,6 @@
 """Turn the CDK's context into settings: layers, where a later one wins."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +10,13 @@ from pydantic import ValidationError
 
 from stacks.settings.context import COMMAND_LINE, SettingsError, merge
 from stacks.settings.contradictions import contradictions
-from stacks.settings.keys import RESERVED, explain_unknown, is_of_the_cdk, unknown_keys
+from stacks.settings.keys import GROUPS, RESERVED, explain_unknown, is_of_the_cdk, unknown_keys
 from stacks.settings.model import Settings
 
 DEFAULT_ENVIRONMENT = "dev"
 BUILT_IN = "built in"
 OBJECTS = 2  # the first two layers are objects of cdk.json: the defaults and the environment
-REPEATED = re.compile(r"^Value error, |^Input ")  # how pydantic begins a message
+REPEATED = re.compile(r"^Value error, |^(Input|String|Tuple) ")  # how pydantic begins a message
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ def load(context: Mapping[str, Any]) -> Settings:
             contradict each other or another environment's.
     """
     _refuse(
-        explain_unknown(key, in_object=False)
+        explain_unknown(unknown if key in GROUPS else key, in_object=key in GROUPS)
         for key, value in _overrides(context).items()
-        if [*unknown_keys(_nested(key, value))]
+        for unknown in unknown_keys(_nested(key, value))
     )
     env = _chosen(context)
     layers = _layers(context, env)
@@ -85,10 +86,12 @@ def _chosen(context: Mapping[str, Any]) -> str:
     environments = context.get("environments", {})
     env = context.get("env", DEFAULT_ENVIRONMENT)
     if not isinstance(environments, Mapping):
-        raise SettingsError(f"environments is {environments!r}; an object is needed")
+        raise SettingsError(f"environments is {_shown(environments)}; an object is needed")
     if not isinstance(env, str) or env not in environments:
         declared = ", ".join(sorted(environments)) or "none"
-        raise SettingsError(f"env is {env!r}; cdk.json's context.environments declares: {declared}")
+        raise SettingsError(
+            f"env is {_shown(env)}; cdk.json's context.environments declares: {declared}"
+        )
     return env
 
 
@@ -105,7 +108,7 @@ def _layers(
     }
     for origin, values in given.items():
         if not isinstance(values, Mapping):
-            raise SettingsError(f"{origin} is {values!r}; an object is needed")
+            raise SettingsError(f"{origin} is {_shown(values)}; an object is needed")
     layers = [Layer(origin, values) for origin, values in given.items()]
     # Sorted, so that a whole group comes before one setting of it.
     overrides = [
@@ -156,7 +159,14 @@ def _name_conflicts(context: Mapping[str, Any], settings: Settings) -> Iterator[
 
 def _explain(problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
-    value = "null" if problem["input"] is None else repr(problem["input"])
+    value = _shown(problem["input"])
     if problem["type"] in {"model_type", "dict_type"}:
         return f"{key} is {value}; an object is needed"
+    if problem["type"] == "tuple_type":
+        return f"{key} is {value}; a list is needed"
     return f"{key} is {value}; {REPEATED.sub('', problem['msg'])}"
+
+
+def _shown(value: Any) -> str:
+    """Write a value as JSON writes it, where Python has another word for it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)

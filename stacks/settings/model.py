@@ -4,12 +4,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from stacks.settings import texts
 from stacks.settings.texts import InstanceType, TagKey, TagValue
 
 DEFAULT_WAIT_SECONDS = 300
+MOST = 10**9  # of numbers that AWS documents no limit of; each service can hold it
 
 
 def _split(value: object) -> object:
@@ -63,6 +73,16 @@ class _Strict(BaseModel):
         }
         return {key: None if value == "" and key in off else value for key, value in values.items()}
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_boolean(cls, value: object, info: ValidationInfo) -> object:
+        """Reject true and false for numbers, which pydantic reads as 1 and 0."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = (annotation, *get_args(annotation))
+        if isinstance(value, bool) and (int in kinds or float in kinds):
+            raise PydanticCustomError("number", "should be a number")
+        return value
+
 
 class PreparationSettings(_Strict):
     """A Glue job that prepares a corpus in your account, by Spark; it costs nothing at rest."""
@@ -86,10 +106,10 @@ class ModelSettings(_Strict):
     alpha0: float = Field(1.0, ge=1e-6, le=1e4)
     """The first guess of the sum of alpha: below 1 a document has few topics, above 1 many."""
 
-    max_restarts: int = Field(10, ge=1)
+    max_restarts: int = Field(10, ge=1, le=MOST)
     """How often the search for topics starts again."""
 
-    max_iterations: int = Field(1000, ge=1)
+    max_iterations: int = Field(1000, ge=1, le=MOST)
     """The most iterations of each search."""
 
     tol: float = Field(1e-8, gt=0, allow_inf_nan=False)
@@ -153,7 +173,7 @@ class ScalingSettings(_Strict):
     min_instances: int = Field(1, ge=1, le=100)
     """The fewest instances."""
 
-    invocations_per_minute: float = Field(600, gt=0, allow_inf_nan=False)
+    invocations_per_minute: float = Field(600, gt=0, le=MOST)
     """How many requests a minute each instance should get."""
 
     scale_in_seconds: int = Field(600, ge=0, le=3600)
@@ -195,10 +215,10 @@ class NetworkSettings(_Strict):
 class AlarmSettings(_Strict):
     """When an alarm goes off."""
 
-    server_errors: int = Field(1, ge=1)
+    server_errors: int = Field(1, ge=1, le=MOST)
     """At this many 5xx answers within five minutes."""
 
-    latency_ms: float = Field(1000, gt=0, allow_inf_nan=False)
+    latency_ms: float = Field(1000, gt=0, le=MOST)
     """When 1 % of the answers take longer than this, in milliseconds."""
 
     idle_hours: int | None = Field(24, ge=1, le=168)
@@ -264,7 +284,7 @@ class Settings(_Strict):
     region: texts.Region | None = None
     """The Region to deploy to; by default the caller's."""
 
-    prepared: Path = Path("build/prepared")
+    prepared: texts.Folder = Path("build/prepared")
     """The folder that `data_prep convert` wrote."""
 
     bucket: texts.Bucket | None = None

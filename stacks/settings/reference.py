@@ -76,10 +76,10 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _numbers(one: Schema) -> str:
+    most = f"to {one['maximum']:,.10g}" if "maximum" in one else ""
     if "exclusiveMinimum" in one:
-        return f"above {one['exclusiveMinimum']:g}"
-    most = f"to {one['maximum']:,g}" if "maximum" in one else "or more"
-    words = f"{one['minimum']:,g} {most}"
+        return f"above {one['exclusiveMinimum']:g} {most}".rstrip()
+    words = f"{one['minimum']:,g} {most or 'or more'}"
     return f"{words}, in steps of {one['multipleOf']:,}" if "multipleOf" in one else words
 
 

@@ -8,6 +8,7 @@ Guide; `Bucket.validateBucketName` of the CDK.
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -41,8 +42,8 @@ class Text:
             "patternErrorMessage": f"must be {self.words}",  # Visual Studio Code shows it
         }
 
-    def _check(self, value: str) -> str:
-        if re.fullmatch(self.pattern, value, re.ASCII) is None:
+    def _check(self, value: str | Path) -> str | Path:
+        if re.fullmatch(self.pattern, str(value), re.ASCII) is None:
             raise PydanticCustomError("text", "must be {words}", {"words": self.words})
         return value
 
@@ -56,6 +57,8 @@ _BUCKET_WORDS = (
     "dot beside a dot or hyphen, no IP address, and no prefix or suffix that S3 reserves"
 )
 _IAM_PATH = r"([\w+=,.@-]+/)*"
+_ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"  # of an email address, as RFC 5322 names it
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # of a domain
 _RESOURCE_ID = r"-([0-9a-f]{8}|[0-9a-f]{17})"
 
 Name = Annotated[
@@ -78,7 +81,7 @@ RoleArn = Annotated[
 Boundary = Annotated[
     str,
     Text(
-        rf"(arn:aws[a-z-]*:iam::\d{{12}}:policy/)?{_IAM_PATH}[\w+=,.@-]{{1,128}}",
+        rf"(arn:aws[a-z-]*:iam::(\d{{12}}|aws):policy/)?{_IAM_PATH}[\w+=,.@-]{{1,128}}",
         "the name or ARN of a managed policy; the name has up to 128 letters, digits and +=,.@_-",
     ),
 ]
@@ -91,7 +94,7 @@ GitHubIds = Annotated[str, Text(r"\d{1,20}/\d{1,20}", "two numbers, OWNER-ID/REP
 Mail = Annotated[
     str,
     Text(
-        r"(?!.{255})[!-?A-~]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}",
+        rf"(?!.{{255}})(?!.{{65,}}@){_ATOM}(\.{_ATOM})*@({_LABEL}\.)+(?![0-9]+$){_LABEL}(?<=[^.]{{2}})",
         "an email address, in ASCII",
     ),
 ]
@@ -133,8 +136,17 @@ _PART = r"[\w!'()-][\w!.'()-]*"
 Prefix = Annotated[
     str,
     Text(
-        rf"{_PART}(/{_PART})*",
-        "parts of letters, digits and !'()_.-, separated by slashes; no part begins with a dot",
+        rf"(?!.{{201}}){_PART}(/{_PART})*",  # several policies and a request name it
+        "parts of letters, digits and !'()_.-, separated by slashes; no part begins with a dot, "
+        "and all have up to 200 characters",
+    ),
+]
+# A pair of surrogates is one character in Python and two in ECMAScript.
+Folder = Annotated[
+    Path,
+    Text(
+        r"([^\x00-\x1f\x7f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+",
+        "a folder's name, without control characters",
     ),
 ]
 File = Annotated[str, Text(r"\w[\w.-]*", "a file name of letters, digits and _.-")]

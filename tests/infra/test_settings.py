@@ -60,6 +60,7 @@ def test_the_cdks_own_context_is_no_setting() -> None:
         "@aws-cdk/core.TreeMetadata:maxNodes": 9,
         "@aws-cdk/core:target-partitions": ["aws"],
         "@aws-cdk-containers/ecs-service-extensions:enableDefaultLogDriver": True,
+        "@aws-cdk/aws-cloudfront:defaultSecurityPolicyTLSv1.2_2021": True,
         "aws-cdk:enableDiffNoFail": True,
         "acknowledged-issue-numbers": [1],
         "cli-telemetry": False,
@@ -102,13 +103,14 @@ def test_an_undeclared_environment_is_refused_with_those_there_are() -> None:
         ("'aws-cdk:num_topics'", None),
         ("'ssm:account'", "account"),
         ("environemnts", "environments"),
+        ("'endpoint.en\\u0430bled'", "endpoint.enabled"),
         ("'env '", "env"),
         ("default", "defaults"),
         ("endpoint.instance", "endpoint.instance_type or endpoint.instance_count"),
     ],
 )
 def test_a_key_that_is_no_setting_is_refused_with_the_nearest(key: str, meant: str | None) -> None:
-    message = problem_of(**{key.strip("'"): "1"})
+    message = problem_of(**{key.strip("'").replace("\\u0430", "\u0430"): "1"})
     assert message.startswith(f"{key} is not a setting; ")
     assert meant is None or message == f"{key} is not a setting; did you mean {meant}?"
 
@@ -144,6 +146,12 @@ def test_a_wrong_key_of_an_environment_is_told_with_its_place(
     assert str(caught.value).startswith(problem)
 
 
+def test_a_wrong_key_of_a_group_beside_the_environments_is_told_by_its_own_name() -> None:
+    assert problem_of(model={"numtopics": 5}) == (
+        'model.numtopics is not a setting; did you mean "model": {"num_topics": ...}?'
+    )
+
+
 def test_a_wrong_key_beside_the_environments_is_told_before_that_there_are_none() -> None:
     with pytest.raises(SettingsError, match=r"^enviroments is not a setting; did you mean env"):
         load({"enviroments": {"dev": {}}})
@@ -162,6 +170,21 @@ def test_a_wrong_key_beside_the_environments_is_told_before_that_there_are_none(
         ("model.tol", "0"),
         ("prefix", "/lda/"),
         ("prefix", "*"),
+        ("prefix", "p" * 201),
+        ("prepared", "build\0prepared"),
+        ("prepared", "build/\ud800"),
+        ("model.max_restarts", "9" * 20),
+        ("model.max_iterations", "1000000001"),
+        ("scaling.invocations_per_minute", "1e300"),
+        ("alarms.latency_ms", "nan"),
+        ("alarms.server_errors", "9" * 20),
+        ("permissions_boundary", "arn:aws:iam::google:policy/Bound"),
+        ("notices", "mailto:a@example.com"),
+        ("notices", "a,b@example.com"),
+        ("notices", ".a@example.com"),
+        ("notices", "a@-example.com"),
+        ("notices", "a@example.c"),
+        ("notices", "a@192.0.2.10"),
         ("prefix", "team/l*a"),
         ("prefix", "."),
         ("prefix", "team/../lda"),
@@ -246,6 +269,10 @@ def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(key: str, v
         ("bucket", "a1b"),
         ("role", "arn:aws-cn:iam::111122223333:role/service-role/team.a/Role_1+=,.@-"),
         ("permissions_boundary", "team/Bound"),
+        ("permissions_boundary", "arn:aws:iam::aws:policy/PowerUserAccess"),
+        ("prepared", "build/\u8a71 \U0001f600"),
+        ("prefix", "p" * 200),
+        ("notices", "o'brien+a_b@ex-ample.co.uk"),
         ("notices", "first.last+topics@mail.example.co.uk"),
         ("encryption_key", "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd"),
         ("endpoint.instance_type", "ml.m5.24xlarge"),
@@ -294,6 +321,25 @@ def refusal(alpha0: float) -> str:
     except SpectralError as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("endpoint.capture_percent", True, "true; should be a number"),
+        ("updates.wait_seconds", False, "false; should be a number"),
+        ("model.alpha0", True, "true; should be a number"),
+        ("endpoint", False, "false; an object is needed"),
+        ("network.subnets", 5, "5; a list is needed"),
+        ("env", None, "null; cdk.json's context.environments declares: dev, prod"),
+        ("defaults", None, "null; an object is needed"),
+        ("pipeline.environments", [], "[]; should have at least 1 item after validation, not 0"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_in_the_words_of_json(
+    key: str, value: object, shown: str
+) -> None:
+    assert problem_of(**{key: value}) == f"{key} is {shown}"
 
 
 def test_every_wrong_value_has_a_line_of_its_own() -> None:
@@ -559,6 +605,23 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
             (
                 "encryption_key is a key in us-east-1 but region is 'eu-west-1'; S3 and SageMaker"
                 " need a key in their own Region: give one in eu-west-1"
+            ),
+        ),
+        (
+            {"role": f"arn:aws:iam::{'9' * 12}:role/Lda", "account": "111122223333"},
+            (
+                "role is of the account 999999999999 but account is '111122223333'; IAM allows only"
+                " one of the same account: name one of 111122223333"
+            ),
+        ),
+        (
+            {
+                "permissions_boundary": f"arn:aws:iam::{'9' * 12}:policy/Bound",
+                "account": "111122223333",
+            },
+            (
+                "permissions_boundary is of the account 999999999999 but account is "
+                "'111122223333'; IAM allows only one of the same account: name one of 111122223333"
             ),
         ),
         (
