@@ -25,8 +25,10 @@ _TAR_HEADER = struct.Struct("<100s 24x 12s 12x 8s 1s 188x 155s 12x")  # the fiel
 _TAR_REGULAR = (b"0", b"\0")
 _TAR_WITHOUT_CONTENT = (b"1", b"2", b"3", b"4", b"5", b"6")  # links, devices, folders, pipes
 _TAR_LINKS = (b"1", b"2")
-_TAR_EXTENDED = (b"x", b"g")  # what Python's tarfile writes for times that are not whole seconds
+_TAR_OF_NEXT, _TAR_OF_ALL = b"x", b"g"  # extended headers (POSIX pax)
+_TAR_LONG_NAME, _TAR_LONG_LINK = b"L", b"K"  # headers of GNU tar, for the next member
 _TAR_EXTENDED_BYTES = 1 << 16
+_TAR_NAMES = {"path", "linkpath", "hdrcharset"}  # keys of an extended header
 _TAR_HARMLESS = {"atime", "ctime", "mtime", "uid", "gid", "uname", "gname", "comment"}
 _TAR_ATTRIBUTES = ("SCHILY.xattr.", "LIBARCHIVE.xattr.")
 
@@ -67,9 +69,9 @@ class _Archive:
     """Reads an unpacked archive from start to end, within its limits.
 
     Python's `tarfile` is not used: a few wrong bytes make it loop for hours over a size that is
-    not there. Names and sizes come from the plain headers, where SageMaker's archives have them.
-    Anything that another program might read differently is refused, so that the model that is
-    checked here is the model that is served there.
+    not there. The model's name and all sizes come from the plain headers, where SageMaker's
+    archives have them. Anything that another program might read differently is refused, so that the
+    model that is checked here is the model that is served there.
     """
 
     def __init__(self, packed: gzip.GzipFile, archive: _Counted, name: str) -> None:
@@ -84,10 +86,17 @@ class _Archive:
         taken: set[str] = set()
         others: list[str] = []
         linked = False
-        for member, kind, size in self._members():
+        for header_name, long_name, kind, size in self._members():
             linked |= kind in _TAR_LINKS
+            member = long_name or header_name
             name = _left_as(member, through_links=linked)
             plain = "/" not in _without_dots(member)
+            names = (name, _left_as(header_name, through_links=linked))
+            if long_name is not None and any(each.startswith(_MEMBER_PREFIX) for each in names):
+                raise ArtifactError(
+                    f"{self._name}: the name {member!r} is in an extended header; not every program"
+                    " would read the same model"
+                )
             if not name.startswith(_MEMBER_PREFIX):
                 self._skip(size)
             elif plain and kind not in _TAR_REGULAR:
@@ -111,38 +120,61 @@ class _Archive:
             f"{self._name}: no file named {_MEMBER_PREFIX}... in the archive; {found}"
         )
 
-    def _members(self) -> Iterator[tuple[str, bytes, int]]:
-        """Yield name, type and size of each member; its content must be read before the next."""
-        while (header := self._read(_TAR_BLOCK)).strip(b"\0"):
+    def _members(self) -> Iterator[tuple[str, str | None, bytes, int]]:
+        """Yield two names, type and size of each member; read its content before the next.
+
+        The first name is that of the plain header. The second is that of an extended header, or ""
+        if it tells something else about names; None if there is no such header.
+        """
+        long_name = None
+        # Some programs write no zeros at the end.
+        while (header := self._read(_TAR_BLOCK, may_end=True)).strip(b"\0"):
             member, kind, size = self._parse_header(header)
-            if kind in _TAR_EXTENDED:
-                self._check_extension(size)
-            elif kind in _TAR_WITHOUT_CONTENT:
-                yield member, kind, 0
-            elif kind in _TAR_REGULAR:
-                yield member, kind, size
-                self._skip(-size % _TAR_BLOCK)
+            if kind in (_TAR_OF_NEXT, _TAR_OF_ALL):
+                told = self._read_extension(size, may_rename=kind == _TAR_OF_NEXT)
+                long_name = told or long_name or told
+            elif kind in (_TAR_LONG_NAME, _TAR_LONG_LINK):
+                text = self._read_extended(size).partition(b"\0")[0].decode(errors="replace")
+                long_name = text if kind == _TAR_LONG_NAME else long_name or ""
+            elif kind in _TAR_WITHOUT_CONTENT or kind in _TAR_REGULAR:
+                content = size if kind in _TAR_REGULAR else 0
+                yield member, long_name, kind, content
+                self._skip(-content % _TAR_BLOCK)
+                long_name = None
             else:
                 raise ArtifactError(f"{self._name}: {member!r} is of the unusual kind {kind!r}")
 
-    def _check_extension(self, size: int) -> None:
-        """Check that an extended header (POSIX pax) changes neither a name nor a size."""
+    def _read_extended(self, size: int) -> bytes:
+        """Return the content of an extended header."""
         if size > _TAR_EXTENDED_BYTES:
             raise ArtifactError(f"{self._name}: an extended header of {size} bytes is not allowed")
-        left = bytes(self._read(size))
+        content = bytes(self._read(size))
         self._skip(-size % _TAR_BLOCK)
+        return content
+
+    def _read_extension(self, size: int, *, may_rename: bool) -> str | None:
+        """Check that an extended header (POSIX pax) changes no size.
+
+        Return what it tells about the name of the next member, as `_members` does.
+        """
+        left = self._read_extended(size)
+        told = None
         while left:
             length, blank, _ = left.partition(b" ")
             end = int(length) if length.isdigit() and len(length) <= len(str(size)) else 0
             record = left[len(length + blank) : end]
-            key = record.partition(b"=")[0].decode(errors="replace")
+            key, _, value = record.removesuffix(b"\n").decode(errors="replace").partition("=")
             harmless = key in _TAR_HARMLESS or key.startswith(_TAR_ATTRIBUTES)
+            if may_rename and key in _TAR_NAMES:
+                told = value if key == "path" else told or ""
+                harmless = True
             if not (harmless and record.endswith(b"\n") and end <= len(left)):
                 raise ArtifactError(
                     f"{self._name}: {left[:40]!r} in an extended header is not allowed; not every"
                     " program would read the same model"
                 )
             left = left[end:]
+        return told
 
     def _read_on(self) -> None:
         """Read the rest: only zeros may follow, and gzip's checksum is at the end."""
@@ -178,12 +210,14 @@ class _Archive:
                 f" {self._unpacked}; a model does not pack to less than 1/{MAX_RATIO} of its size"
             )
 
-    def _read(self, size: int) -> bytearray:
+    def _read(self, size: int, *, may_end: bool = False) -> bytearray:
         if self._unpacked + size > MAX_MODEL_BYTES:
             self._count(size)
         content = bytearray()
         while len(content) < size:
             piece = self._packed.read(min(size - len(content), _READ_BYTES))
+            if not piece and may_end and not content:
+                return content
             if not piece:
                 missing = size - len(content)
                 raise ArtifactError(
