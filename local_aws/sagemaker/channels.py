@@ -49,11 +49,13 @@ def unsupported(channels: list[dict[str, Any]]) -> Iterator[str]:
                 yield _not_supported(channel, f"{member} {value}, which is for Pipe mode,", "None")
 
 
-def unsupported_source(source: Mapping[str, str]) -> Iterator[str]:
+def unsupported_source(source: Mapping[str, Any]) -> Iterator[str]:
     """Yield a message for each property of an S3DataSource that is not supported here."""
     if source["S3DataType"] not in _LISTS:
         allowed = " or ".join(_LISTS)
         yield f"S3DataType {source['S3DataType']} is not supported here; use {allowed}."
+    for member in sorted(source.keys() - _FOLLOWED):
+        yield f"{member} is not supported here."
 
 
 def _not_supported(channel: Mapping[str, Any], what: str, instead: str) -> str:
@@ -85,16 +87,22 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
     source = channel["DataSource"]["S3DataSource"]
     address = source["S3Uri"]
     folder.mkdir()
-    empty = True
+    copied: dict[Path, File] = {}
     try:
         for file in list_files(s3, source):
-            empty = False
-            _copy(s3, file, folder)
-    except (ClientError, BotoCoreError, OSError) as error:
+            target = folder / file.path
+            other = copied.setdefault(target, file)
+            if (other.bucket, other.key) != (file.bucket, file.key):
+                raise ChannelError(
+                    f"ClientError: Objects {other.key!r} and {file.key!r} would be the same file "
+                    f"of channel {channel['ChannelName']}."
+                )
+            _copy(s3, file, target)
+    except (ClientError, BotoCoreError, OSError, UnicodeError) as error:
         raise ChannelError(
             f"ClientError: Data download failed:Failed to download data from {address}: {error}"
         ) from None
-    if empty:
+    if not copied:
         raise no_objects(channel)
 
 
@@ -146,10 +154,9 @@ def no_objects(channel: Mapping[str, Any]) -> ChannelError:
     )
 
 
-def _copy(s3: Any, file: File, folder: Path) -> None:
+def _copy(s3: Any, file: File, target: Path) -> None:
     if ".." in PurePosixPath(file.path).parts:
         raise ChannelError(f"ClientError: Invalid S3 key {file.key!r}")
-    target = folder / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
     s3.download_file(file.bucket, file.key, str(target))
 
@@ -191,4 +198,5 @@ def _parse_manifest(address: str, content: bytes) -> tuple[str, list[str]]:
     )
 
 
+_FOLLOWED = {"S3DataType", "S3Uri", "S3DataDistributionType"}  # members of an S3DataSource
 _LISTS = {"S3Prefix": _list_prefix, "ManifestFile": _list_manifest}

@@ -18,8 +18,15 @@ from local_aws.sagemaker.traffic import BusyError, NobodyError
 
 BODY_BYTES = 6 * 1024 * 1024
 SERVERLESS_BODY_BYTES = 4 * 1024 * 1024
-# Headers of endpoints with several models, containers or inference components.
-NOT_OFFERED = ("target-model", "target-container-hostname", "inference-component")
+# Headers of endpoints with several models, containers or inference components, with explanations,
+# and with sessions.
+NOT_OFFERED = (
+    "target-model",
+    "target-container-hostname",
+    "inference-component",
+    "enable-explanations",
+    "session-id",
+)
 PASSED = {  # the headers that the container gets
     "content-type": "Content-Type",
     "accept": "Accept",

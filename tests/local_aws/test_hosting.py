@@ -278,6 +278,8 @@ def test_what_a_request_leaves_out_is_described(cloud: Cloud, endpoint: str) -> 
     [
         ({"TargetVariant": "other"}, "Variant other of endpoint Serving not found"),
         ({"TargetModel": "a.tar.gz"}, "X-Amzn-SageMaker-Target-Model is not offered here"),
+        ({"SessionId": "NEW_SESSION"}, "X-Amzn-SageMaker-Session-Id is not offered here"),
+        ({"EnableExplanations": "`true`"}, "Enable-Explanations is not offered here"),
         ({"InferenceComponentName": "a"}, "X-Amzn-SageMaker-Inference-Component is not offered"),
     ],
 )

@@ -387,6 +387,7 @@ class TestChannels:
             ("no-text", '[{"prefix": "s3://data/"}, 1]', "must be ["),
             ("no-entry", '[{"prefix": "s3://data/"}]', "No S3 objects found"),
             ("no-object", '[{"prefix": "s3://data/"}, "gone"]', "Data download failed"),
+            ("no-character", '[{"prefix": "s3://data/"}, "\\ud800"]', "Data download failed"),
             ("outside", '[{"prefix": "s3://data/"}, "../train"]', "Invalid S3 key"),
         ],
     )
@@ -418,8 +419,39 @@ class TestChannels:
         assert "Data download failed" in ended["FailureReason"]
 
     @pytest.mark.parametrize(
+        ("name", "keys", "uri"),
+        [
+            ("object-and-folder", ("one", "one/one"), "one"),
+            ("two-slashes", ("a", "/a"), ""),
+            ("dot", ("a", "./a"), ""),
+        ],
+    )
+    def test_objects_that_would_be_the_same_file_fail_the_job_and_none_is_lost(
+        self,
+        cloud: Cloud,
+        role: str,
+        bucket: str,
+        put: Callable[[str, str | bytes], None],
+        name: str,
+        keys: tuple[str, ...],
+        uri: str,
+    ) -> None:
+        for key in keys:
+            put(f"same-{name}/{key}", training_data())
+        ended = trained(cloud, **self.job(name, role, bucket, f"s3://{bucket}/same-{name}/{uri}"))
+        assert "would be the same file of channel train" in ended["FailureReason"]
+
+    @pytest.mark.parametrize(
         ("channel", "problem"),
         [
+            (
+                {"DataSource": {"S3DataSource": {"AttributeNames": ["x"]}}},
+                "Channel train: AttributeNames is not supported here",
+            ),
+            (
+                {"DataSource": {"S3DataSource": {"InstanceGroupNames": ["x"]}}},
+                "Channel train: InstanceGroupNames is not supported here",
+            ),
             (
                 {"DataSource": {"S3DataSource": {"S3DataType": "AugmentedManifestFile"}}},
                 "S3DataType AugmentedManifestFile is not supported here; use S3Prefix or Manifest",
