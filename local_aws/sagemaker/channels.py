@@ -98,7 +98,7 @@ def download(s3: Any, channel: Mapping[str, Any], folder: Path) -> None:
                     f"of channel {channel['ChannelName']}."
                 )
             _copy(s3, file, target)
-    except (ClientError, BotoCoreError, OSError, UnicodeError) as error:
+    except (ClientError, BotoCoreError, OSError) as error:
         raise ChannelError(
             f"ClientError: Data download failed:Failed to download data from {address}: {error}"
         ) from None
@@ -189,6 +189,7 @@ def _parse_manifest(address: str, content: bytes) -> tuple[str, list[str]]:
             case [{"prefix": str(prefix)}, *suffixes] if s3_address.is_valid(prefix) and all(
                 isinstance(suffix, str) for suffix in suffixes
             ):
+                "".join(suffixes).encode()  # no key has half of a surrogate pair
                 return prefix, suffixes
     except (ValueError, RecursionError):
         pass

@@ -150,7 +150,10 @@ class TransformJob(Job):
             raise JobError(f'{CLIENT}: No S3 objects found under S3 URL "{address}".')
         if source["S3DataType"] == "S3Prefix":
             before = s3_address.split(address)[1].rpartition("/")[0]
-            files = [file._replace(path=file.key[len(before) :].lstrip("/")) for file in files]
+            # Only one slash: a key may have several, and is another than one with fewer.
+            files = [
+                file._replace(path=file.key[len(before) :].removeprefix("/")) for file in files
+            ]
         return files
 
     @contextlib.contextmanager

@@ -387,7 +387,7 @@ class TestChannels:
             ("no-text", '[{"prefix": "s3://data/"}, 1]', "must be ["),
             ("no-entry", '[{"prefix": "s3://data/"}]', "No S3 objects found"),
             ("no-object", '[{"prefix": "s3://data/"}, "gone"]', "Data download failed"),
-            ("no-character", '[{"prefix": "s3://data/"}, "\\ud800"]', "Data download failed"),
+            ("no-character", '[{"prefix": "s3://data/"}, "\\ud800"]', "must be ["),
             ("outside", '[{"prefix": "s3://data/"}, "../train"]', "Invalid S3 key"),
         ],
     )

@@ -194,6 +194,14 @@ def test_lines_are_split_and_answers_assembled_with_line_ends(
     assert [len(answer["predictions"]) for answer in answers] == [1, 1]
 
 
+def test_keys_that_differ_in_slashes_alone_have_outputs_of_their_own(
+    cloud: Cloud, served: str, bucket: str
+) -> None:
+    for key in ("slashes/a", "slashes//a"):
+        put(cloud, bucket, key, documents(1))
+    assert completed(cloud, request(served, bucket, "slashes")).keys() == {"a.out", "/a.out"}
+
+
 def test_a_manifest_names_the_objects(cloud: Cloud, served: str, bucket: str, folder: str) -> None:
     listed = [{"prefix": f"s3://{bucket}/{folder}/"}, "deep/c.recordio"]
     put(cloud, bucket, f"{folder}-manifest", json.dumps(listed).encode())
