@@ -70,7 +70,6 @@ class ServingContainer:
         """
         self._folder = tempfile.TemporaryDirectory(prefix="serving-")
         self._container: container.Container | None = None
-        self._killed = threading.Event()
         self._scope = data.scope
         self._interfaces: list[str] = []
         try:
@@ -101,8 +100,6 @@ class ServingContainer:
             {**described.get("Environment", {}), **environment},
             self.log.write,
         )
-        if self._killed.is_set():  # perhaps before there was a container to kill
-            self._container.kill()
         return self._container
 
     def _wait(self, running: container.Container, seconds: float, place: str) -> None:
@@ -151,8 +148,7 @@ class ServingContainer:
             raise NoAnswerError(f"no answer: {error}") from None
 
     def kill(self) -> None:
-        """End the process at once, or as soon as there is one."""
-        self._killed.set()
+        """End the process at once."""
         if self._container is not None:
             self._container.kill()
 
