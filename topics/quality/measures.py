@@ -59,6 +59,6 @@ def baseline(corpus: TrainTest) -> float | None:
 
 
 def _log_likelihood(model: Model, corpus: TrainTest) -> float | None:
-    if corpus.test is None or corpus.test.sum(axis=1).max() < LEAST_WORDS:
+    if corpus.test is None or corpus.test.sum(axis=1).max(initial=0) < LEAST_WORDS:
         return None
     return per_word_log_likelihood(model, corpus.test)
