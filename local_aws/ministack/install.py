@@ -41,6 +41,7 @@ from local_aws.ministack.patches import (
     lingering_tags,
     log_group_variable,
     log_stream_arns,
+    log_stream_prefixes,
     managed_policies,
     object_keys,
     oidc_providers,
@@ -54,6 +55,7 @@ from local_aws.ministack.patches import (
 
 PATCHES = (
     log_stream_arns,
+    log_stream_prefixes,
     waiting_last,
     condition_values,
     deletion_after_creation,
