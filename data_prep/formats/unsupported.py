@@ -170,17 +170,11 @@ _UNSUPPORTED = (
         "unpack it, or save it as text or CSV: a folder is read",
     ),
     Unsupported(_starts(b"PAR1"), "a Parquet file", _MAKE_JSON_LINES),
+    # A binary character tells it from a list of words.
+    Unsupported(_matches(rb"ORC\n[^\n]?[\x00-\x08]"), "an ORC file", _MAKE_JSON_LINES),
     Unsupported(
         _starts(
-            *(
-                b"ARROW1\0",
-                b"FEA1",
-                b"ORC\n",
-                b"\xff\xff\xff\xff",
-                b"$FL2",
-                b"$FL3",
-                b"<stata_dta>",
-            ),
+            *(b"ARROW1\0", b"FEA1", b"\xff\xff\xff\xff", b"$FL2", b"$FL3", b"<stata_dta>"),
             *(b"SQLite format 3\0", b"HEADER RECORD*******", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
         ),
         "a table or database of another program, such as Arrow, Stata, SPSS, SQLite or Excel",

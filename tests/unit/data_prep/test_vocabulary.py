@@ -136,3 +136,9 @@ def test_a_word_may_be_in_quotes_where_others_are_not(file: Path) -> None:
 def test_numbered_words_are_not_made_before_they_are_asked_for() -> None:
     ids = NumberedWords(1 << 40)
     assert (len(ids), ids[7], ids[-1], ids[2:4]) == (1 << 40, "7", str((1 << 40) - 1), ["2", "3"])
+
+
+@pytest.mark.parametrize("first", ["ORC", "PAR", "SQLite format", "pickle"])
+def test_a_word_may_be_like_the_start_of_a_file_of_another_program(file: Path, first: str) -> None:
+    file.write_text(f"{first}\nelf\n")
+    assert read_vocabulary(file) == [first, "elf"]

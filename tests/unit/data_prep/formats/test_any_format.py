@@ -310,6 +310,7 @@ STRANGE = [
     (b"(lp0\nVone two\np1\naVthree\np2\na.", "a pickle of Python"),
     (b"ccopy_reg\n_reconstructor\np0\n(one two three", "a pickle of Python"),
     (b"SQLite format 3\x00one two", "a table or database of another program, .*; pandas"),
+    (b"ORC\n\x06\x12\x04\x08\x07P\x00one two", "an ORC file"),
     (b"ARROW1\x00\x00one two", "a table or database of another program"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1one two", "such as Arrow, Stata, SPSS, SQLite or Excel"),
     (WIDE, "a table of numbers"),
