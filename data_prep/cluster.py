@@ -36,12 +36,12 @@ from data_prep.batches import (
 from data_prep.corpus import Tally
 from data_prep.errors import InputError
 from data_prep.files import staging
-from data_prep.formats import known, textlines
+from data_prep.formats import textlines
 from data_prep.formats.any_format import (
     CHECKED_FILES,
-    ask_what_a_text_is,
     check_content,
     choose_files,
+    detect,
     given_format,
     has_no_words,
     needs_vocabulary,
@@ -227,10 +227,8 @@ def _detect(files: Sequence[Input], name: str) -> tuple[Format, Format | None]:
         with each.open_plain() as file:
             if file.path.stat().st_size or each is files[-1]:
                 head = Head.read(file.path)
-                chosen = known.detect(head, file.name)
-                if chosen is textlines.TEXT and len(files) > 1:
-                    raise ask_what_a_text_is(name)
-                return chosen, chosen if chosen.is_guess(head) else None
+                chosen, is_guess = detect(head, file.name, name, is_several=len(files) > 1)
+                return chosen, chosen if is_guess else None
     raise InputError("there is no file")
 
 

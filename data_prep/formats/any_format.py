@@ -133,10 +133,8 @@ def _choose(
         files = [file for file in files if file.path.stat().st_size] or files[:1]
     if chosen is None:
         head = Head.read(files[0].path)
-        chosen = known.detect(head, files[0].name)
-        if chosen is textlines.TEXT and is_several:
-            raise ask_what_a_text_is(name)
-        return chosen, files, chosen.is_guess(head)
+        chosen, is_guess = detect(head, files[0].name, name, is_several=is_several)
+        return chosen, files, is_guess
     for number, file in enumerate(files[:CHECKED_FILES]):
         check_content(file, chosen, is_guess=not number and not given_format(options))
     return chosen, files, False
@@ -172,12 +170,26 @@ def check_content(file: File, chosen: Format, is_guess: bool = False) -> None:
         raise with_guess(error, chosen if is_guess else None) from None
 
 
-def ask_what_a_text_is(name: str) -> InputError:
-    """Return the error that the files of a folder are texts of one or of many documents."""
-    return InputError(
-        f"{name}: the files look like text; --format folder makes a document of each file, and "
-        "--format text of each line"
-    )
+def detect(head: Head, file: str, corpus: str, *, is_several: bool) -> tuple[Format, bool]:
+    """Return the format of a corpus, and whether it is a guess.
+
+    Args:
+        head: The start of its first file that is not empty.
+        file: What errors call this file.
+        corpus: What errors call the corpus.
+        is_several: Whether the corpus has several files.
+
+    Raises:
+        InputError: The format is not known, or there are several texts, where a document may be a
+            file or a line.
+    """
+    chosen = known.detect(head, file)
+    if chosen is textlines.TEXT and is_several:
+        raise InputError(
+            f"{corpus}: the files look like text; --format folder makes a document of each file, "
+            "and --format text of each line"
+        )
+    return chosen, chosen.is_guess(head)
 
 
 def choose_files(
